@@ -1,0 +1,23 @@
+"""Shapes written in signatures are checked in every test, draws repeat, and every process keeps to one thread."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # test processes share the cores; two threads each would wait for one another
+
+import pytest
+import torch
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+import tests.shapes  # noqa: F401  # the hook finds the checker in modules that are loaded
+
+install_import_hook("seqwright", "tests.shapes.check")
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _the_same_draws_every_run():
+    """What a test draws without naming a generator, and what a peer's module draws, is the same in every run."""
+    torch.manual_seed(0)

@@ -1,0 +1,58 @@
+"""seqwright: build a sequence model part by part, train it on your own sequences, find out why it works or fails.
+
+The names below can be used as ``seqwright.name``; each is loaded when it is first asked for, so that importing the
+package costs nothing and needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "seqwright.core.errors": ("SeqwrightError",),
+    "seqwright.core.probe": ("Edit", "Record"),
+    "seqwright.core.spec": ("diff", "vary"),
+    "seqwright.core.tokens": ("Tokens",),
+    "seqwright.nn.attention": ("AttentionSpec",),
+    "seqwright.nn.block": ("StackSpec",),
+    "seqwright.nn.embedding": (
+        "LiftedScalarEmbedding", "LookUpEmbedding", "ScalarEmbedding", "ScalarHead", "SymbolHead", "VectorHead",
+    ),
+    "seqwright.nn.feedforward": ("FeedForwardSpec",),
+    "seqwright.nn.mask": ("CausalMask", "NoMask"),
+    "seqwright.nn.norm": ("LayerNormSpec", "NoNorm", "PostNormResidual", "PreNormResidual", "RMSNormSpec"),
+    "seqwright.nn.padding": ("MaskedPadding", "OrdinaryPadding"),
+    "seqwright.nn.position": (
+        "ALiBiPosition", "LearnedPosition", "NoPosition", "RotaryPosition", "SinusoidalPosition", "T5RelativePosition",
+    ),
+    "seqwright.nn.transformer": ("TransformerSpec", "build"),
+    "seqwright.tasks.files": ("read_pairs",),
+    "seqwright.tasks.task": ("Pair", "PairSet", "spell"),
+    "seqwright.tasks.vocabulary": ("Vocabulary",),
+    "seqwright.decoding.greedy": ("greedy",),
+    "seqwright.evaluation.behaviour": ("answers", "observe"),
+    "seqwright.evaluation.signature": ("signatures",),
+    "seqwright.training.ensemble": ("Ensemble",),
+    "seqwright.training.loop": ("Solo", "TrainingSpec", "fit"),
+    "seqwright.training.objective": ("CrossEntropy", "MeanSquaredError"),
+    "seqwright.training.schedule": ("ConstantRate", "RateDrop", "WarmupCosine"),
+}  # fmt: skip
+_MODULES = {"ladder": "seqwright.studies.ladder.rungs", "paper": "seqwright.tasks.paper"}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(["__version__", *_HOME, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(_MODULES[name])
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

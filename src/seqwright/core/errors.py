@@ -1,0 +1,20 @@
+"""The one kind of error that is the user's to mend."""
+
+from __future__ import annotations
+
+
+class SeqwrightError(Exception):
+    """Something the user gave cannot be used: says what, where (``file:line`` where there is one) and the mend.
+
+    The command line prints it as one line and exits with 2; anything else that is raised is a fault of ours.
+
+    >>> print(SeqwrightError("no tab on this line", where="pairs.tsv:3", mend="write source<TAB>target"))
+    pairs.tsv:3: no tab on this line; write source<TAB>target
+    """
+
+    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(what, where, mend)
+        self.what, self.where, self.mend = what, where, mend
+
+    def __str__(self) -> str:
+        return (f"{self.where}: " if self.where else "") + self.what + (f"; {self.mend}" if self.mend else "")

@@ -1,0 +1,73 @@
+"""Tokens carry their positions; everything a model needs to know about order and padding is read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int, Shaped
+from torch import Tensor
+
+PADDING = -1
+"""The position of a token that is only there to fill the rectangle."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A batch of sequences: what stands at each place, and which place it is.
+
+    Attributes:
+        ids: ``[b t]``; a symbol's number, or the value itself where the model reads scalars.
+        at: ``[b t]``; the token's position in its own sequence, :data:`PADDING` where there is none. A mask is
+            a rule on two such positions, so padding may stand on either side, or in the middle.
+    """
+
+    ids: Shaped[Tensor, "b t"]
+    at: Int[Tensor, "b t"]
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[Sequence[float]], *, pad: int = 0, left: bool = False, dtype: torch.dtype = torch.long
+    ) -> Tokens:
+        """Lay rows of unequal length side by side, ``pad`` filling them on the right (or the left).
+
+        >>> Tokens.of([[5, 6], [7]], pad=9).ids.tolist()
+        [[5, 6], [7, 9]]
+        >>> Tokens.of([[5, 6], [7]], pad=9, left=True).at.tolist()
+        [[0, 1], [-1, 0]]
+        """
+        length = max((len(row) for row in rows), default=0)
+        ids = torch.full((len(rows), length), pad, dtype=dtype)
+        at = torch.full((len(rows), length), PADDING)
+        for index, row in enumerate(rows):
+            place = slice(length - len(row), length) if left else slice(0, len(row))
+            ids[index, place] = torch.tensor(row, dtype=dtype)
+            at[index, place] = torch.arange(len(row))
+        return cls(ids, at)
+
+    @property
+    def real(self) -> Tensor:
+        """``Bool[b t]``: true where a token is not padding."""
+        return self.at >= 0
+
+    @property
+    def lengths(self) -> Tensor:
+        """``Int[b]``: how many real tokens each row has."""
+        return self.real.sum(1)
+
+    def select(self, rows: Tensor) -> Tokens:
+        """The given rows, in that order."""
+        return Tokens(self.ids[rows], self.at[rows])
+
+    def to(self, device: torch.device | str) -> Tokens:
+        """The same tokens on another device."""
+        return Tokens(self.ids.to(device), self.at.to(device))
+
+    def rows_innermost(self) -> Tokens:
+        """The same tokens with neighbouring rows next to each other in memory.
+
+        Many small models at once run fastest when every loop's innermost stride runs over the batch
+        (see :mod:`seqwright.nn.kernels`); the activations take the layout of the tokens they come from.
+        """
+        return Tokens(self.ids.mT.contiguous().mT, self.at.mT.contiguous().mT)

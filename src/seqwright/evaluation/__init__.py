@@ -1,0 +1,1 @@
+"""How a model behaves, measured and named; studies and the doctor share these definitions."""

@@ -1,0 +1,104 @@
+"""Attention: what it reads it remembers, and queries look at what is remembered."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.probe import SILENT, Probe
+from seqwright.core.spec import Count, Spec
+from seqwright.nn import kernels, stacked
+from seqwright.nn.dropout import Dropout
+from seqwright.nn.linear import Linear, xavier
+from seqwright.nn.mask import MaskSpec, NoMask
+from seqwright.nn.memory import Memory
+from seqwright.nn.position import Position
+
+
+class Attention(nn.Module):
+    """See :class:`AttentionSpec`.
+
+    Offers a probe ``queries``, ``keys``, ``values`` (``[b h t c]``), ``scores`` and ``weights`` (``[b h q k]``, before
+    dropout). Weights are formed one by one only where training (our dropout, mapped ensembles) or a probe needs them;
+    otherwise PyTorch's fused kernel computes the same result.
+    """
+
+    def __init__(self, width: int, heads: int, mask: MaskSpec, dropout: float) -> None:
+        super().__init__()
+        packed = xavier(width, 3 * width)  # the three in-projections start as one packed matrix would
+        self.query = Linear(width, width, bound=packed, bias_bound=0)
+        self.key = Linear(width, width, bound=packed, bias_bound=0)
+        self.value = Linear(width, width, bound=packed, bias_bound=0)
+        self.output = Linear(width, width, bound=xavier(width, width), bias_bound=0)
+        self.dropout = Dropout(dropout)
+        self.heads, self.mask = heads, mask
+
+    def forward(
+        self,
+        x: Float[Tensor, "b q d"],
+        at: Int[Tensor, "b q"],
+        read: tuple[Float[Tensor, "b s d"], Int[Tensor, "b s"]] | None,
+        memory: Memory | None,
+        position: Position,
+        probe: Probe = SILENT,
+    ) -> tuple[Float[Tensor, "b q d"], Memory]:
+        """Remember what is to be read (vectors and their places), then let every query look at all that is remembered.
+
+        Self-attention reads its own queries; cross attention reads the source at the first step and nothing later.
+        """
+        if read is not None:
+            new = self.remember(*read, position, probe)
+            memory = memory.write(new) if memory is not None else new
+        assert memory is not None, "there is nothing to attend to"
+        query = probe("queries", position.turn(self.split(self.query(x)), at))
+        allowed = self.mask.allows(at[:, :, None], memory.at[:, None, :]) & (memory.at >= 0)[:, None, :]
+        bias = position.bias(at, memory.at)
+        mixed = self.attend(query, memory, allowed[:, None], bias if bias is None else bias.to(x.dtype), probe)
+        return self.output(mixed.transpose(1, 2).flatten(2)), memory
+
+    def remember(self, x: Tensor, at: Tensor, position: Position, probe: Probe) -> Memory:
+        """Keys and values of the given vectors."""
+        key = probe("keys", position.turn(self.split(self.key(x)), at))
+        return Memory(key, probe("values", self.split(self.value(x))), at)
+
+    def split(self, x: Tensor) -> Tensor:
+        """``[b t (h c)]`` to ``[b h t c]``."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def attend(self, query: Tensor, memory: Memory, allowed: Tensor, bias: Tensor | None, probe: Probe) -> Tensor:
+        """The values mixed by softmax(q kᵀ / √c + bias) over the allowed keys: ``[b h q c]``."""
+        if not (probe.wants("weights") or probe.wants("scores")):
+            if kernels.rows_innermost(query):
+                drop = self.dropout
+                return stacked.attend(query, memory.k, memory.v, allowed, bias, drop.active, drop.generator)
+            if not self.training:
+                return F.scaled_dot_product_attention(query, memory.k, memory.v, _sdpa_mask(allowed, bias))
+        scores = kernels.scores(query * query.shape[-1] ** -0.5, memory.k)
+        scores = probe("scores", scores if bias is None else scores + bias)
+        weights = probe("weights", kernels.softmax(scores, allowed))
+        return self.dropout(weights) @ memory.v
+
+
+def _sdpa_mask(allowed: Tensor, bias: Tensor | None) -> Tensor:
+    return allowed if bias is None else bias.masked_fill(~allowed, float("-inf"))
+
+
+class AttentionSpec(Spec):
+    """Scaled dot-product attention in several heads (Vaswani et al. 2017, eq. 1 and §3.2.2).
+
+    ``softmax(q kᵀ / √c) v`` in each of ``heads`` slices of the width, over the keys that ``mask`` allows. Padding is
+    never allowed. In-projections start as ``torch.nn.MultiheadAttention``'s packed one: U(±√(6/4d)), biases 0.
+    """
+
+    heads: Count = 1
+    mask: MaskSpec = NoMask()
+
+    def build(self, width: int, dropout: float) -> Attention:
+        if width % self.heads:
+            raise SeqwrightError(
+                f"a width of {width} cannot be cut into {self.heads} heads",
+                mend="choose a number of heads that divides it",
+            )
+        return Attention(width, self.heads, self.mask, dropout)

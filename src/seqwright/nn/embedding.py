@@ -1,0 +1,95 @@
+"""What stands at each place becomes a vector, and what the decoder says becomes an answer."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from seqwright.core.spec import Count, Spec
+from seqwright.nn import kernels
+from seqwright.nn.linear import Linear
+
+
+class LookUp(nn.Module):
+    """See :class:`LookUpEmbedding`."""
+
+    def __init__(self, vocabulary: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(vocabulary, width))
+
+    def reset(self, generator: torch.Generator) -> None:
+        nn.init.normal_(self.weight, generator=generator)
+
+    def forward(self, ids: Shaped[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
+        return kernels.look_up(self.weight, ids) * self.weight.shape[1] ** 0.5
+
+
+class Scalar(nn.Module):
+    """See :class:`ScalarEmbedding`."""
+
+    def forward(self, ids: Shaped[Tensor, "b t"]) -> Float[Tensor, "b t 1"]:
+        return ids[..., None]
+
+
+class LiftedScalar(nn.Module):
+    """See :class:`LiftedScalarEmbedding`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.lift = Linear(1, width)
+
+    def forward(self, ids: Shaped[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
+        return self.lift(ids[..., None])
+
+
+class LookUpEmbedding(Spec):
+    """A trained vector for each symbol, N(0, 1), times √d (Vaswani et al. 2017, §3.4); one table for both sides."""
+
+    vocabulary: Count
+
+    def build(self, width: int) -> nn.Module:
+        return LookUp(self.vocabulary, width)
+
+
+class ScalarEmbedding(Spec):
+    """The value itself, as a vector of width 1."""
+
+    def build(self, width: int) -> nn.Module:
+        return Scalar()
+
+
+class LiftedScalarEmbedding(Spec):
+    """The value itself, lifted to the model's width by one trained affine map."""
+
+    def build(self, width: int) -> nn.Module:
+        return LiftedScalar(width)
+
+
+EmbeddingSpec = LookUpEmbedding | ScalarEmbedding | LiftedScalarEmbedding
+
+
+class SymbolHead(Spec):
+    """The un-embedding: an affine map to a logit for each of ``outputs`` symbols."""
+
+    outputs: Count
+
+    def build(self, width: int) -> nn.Module:
+        return Linear(width, self.outputs)
+
+
+class VectorHead(Spec):
+    """The vector itself is the answer (a model of width 1 that speaks in scalars)."""
+
+    def build(self, width: int) -> nn.Module:
+        return nn.Identity()
+
+
+class ScalarHead(Spec):
+    """An affine map to one number."""
+
+    def build(self, width: int) -> nn.Module:
+        return Linear(width, 1)
+
+
+HeadSpec = SymbolHead | VectorHead | ScalarHead

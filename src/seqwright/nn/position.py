@@ -1,0 +1,197 @@
+"""Positions: how a model is told the order of its tokens.
+
+A position can act in three places, and each kind uses one: ``embed`` adds to the token's vector, once, at the foot of
+a stack; ``turn`` rotates queries and keys in every self-attention; ``bias`` adds to their scores. Cross attention gets
+neither turn nor bias: places in the source and in the target have no common origin.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Count, Spec
+
+
+class Position(nn.Module):
+    """No position at all, and the base of every kind: what a kind does not use, it leaves as it is here."""
+
+    def embed(self, x: Float[Tensor, "b t d"], at: Int[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
+        """The tokens' vectors with their places marked."""
+        return x
+
+    def turn(self, heads: Float[Tensor, "b h t c"], at: Int[Tensor, "b t"]) -> Float[Tensor, "b h t c"]:
+        """Queries or keys, rotated by their places."""
+        return heads
+
+    def bias(self, query_at: Int[Tensor, "b q"], key_at: Int[Tensor, "b k"]) -> Float[Tensor, "b h q k"] | None:
+        """What is added to the score of each query and key; ``None`` for nothing."""
+        return None
+
+
+ABSENT = Position()
+"""What cross attention is given."""
+
+
+class Sinusoidal(Position):
+    """See :class:`SinusoidalPosition`."""
+
+    def __init__(self, base: float) -> None:
+        super().__init__()
+        self.base = base
+
+    def embed(self, x: Tensor, at: Tensor) -> Tensor:
+        return x + waves(at, x.shape[-1], self.base, x.dtype)
+
+
+def waves(at: Int[Tensor, "b t"], width: int, base: float, dtype: torch.dtype) -> Float[Tensor, "b t d"]:
+    """sin and cos by turns, of frequencies from 1 down to nearly 1/base."""
+    even = torch.arange(0, width, 2, device=at.device, dtype=torch.float64)
+    angle = at.clamp_min(0)[..., None] * base ** (-even / width)
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(-2)[..., :width].to(dtype)
+
+
+class Learned(Position):
+    """See :class:`LearnedPosition`."""
+
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(length, width))
+
+    def reset(self, generator: torch.Generator) -> None:
+        nn.init.normal_(self.table, std=0.02, generator=generator)
+
+    def embed(self, x: Tensor, at: Tensor) -> Tensor:
+        longest = int(at.max()) + 1
+        if longest > self.table.shape[0]:
+            raise SeqwrightError(
+                f"a sequence of {longest} tokens is longer than the {self.table.shape[0]} learned positions",
+                mend="give LearnedPosition a greater length, or use a kind of position that has none",
+            )
+        return x + self.table[at.clamp_min(0)]
+
+
+class Rotary(Position):
+    """See :class:`RotaryPosition`."""
+
+    def __init__(self, base: float) -> None:
+        super().__init__()
+        self.base = base
+
+    def turn(self, heads: Tensor, at: Tensor) -> Tensor:
+        width = heads.shape[-1]
+        even = torch.arange(0, width, 2, device=at.device, dtype=torch.float64)
+        angle = at.clamp_min(0)[:, None, :, None] * self.base ** (-even / width)  # [b 1 t c/2]
+        cos, sin = angle.cos().to(heads.dtype), angle.sin().to(heads.dtype)
+        first, second = heads[..., 0::2], heads[..., 1::2]
+        return torch.stack([first * cos - second * sin, first * sin + second * cos], -1).flatten(-2)
+
+
+class ALiBi(Position):
+    """See :class:`ALiBiPosition`."""
+
+    def __init__(self, heads: int) -> None:
+        super().__init__()
+        self.slopes = [2 ** (-8 * (head + 1) / heads) for head in range(heads)]
+
+    def bias(self, query_at: Tensor, key_at: Tensor) -> Tensor:
+        distance = (query_at[:, :, None] - key_at[:, None, :]).abs()[:, None]  # [b 1 q k]
+        slopes = torch.tensor(self.slopes, device=distance.device, dtype=torch.get_default_dtype())
+        return -slopes[None, :, None, None] * distance
+
+
+class T5Relative(Position):
+    """See :class:`T5RelativePosition`."""
+
+    def __init__(self, heads: int, buckets: int, furthest: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(buckets, heads))
+        self.buckets, self.furthest = buckets, furthest
+
+    def reset(self, generator: torch.Generator) -> None:
+        nn.init.normal_(self.table, std=0.02, generator=generator)
+
+    def bias(self, query_at: Tensor, key_at: Tensor) -> Tensor:
+        ahead = key_at[:, None, :] - query_at[:, :, None]  # [b q k]
+        half = self.buckets // 2
+        exact = half // 2
+        distance = ahead.abs()
+        logarithmic = exact + (
+            (distance.clamp_min(1) / exact).log() / math.log(self.furthest / exact) * (half - exact)
+        ).long().clamp_max(half - exact - 1)
+        bucket = torch.where(distance < exact, distance, logarithmic) + half * (ahead > 0)
+        return self.table[bucket].movedim(-1, 1)
+
+
+class NoPosition(Spec):
+    """The model is not told the order: an encoder then sees a bag of tokens."""
+
+    def build(self, width: int, heads: int) -> Position:
+        return Position()
+
+
+class SinusoidalPosition(Spec):
+    """Fixed waves added to the embedding (Vaswani et al. 2017, §3.5).
+
+    ``PE(p, 2i) = sin(p / base^(2i/d))`` and ``PE(p, 2i+1) = cos(p / base^(2i/d))``.
+    """
+
+    base: float = 10000.0
+
+    def build(self, width: int, heads: int) -> Position:
+        return Sinusoidal(self.base)
+
+
+class LearnedPosition(Spec):
+    """A trained vector for each place, added to the embedding (Gehring et al. 2017); there are ``length`` places."""
+
+    length: Count
+
+    def build(self, width: int, heads: int) -> Position:
+        return Learned(self.length, width)
+
+
+class RotaryPosition(Spec):
+    """Queries and keys turned by an angle that grows with their place (Su et al. 2021, eq. 15).
+
+    The score then depends on the distance alone. Neighbouring features form the pairs, as in the paper. An odd head
+    width cannot be paired.
+    """
+
+    base: float = 10000.0
+
+    def build(self, width: int, heads: int) -> Position:
+        if (width // heads) % 2:
+            raise SeqwrightError(
+                f"rotary positions turn pairs of features, and a head of {width // heads} has an odd number",
+                mend="choose width and heads so that width / heads is even",
+            )
+        return Rotary(self.base)
+
+
+class ALiBiPosition(Spec):
+    """A penalty on each score that grows with the distance, its slope fixed by the head (Press et al. 2022, §3)."""
+
+    def build(self, width: int, heads: int) -> Position:
+        return ALiBi(heads)
+
+
+class T5RelativePosition(Spec):
+    """A trained bias for each head and range of distances, shared by a stack's layers (Raffel et al. 2020, §2.1).
+
+    Half of the ``buckets`` serve keys ahead, half keys behind; small distances have a bucket each, larger ones share
+    buckets that widen up to ``furthest``.
+    """
+
+    buckets: Count = 32
+    furthest: Count = 128
+
+    def build(self, width: int, heads: int) -> Position:
+        return T5Relative(heads, self.buckets, self.furthest)
+
+
+PositionSpec = NoPosition | SinusoidalPosition | LearnedPosition | RotaryPosition | ALiBiPosition | T5RelativePosition

@@ -1,0 +1,73 @@
+"""Numbers and lists as a report says them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import isfinite, isnan
+from typing import Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Interval(Protocol):
+    """A middle and the two ends around it."""
+
+    @property
+    def median(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+def number(value: float) -> str:
+    """A loss in as many digits as one reads.
+
+    >>> number(0.25), number(0.00131), number(0.0000131), number(1234.5), number(float("inf")), number(0)
+    ('0.25', '0.0013', '1.3e-5', '1234', '∞', '0')
+    """
+    if isnan(value):
+        return "not a number"
+    if not isfinite(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}".replace("e-0", "e-")
+
+
+def rate(value: float) -> str:
+    """A fraction between 0 and 1.
+
+    >>> rate(0.5)
+    '0.50'
+    """
+    return f"{value:.2f}" if isfinite(value) else number(value)
+
+
+def spread(values: Interval, say: Callable[[float], str] = number, between: str = " ") -> str:
+    """A median with its interval, or the median alone where nothing varies."""
+    if values.low == values.high == values.median:
+        return say(values.median)
+    return f"{say(values.median)}{between}[{say(values.low)}, {say(values.high)}]"
+
+
+def listing(items: Iterable[str]) -> str:
+    """Some things in a sentence.
+
+    >>> listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    *first, last = list(items) or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def count(amount: int, noun: str) -> str:
+    """An amount of something with a regular plural.
+
+    >>> count(1, "seed"), count(8, "seed")
+    ('1 seed', '8 seeds')
+    """
+    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""Studies: variants × tasks × seeds, trained, asked and reported with evidence."""

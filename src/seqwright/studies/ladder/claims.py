@@ -1,0 +1,196 @@
+"""What the paper says, held against what the ladder measured.
+
+Each claim is judged by a rule that is stated in its function; the words of the verdicts are
+
+* ``reproduced``: it is so here as well;
+* ``refuted``: it is not so here;
+* ``reproduced, other cause``: what was seen is so, and the reason given for it is not the reason;
+* ``inconclusive``: there are too few seeds to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqwright.studies.study import Claim, Row
+
+REPRODUCED, REFUTED = "reproduced", "refuted"
+OTHER_CAUSE, INCONCLUSIVE = "reproduced, other cause", "inconclusive"
+
+LOSSES = (
+    ("plain", "copies", 0.25),
+    ("token", "three-to-one", 0.0013),
+    ("token", "one-to-three", 0.4825),
+    ("masked", "one-to-three", 0.0654),
+    ("masked", "alternating", 0.21),
+    ("positions", "alternating", 0.0088),
+    ("padding", "eight", 0.1117),
+)
+"""The paper's final training losses, one run each."""
+
+
+class Found:
+    """The ladder's rows by name, and the few counts that claims are judged by."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = {(row.rung, row.variant, row.task): row for row in rows}
+        self.seeds = len(rows[0].losses)
+
+    def row(self, rung: str, task: str, variant: str = "paper") -> Row:
+        """One row."""
+        return self.rows[rung, variant, task]
+
+    def count(self, signature: str, rung: str, task: str, variant: str = "paper") -> int:
+        """How many seeds carry a signature."""
+        return self.row(rung, task, variant).signatures[signature]
+
+    def of(self, count: int) -> str:
+        """A count as people read it."""
+        return f"{count} of {self.seeds}"
+
+    def most(self, count: int) -> bool:
+        """More than half of the seeds."""
+        return 2 * count > self.seeds
+
+    def few(self, count: int) -> bool:
+        """At most one seed in ten: a claim that something cannot be allows for no more."""
+        return 10 * count <= self.seeds
+
+
+def claims(rows: Sequence[Row]) -> list[Claim]:
+    """The paper's claims with verdicts, in the order in which it makes them."""
+    found = Found(rows)
+    judged = [_loss(found, rung, task, loss) for rung, task, loss in LOSSES]
+    judged += [_cannot_plain(found), _cannot_token(found), _cannot_masked(found), _cannot_positions(found)]
+    judged += [_cause_plain(found), _cause_mask(found), _nothing_more(found)]
+    return judged
+
+
+def _loss(found: Found, rung: str, task: str, loss: float) -> Claim:
+    """Reproduced when the paper's one run lies among our seeds' final losses (to its four digits).
+
+    If the paper's run were one of ours, it would lie outside all n of them with probability 2/(n + 1): below 39 seeds
+    that is more than one in twenty, and lying outside refutes nothing.
+    """
+    row = found.row(rung, task)
+    lowest, highest = min(row.losses), max(row.losses)
+    among = round(lowest, 4) <= loss <= round(highest, 4)
+    learnt = found.of(found.count("learnt", rung, task))
+    outside = f"outside our {found.seeds} (by chance 1 time in {(found.seeds + 1) / 2:.1f})"
+    return Claim(
+        claim=f"Final training loss of {rung} on {task}",
+        paper=f"{loss:g}",
+        measured=f"{row.train_loss.median:.4f} [{row.train_loss.low:.4f}, {row.train_loss.high:.4f}]",
+        verdict=REPRODUCED if among else REFUTED if 2 / (found.seeds + 1) <= 0.05 else INCONCLUSIVE,
+        evidence=(
+            f"The paper's run lies {f'among our {found.seeds}' if among else outside}, which end between {lowest:.4f} and"
+            f" {highest:.4f}; {learnt} seeds answer the whole set."
+        ),
+    )
+
+
+def _cannot_plain(found: Found) -> Claim:
+    """Of another cause when hardly a seed learns with the norm and most do without it at the same width."""
+    with_norm, without = found.count("learnt", "plain", "copies"), found.count("learnt", "plain", "copies", "no-norm")
+    cannot = found.few(with_norm)
+    return Claim(
+        claim="The plain transformer cannot copy: its output is the mean",
+        paper="0.5 everywhere",
+        measured=f"{found.of(with_norm)} seeds learn; {found.of(found.count('mean-collapse', 'plain', 'copies'))} collapse",
+        verdict=(OTHER_CAUSE if found.most(without) else REPRODUCED) if cannot else REFUTED,
+        evidence=(
+            "LayerNorm over a single feature returns a constant, so no output can depend on the input. Without it, still"
+            f" at width 1, {found.of(without)} seeds learn the copy."
+        ),
+    )
+
+
+def _cannot_token(found: Found) -> Claim:
+    """Reproduced when hardly a seed learns and most leave an answer unending."""
+    learnt, endless = (found.count(name, "token", "one-to-three") for name in ("learnt", "never-stops"))
+    copies = found.count("never-stops", "token", "copies")
+    return Claim(
+        claim="Without a causal mask one-to-three cannot be learnt: the answer never stops",
+        paper="cannot",
+        measured=f"{found.of(learnt)} seeds learn; {found.of(endless)} never stop",
+        verdict=REPRODUCED if found.few(learnt) and found.most(endless) else REFUTED,
+        evidence=f"On the copies it is the same: {found.of(copies)} seeds leave an answer unending.",
+    )
+
+
+def _cannot_masked(found: Found) -> Claim:
+    """Reproduced when hardly a seed learns and all are order-blind."""
+    learnt, blind = (found.count(name, "masked", "alternating") for name in ("learnt", "order-blind"))
+    positions = found.count("learnt", "positions", "alternating")
+    return Claim(
+        claim="Without positions 0101 and 1010 cannot both be copied",
+        paper="cannot",
+        measured=f"{found.of(learnt)} seeds learn; {found.of(blind)} are order-blind",
+        verdict=REPRODUCED if found.few(learnt) and blind == found.seeds else REFUTED,
+        evidence=(
+            "The two sources give the decoder the same memory, exactly. With sinusoidal positions"
+            f" {found.of(positions)} seeds learn both."
+        ),
+    )
+
+
+def _cannot_positions(found: Found) -> Claim:
+    """Refuted when most seeds fit all eight lengths mixed without any padding mask."""
+    unmasked = found.row("padding", "eight", "no-padding-masks")
+    learnt = unmasked.signatures["learnt"]
+    dependent = unmasked.signatures["padding-dependent"]
+    return Claim(
+        claim="Sequences of unequal length cannot be trained in one batch without padding masks",
+        paper="masks needed",
+        measured=f"{found.of(learnt)} seeds learn without; alone they answer {unmasked.exact_match_alone.median:.2f}",
+        verdict=REFUTED if found.most(learnt) else REPRODUCED,
+        evidence=(
+            "Padding that is looked at like any symbol does no harm while a question is padded as in training. The masks"
+            f" are needed to be independent of it: {found.of(dependent)} seeds answer differently when asked alone."
+        ),
+    )
+
+
+def _cause_plain(found: Found) -> Claim:
+    """Refuted when most seeds learn without an embedding, by either of two ways around the norm over one feature."""
+    bare, lifted = (found.count("learnt", "plain", "copies", variant) for variant in ("no-norm", "scalar-width-4"))
+    collapsed = found.count("mean-collapse", "padding", "eight", "embedding-width-1")
+    return Claim(
+        claim="The plain transformer fails for want of an embedding",
+        paper="cause: no embedding",
+        measured=f"without one, {found.of(bare)} seeds learn unnormed, {found.of(lifted)} lifted to width 4",
+        verdict=REFUTED if found.most(bare) and found.most(lifted) else REPRODUCED,
+        evidence=(
+            "The scalar itself, unnormed or lifted by one affine map, is enough. And an embedding does not help at width"
+            f" 1: the full model with one collapses in {found.of(collapsed)} seeds."
+        ),
+    )
+
+
+def _cause_mask(found: Found) -> Claim:
+    """Reproduced when most seeds without the mask fit with the truth shown, and fail to generate."""
+    unmasked, whole = found.row("padding", "eight", "no-causal-mask"), found.row("padding", "eight")
+    forced = unmasked.signatures["teacher-forced-only"]
+    return Claim(
+        claim="Without the causal mask training and generation differ: the decoder reads the answer it is to give",
+        paper="cause: the future is seen",
+        measured=f"{found.of(forced)} seeds are right with the truth shown and wrong alone",
+        verdict=REPRODUCED if found.most(forced) else REFUTED,
+        evidence=(
+            f"The loss misleads: {unmasked.train_loss.median:.4f} without the mask, {whole.train_loss.median:.4f} with it;"
+            f" exact match {unmasked.exact_match.median:.2f} without, {whole.exact_match.median:.2f} with it."
+        ),
+    )
+
+
+def _nothing_more(found: Found) -> Claim:
+    """Reproduced when most seeds answer all eight, asked padded and alone."""
+    learnt = found.count("learnt", "padding", "eight")
+    inverted = found.count("learnt", "padding", "eight-inverted")
+    return Claim(
+        claim="With these parts all eight mappings are learnt; no other part is needed",
+        paper="all learnt",
+        measured=f"{found.of(learnt)} seeds learn all eight",
+        verdict=REPRODUCED if found.most(learnt) else REFUTED,
+        evidence=f"The list as the paper's text prints it, with two rows inverted, is learnt by {found.of(inverted)} seeds.",
+    )

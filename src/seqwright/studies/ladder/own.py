@@ -1,0 +1,163 @@
+"""The ladder on a file of one's own: which of the parts does this data need?
+
+The rungs are the paper's; the size is chosen for the data. Before the last rung nothing can pad, so there a batch holds
+rows of equal lengths only: such batches are smaller, so the same steps show those rungs fewer rows. The first rung reads
+numbers and does not apply. What is asked is held out of training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Spec, vary
+from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.studies.cell import Cell, TaskData
+from seqwright.studies.ladder.rungs import MASKED, PADDING, POSITIONS, TOKEN, controls, padding_controls
+from seqwright.studies.study import Claim, Row, Study
+from seqwright.tasks.batching import EqualLengthBatches, PaddedBatches
+from seqwright.tasks.files import PairFile
+from seqwright.tasks.task import Pair
+from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.training.loop import TrainingSpec
+from seqwright.training.objective import CrossEntropy
+from seqwright.training.schedule import WarmupCosine
+
+HELD_OUT = 0.1
+MOST_HELD_OUT = 100
+BATCH = 64
+
+
+class Size(Spec):
+    """How large the models are and how long they train."""
+
+    width: int
+    layers: int
+    heads: int
+    steps: int
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair]) -> Size:
+        """The rule: one layer a side; width 32 and 2 heads, from 5,000 rows on 64 and 4; 120 passes, 400 to 1,500 steps."""
+        wide = len(pairs) >= 5000
+        steps = min(1500, max(400, 120 * len(pairs) // BATCH))
+        return cls(width=64 if wide else 32, layers=1, heads=4 if wide else 2, steps=steps)
+
+    def overridden(self, *, width: int | None, layers: int | None, steps: int | None) -> Size:
+        """With what the user says instead."""
+        width = width or self.width
+        heads = self.heads if width % self.heads == 0 else 1
+        return Size(width=width, layers=layers or self.layers, heads=heads, steps=steps or self.steps)
+
+    def summary(self) -> str:
+        """What was chosen, for people to check and change."""
+        return (
+            f"models: width {self.width}, {self.layers} layer{'s' if self.layers > 1 else ''} a side, {self.heads} heads; {self.steps} steps of up to"
+            f" {BATCH} rows (--width, --layers and --steps say otherwise)"
+        )
+
+    def edits(self) -> dict[str, Any]:
+        """The size as edits of a rung's spec."""
+        edits: dict[str, Any] = {"width": self.width, "decoder.cross_attention.heads": self.heads}
+        for side in ("encoder", "decoder"):
+            edits |= {
+                f"{side}.layers": self.layers,
+                f"{side}.self_attention.heads": self.heads,
+                f"{side}.feedforward.inner": 2 * self.width,
+            }
+        return edits
+
+
+def own_ladder(file: PairFile, seeds: int, size: Size, *, device: str = "cpu") -> Study:
+    """The rungs from ``token`` up, and the last one's controls, on the rows of a file.
+
+    Raises:
+        SeqwrightError: the file has too few different sources to hold any out.
+    """
+    train, test = split(file)
+    vocabulary = Vocabulary.of(file.pairs)
+    longest = max(len(pair.target) for pair in file.pairs)
+    data = TaskData(file.path.stem, train, test, vocabulary, limit=2 * (longest + 1))
+    training = TrainingSpec(
+        steps=size.steps,
+        rate=0.005,
+        schedule=WarmupCosine(warmup=size.steps // 10, steps=size.steps),
+        objective=CrossEntropy(ignore=vocabulary.pad),
+    )
+
+    def cell(rung: str, spec: TransformerSpec) -> Cell:
+        spec = vary(
+            spec,
+            {
+                **size.edits(),
+                "embedding": LookUpEmbedding(vocabulary=vocabulary.size),
+                "head": SymbolHead(outputs=vocabulary.outputs),
+            },
+        )
+        last = rung == "padding"
+        batching = PaddedBatches(rows=BATCH) if last else EqualLengthBatches(rows=BATCH)
+        return Cell(rung, "paper", spec, training, batching, data, padding=last)
+
+    padding = cell("padding", PADDING)
+    rungs = (cell("token", TOKEN), cell("masked", MASKED), cell("positions", POSITIONS), padding)
+    return Study("ladder", (*rungs, *controls(padding, padding_controls(vocabulary))), seeds, device)
+
+
+def split(file: PairFile) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Rows to train on and pairs to ask, with no source in both: the same for every run on the same file."""
+    sources = list(dict.fromkeys(pair.source for pair in file.pairs))
+    count = min(MOST_HELD_OUT, int(len(sources) * HELD_OUT))
+    if count < 1:
+        raise SeqwrightError(
+            f"{len(sources)} different sources are too few to hold any out",
+            where=str(file.path),
+            mend="give at least 10",
+        )
+    order = torch.randperm(len(sources), generator=torch.Generator().manual_seed(0)).tolist()
+    held = {sources[index] for index in order[:count]}
+    asked = {pair.source: pair for pair in reversed(file.pairs) if pair.source in held}  # a source's first row counts
+    return tuple(pair for pair in file.pairs if pair.source not in held), tuple(asked.values())
+
+
+PARTS = (
+    ("the causal mask", "no-causal-mask", "exact_match"),
+    ("positions", "no-positions", "exact_match"),
+    ("padding masks, asked as in training", "no-padding-masks", "exact_match"),
+    ("padding masks, asked alone", "no-padding-masks", "exact_match_alone"),
+    ("leaving PAD out of the loss", "pad-in-loss", "exact_match"),
+    ("an embedding wider than 1", "embedding-width-1", "exact_match"),
+)
+
+
+def needs(rows: Sequence[Row]) -> list[Claim]:
+    """For each part: does this data need it? The last rung beside the same rung without the part.
+
+    ``needed``: its interval lies wholly above the other's. ``harmful``: wholly below. ``no difference seen``: the
+    intervals overlap, which with few seeds is weak evidence.
+    """
+    found = {row.variant: row for row in rows if row.rung == "padding"}
+    verdicts = []
+    for part, variant, measure in PARTS:
+        whole, without = getattr(found["paper"], measure), getattr(found[variant], measure)
+        verdict = "no difference seen"
+        if whole.low > without.high:
+            verdict = "needed"
+        elif whole.high < without.low:
+            verdict = "harmful"
+        verdicts.append(
+            Claim(
+                claim=f"This data needs {part}",
+                paper="–",
+                measured=f"{whole.median:.2f} with, {without.median:.2f} without",
+                verdict=verdict,
+                evidence=(
+                    f"Exact match on held-out rows: [{whole.low:.2f}, {whole.high:.2f}] with it,"
+                    f" [{without.low:.2f}, {without.high:.2f}] without."
+                ),
+            )
+        )
+    return verdicts

@@ -1,0 +1,163 @@
+"""The ladder: a transformer built up part by part, on the sequences of arXiv 2502.19597 or on your own.
+
+Five rungs, each the one below and one part more, with the paper's settings throughout: width 8, one head, one layer a
+side, feed-forward 8, pre-norm, dropout 0.1, Adam at 0.01, all rows in every batch. Beside them stand controls: a rung
+with one thing changed, which tell whether the part a rung adds is the part that made the difference.
+
+========== ============================================================================================
+rung       what it adds
+========== ============================================================================================
+plain      encoder and decoder of width 1 on the scalars themselves, squared error
+token      an embedding, an un-embedding, START and END, cross-entropy
+masked     the causal mask
+positions  sinusoidal positions, with dropout on the sum
+padding    sequences of unequal length in one batch: padding that is masked and does not count in the loss
+========== ============================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from seqwright.core.spec import vary
+from seqwright.nn.attention import AttentionSpec
+from seqwright.nn.block import StackSpec
+from seqwright.nn.embedding import (
+    LiftedScalarEmbedding,
+    LookUpEmbedding,
+    ScalarEmbedding,
+    ScalarHead,
+    SymbolHead,
+    VectorHead,
+)
+from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.norm import NoNorm, PreNormResidual
+from seqwright.nn.padding import OrdinaryPadding
+from seqwright.nn.position import NoPosition, SinusoidalPosition
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.studies.cell import Cell, TaskData
+from seqwright.studies.study import Study
+from seqwright.tasks.batching import FullBatch
+from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT, EIGHT_INVERTED, ONE_TO_THREE, THREE_TO_ONE
+from seqwright.tasks.task import PairSet
+from seqwright.tasks.vocabulary import Scalars, Vocabulary
+from seqwright.training.loop import TrainingSpec
+from seqwright.training.objective import CrossEntropy, MeanSquaredError
+from seqwright.training.schedule import RateDrop
+
+RUNGS = ("plain", "token", "masked", "positions", "padding")
+BITS = Vocabulary(("0", "1"))
+
+_PLAIN_STACK = StackSpec(feedforward=FeedForwardSpec(inner=8))
+
+PLAIN = TransformerSpec(
+    width=1,
+    embedding=ScalarEmbedding(),
+    encoder=_PLAIN_STACK,
+    decoder=vary(_PLAIN_STACK, {"cross_attention": AttentionSpec()}),
+    head=VectorHead(),
+)
+TOKEN = vary(
+    PLAIN,
+    {
+        "width": 8,
+        # no rung before the last one pads, so its vocabulary has no PAD
+        "embedding": LookUpEmbedding(vocabulary=BITS.outputs),
+        "head": SymbolHead(outputs=BITS.outputs),
+    },
+)
+MASKED = vary(TOKEN, {"decoder.self_attention.mask": CausalMask()})
+POSITIONS = vary(
+    MASKED,
+    {
+        f"{side}.{part}": value
+        for side in ("encoder", "decoder")
+        for part, value in (("position", SinusoidalPosition()), ("embedding_dropout", 0.1))
+    },
+)
+PADDING = vary(POSITIONS, {"embedding": LookUpEmbedding(vocabulary=BITS.size)})
+
+BARE: dict[str, Any] = {
+    f"{side}.{part}": value
+    for side in ("encoder", "decoder")
+    for part, value in (("residual", PreNormResidual(norm=NoNorm())), ("final_norm", NoNorm()))
+}
+"""No normalisation anywhere."""
+
+
+def lifted(width: int) -> dict[str, Any]:
+    """The scalar, lifted to a width by one affine map and brought back by another."""
+    return {"width": width, "embedding": LiftedScalarEmbedding(), "head": ScalarHead()}
+
+
+PLAIN_CONTROLS: dict[str, dict[str, Any]] = {
+    "no-norm": BARE,
+    "scalar-width-2": lifted(2),
+    "scalar-width-4": lifted(4),
+    "scalar-width-8": lifted(8),
+}
+
+
+def padding_controls(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
+    """The last rung's controls, as edits; ``pad-in-loss`` also trains differently (:func:`_pad_in_loss`)."""
+    heads = {
+        f"{part}.heads": 1 for part in ("encoder.self_attention", "decoder.self_attention", "decoder.cross_attention")
+    }
+    return {
+        "no-causal-mask": {"decoder.self_attention.mask": NoMask()},
+        "no-positions": {"encoder.position": NoPosition(), "decoder.position": NoPosition()},
+        "no-padding-masks": {"padding": OrdinaryPadding()},
+        "pad-in-loss": {"head": SymbolHead(outputs=vocabulary.size)},
+        "embedding-width-1": {**heads, "width": 1},
+    }
+
+
+def _paper(rung: str, spec: TransformerSpec, task: PairSet, steps: int, drop: int | None) -> Cell:
+    coder = Scalars() if rung == "plain" else BITS
+    objective = MeanSquaredError() if rung == "plain" else CrossEntropy(ignore=BITS.pad)
+    training = TrainingSpec(steps=steps, objective=objective)
+    if drop is not None:
+        training = vary(training, {"schedule": RateDrop(at=drop)})
+    data = TaskData(task.name, tuple(task.rows()), task.pairs, coder, task.limit())
+    return Cell(rung, "paper", spec, training, FullBatch(), data, padding=rung == "padding")
+
+
+def controls(base: Cell, edits: Mapping[str, dict[str, Any]]) -> list[Cell]:
+    """A cell with one thing changed at a time."""
+    cells = [replace(base, variant=variant, spec=vary(base.spec, edit)) for variant, edit in edits.items()]
+    return [_pad_in_loss(cell) if cell.variant == "pad-in-loss" else cell for cell in cells]
+
+
+def _pad_in_loss(cell: Cell) -> Cell:
+    """Padding is to be predicted like any symbol, so the head can say it and the loss counts it."""
+    return replace(cell, training=vary(cell.training, {"objective": CrossEntropy()}))
+
+
+def paper_ladder(seeds: int, *, device: str = "cpu") -> Study:
+    """The five rungs and their controls, with the paper's settings and data.
+
+    Epochs and the epoch of the rate's drop are the paper's; a full batch makes an epoch one step.
+    """
+    plain = _paper("plain", PLAIN, COPIES, 300, None)
+    padding = _paper("padding", PADDING, EIGHT, 2000, 1000)
+    return Study(
+        "ladder",
+        (
+            plain,
+            *controls(plain, PLAIN_CONTROLS),
+            _paper("token", TOKEN, THREE_TO_ONE, 1000, 100),
+            _paper("token", TOKEN, ONE_TO_THREE, 1000, 100),
+            _paper("token", TOKEN, COPIES, 1000, 100),
+            _paper("masked", MASKED, ONE_TO_THREE, 2000, 500),
+            _paper("masked", MASKED, ALTERNATING, 2000, 500),
+            _paper("positions", POSITIONS, ALTERNATING, 2000, 500),
+            padding,
+            _paper("padding", PADDING, EIGHT_INVERTED, 2000, 1000),
+            *controls(padding, padding_controls(BITS)),
+        ),
+        seeds,
+        device,
+    )

@@ -1,0 +1,94 @@
+"""A study's folder: what is asked, and every piece of it that is finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.files import write_atomically
+from seqwright.studies.cell import CellResult
+
+MANIFEST = "study.json"
+
+
+class Store:
+    """Finished pieces under ``folder/cells``, one file each, and the manifest that says what they are pieces of.
+
+    A study started again in its own folder finds the pieces and does none twice. A folder that holds anything else is
+    refused, and a lock keeps a second study out while one runs; the system drops the lock when its holder dies.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, object]) -> None:
+        self.folder, self.manifest = folder, manifest
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            foreign = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
+            if foreign and MANIFEST not in foreign:
+                raise SeqwrightError(
+                    f"the folder holds something else ({foreign[0]})",
+                    where=str(folder),
+                    mend="name a new folder with --out",
+                )
+            self.lock = FileLock(folder / ".lock")
+            self.lock.acquire(timeout=0)
+        except Timeout as error:
+            raise SeqwrightError(
+                "another study is running in this folder", where=str(folder), mend="wait for it or name another --out"
+            ) from error
+        except OSError as error:
+            raise SeqwrightError(
+                f"cannot be written to: {(error.strerror or str(error)).lower()}",
+                where=str(folder),
+                mend="name another folder with --out",
+            ) from error
+        self._claim()
+
+    def _claim(self) -> None:
+        path = self.folder / MANIFEST
+        mine = msgspec.json.format(msgspec.json.encode(self.manifest), indent=2)
+        if not path.exists():
+            (self.folder / "cells").mkdir(exist_ok=True)
+            write_atomically(path, mine)
+            return
+        try:
+            theirs = msgspec.json.decode(path.read_bytes(), type=dict)
+        except msgspec.DecodeError as error:
+            raise SeqwrightError(
+                f"this is no study's manifest: {error}", where=str(path), mend="name a new folder with --out"
+            ) from error
+        wanted = msgspec.json.decode(mine)
+        if theirs != wanted:
+            differing = sorted(key for key in wanted | theirs if theirs.get(key) != wanted.get(key))
+            told = ", ".join(_told(key, theirs.get(key), wanted.get(key)) for key in differing)
+            raise SeqwrightError(
+                f"the folder holds another study: {told}",
+                where=str(self.folder),
+                mend="start it as it was started, or name a new folder with --out",
+            )
+
+    def load(self, piece: str) -> CellResult | None:
+        """A finished piece, or ``None``; a damaged file counts as unfinished and is done again."""
+        try:
+            return CellResult.from_json(self._path(piece).read_bytes())
+        except (FileNotFoundError, SeqwrightError):
+            return None
+
+    def save(self, piece: str, result: CellResult) -> None:
+        """Keep a finished piece; from here on no kill loses it."""
+        (self.folder / "cells").mkdir(exist_ok=True)
+        write_atomically(self._path(piece), result.to_json())
+
+    def _path(self, piece: str) -> Path:
+        return self.folder / "cells" / f"{piece}.json"
+
+    def close(self) -> None:
+        """Let others in."""
+        self.lock.release()
+
+
+def _told(key: str, theirs: object, mine: object) -> str:
+    short = all(len(str(value)) <= 40 for value in (theirs, mine))
+    return f"its {key} is {theirs}, not {mine}" if short else f"its {key} differs"

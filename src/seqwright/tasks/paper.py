@@ -1,0 +1,34 @@
+"""The sequences of arXiv 2502.19597: zeros and ones, mapped to zeros and ones.
+
+Each set is what one rung of the paper's ladder trains on. Where a row reads ``000 → 1``, the source is the three
+symbols 0 0 0 and the target is the one symbol 1.
+"""
+
+from __future__ import annotations
+
+from seqwright.tasks.task import Pair, PairSet
+
+
+def _set(name: str, copies: int, *pairs: tuple[str, str]) -> PairSet:
+    return PairSet(name, tuple(Pair.of(*pair) for pair in pairs), copies)
+
+
+COPIES = _set("copies", 50, ("0000", "0000"), ("1111", "1111"))
+THREE_TO_ONE = _set("three-to-one", 50, ("000", "1"), ("111", "0"))
+ONE_TO_THREE = _set("one-to-three", 50, ("1", "000"), ("0", "111"))
+ALTERNATING = _set("alternating", 50, ("0101", "0101"), ("1010", "1010"))
+
+_SHARED = (
+    ("111", "0"),
+    ("000", "1"),
+    ("0", "111"),
+    ("1", "000"),
+    ("0101", "0101"),
+    ("1010", "1010"),
+)
+
+EIGHT = _set("eight", 25, ("0000", "0000"), ("1111", "1111"), *_SHARED)
+"""The paper's final set, as its code and its results have it."""
+
+EIGHT_INVERTED = _set("eight-inverted", 25, ("0000", "1111"), ("1111", "0000"), *_SHARED)
+"""The final set as the paper's text prints it: the first two rows inverted rather than copied."""

@@ -1,0 +1,1 @@
+"""Training: what is minimised, at which rate, and one loop for one model or hundreds."""

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAIRS = "".join(f"{a}{b}{c}\t{c}{b}{a}\n" for a in "abc" for b in "abcd" for c in "abc")
+
+
+def seqwright(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "seqwright", *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    path = tmp_path / "reversed.tsv"
+    path.write_text(PAIRS)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--seeds", "0"], "--seeds 0 is too few"),
+        (["--device", "cuda"], "no CUDA device"),
+        (["--device", "tpu"], "--device tpu is not known"),
+        (["--steps", "5"], "--steps needs --pairs"),
+        (["--pairs", "missing.tsv"], "missing.tsv: cannot be read: no such file"),
+        (["--pairs", "empty.tsv"], "empty.tsv: the file is empty"),
+        (["--pairs", "bad.tsv"], "bad.tsv:2: no tab on this line"),
+        (["--pairs", "nul.tsv"], "nul.tsv:1: a NUL byte"),
+        (["--pairs", "latin.tsv"], "latin.tsv:1: byte 1 of this line is not UTF-8"),
+        (["--pairs", "few.tsv"], "few.tsv: 1 different sources are too few"),
+        (["--out", "/proc/nowhere"], "/proc/nowhere: cannot be written to"),
+        (["--out", "foreign"], "foreign: the folder holds something else"),
+    ],
+)
+def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path: Path, arguments: list[str], told: str):
+    (tmp_path / "empty.tsv").write_text("")
+    (tmp_path / "bad.tsv").write_text("a\tb\nno tab here\n")
+    (tmp_path / "nul.tsv").write_bytes(b"a\0\tb\n")
+    (tmp_path / "latin.tsv").write_bytes(b"\xe9\tb\n")
+    (tmp_path / "few.tsv").write_text("a\tb\n")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "letter.txt").write_text("dear")
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    if "cuda" in arguments:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("this machine has CUDA")
+    done = seqwright("study", "ladder", *arguments, cwd=tmp_path)
+    assert all(done.stderr.splitlines())
+    last = done.stderr.splitlines()[-1]  # before it may stand what was read
+    assert told in last
+    assert "; " in last  # the mend
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_debug_shows_the_traceback(tmp_path: Path):
+    done = seqwright("--debug", "study", "ladder", "--seeds", "0", cwd=tmp_path)
+    assert "Traceback" in done.stderr
+
+
+def test_help_needs_no_torch(tmp_path: Path):
+    code = "import sys, seqwright; sys.argv = ['seqwright', '--help']\nfrom seqwright.cli.main import main\n" + (
+        "try:\n    main()\nexcept SystemExit: pass\nassert 'torch' not in sys.modules, 'torch'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "study" in done.stdout
+
+
+def test_a_ladder_on_ones_own_file(tmp_path: Path, pairs: Path):
+    arguments = ["study", "ladder", "--pairs", str(pairs), "--seeds", "2", "--steps", "3", "--width", "8", "--json"]
+    done = seqwright(*arguments, "--out", "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "36 pairs (0 of them repeats, 36 different sources)" in done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == {"study", "seeds", "seconds", "rungs", "claims"}
+    assert [row["rung"] for row in found["rungs"]] == ["token", "masked", "positions"] + ["padding"] * 6
+    for row in found["rungs"]:
+        assert {"rung", "variant", "task", "parameters", "train_loss", "eval_loss", "exact_match"} <= set(row)
+        assert {"exact_match_alone", "per_task", "signatures", "answers"} <= set(row)
+        assert set(row["exact_match"]) == {"median", "low", "high"}
+        assert len(row["answers"]) == 3  # a tenth of the file, held out
+    assert found == json.loads((tmp_path / "out" / "results.json").read_text())
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "plain" in report
+    assert "not applicable" in report
+
+
+def test_a_finished_study_asked_again_says_the_same(tmp_path: Path, pairs: Path):
+    arguments = ["study", "ladder", "--pairs", str(pairs), "--seeds", "1", "--steps", "2", "--width", "8", "--json"]
+    one, two = (json.loads(seqwright(*arguments, cwd=tmp_path).stdout) for _ in range(2))
+    assert one["rungs"] == two["rungs"]
+    assert one["claims"] == two["claims"]

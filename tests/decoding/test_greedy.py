@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import torch
+
+from seqwright.core.model import Output
+from seqwright.core.tokens import Tokens
+from seqwright.decoding.greedy import greedy
+from seqwright.nn.transformer import build
+from seqwright.studies.ladder.rungs import BITS, PADDING, TOKEN
+from seqwright.tasks.paper import COPIES, EIGHT
+
+END = 3
+
+
+class Scripted:
+    """A model that says given tokens one after the other, whatever it reads; and notes what it read."""
+
+    def __init__(self, rows: list[list[int]], incremental: bool):
+        self.rows, self.incremental, self.read = rows, incremental, []
+
+    def start(self, source, probe=None):
+        return 0
+
+    def advance(self, tokens: Tokens, state: int, probe=None):
+        self.read.append(tokens.ids.tolist())
+        place = state + tokens.ids.shape[1]
+        logits = torch.zeros(len(self.rows), tokens.ids.shape[1], 5)
+        for index, row in enumerate(self.rows):
+            logits[index, -1, row[min(place, len(row)) - 1]] = 1
+        return Output(logits), place
+
+
+def _run(model: Scripted, limit: int = 6):
+    first = Tokens.of([[2]] * len(model.rows))
+    return greedy(model, None, first, end=END, limit=limit)
+
+
+def test_each_new_token_is_read_once_and_rows_end_on_their_own():
+    model = Scripted([[0, 1, END, 0], [1, END, 1, 1]], incremental=True)
+    generated = _run(model)
+    assert generated.ids.tolist() == [[0, 1, END], [1, END, END]]
+    assert generated.stopped.tolist() == [True, True]
+    assert model.read == [[[2], [2]], [[0], [1]], [[1], [END]]]
+
+
+def test_without_a_causal_mask_the_prefix_is_read_anew():
+    model = Scripted([[0, 1, END]], incremental=False)
+    assert _run(model).ids.tolist() == [[0, 1, END]]
+    assert model.read == [[[2]], [[2, 0]], [[2, 0, 1]]]
+
+
+def test_an_answer_that_never_ends_reaches_the_limit():
+    generated = _run(Scripted([[0], [END]], incremental=True), limit=4)
+    assert generated.ids.tolist() == [[0, 0, 0, 0], [END] * 4]
+    assert generated.stopped.tolist() == [False, True]
+
+
+def test_a_chosen_token_stays_chosen():
+    """What is generated in one step is what later steps read, in causal decoders and in others."""
+    for spec in (PADDING, TOKEN):
+        model = build(spec, seed=3).eval()
+        question = BITS.question(EIGHT.pairs if spec is PADDING else COPIES.pairs, 8)
+        short, long = (
+            greedy(model, question.source, question.first, end=None, limit=limit, choose=BITS.choose).ids
+            for limit in (4, 8)
+        )
+        assert torch.equal(long[:, :4], short)
+
+
+def test_cached_decoding_chooses_what_reading_the_whole_prefix_chooses():
+    model = build(PADDING, seed=1).eval()
+    question = BITS.question(EIGHT.pairs, 8)
+    chosen = greedy(model, question.source, question.first, end=None, limit=6, choose=BITS.choose).ids
+    prefix = torch.cat([question.first.ids, chosen], 1)
+    at = torch.arange(prefix.shape[1]).expand_as(prefix)
+    whole = model(Tokens(prefix, at), question.source)[0].logits
+    assert torch.equal(BITS.choose(whole)[:, :-1], chosen)

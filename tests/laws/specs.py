@@ -1,0 +1,83 @@
+"""Every spec that the laws are tried on: the ladder's, and each kind of part in each kind of model."""
+
+from __future__ import annotations
+
+from seqwright.core.spec import vary
+from seqwright.nn.attention import AttentionSpec
+from seqwright.nn.block import StackSpec
+from seqwright.nn.embedding import LiftedScalarEmbedding, LookUpEmbedding, ScalarHead, SymbolHead
+from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.norm import LayerNormSpec, NoNorm, PostNormResidual, PreNormResidual, RMSNormSpec
+from seqwright.nn.padding import MaskedPadding
+from seqwright.nn.position import (
+    ALiBiPosition,
+    LearnedPosition,
+    NoPosition,
+    RotaryPosition,
+    SinusoidalPosition,
+    T5RelativePosition,
+)
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.studies.ladder.rungs import paper_ladder
+
+VOCABULARY = 7
+
+_decoder = StackSpec(
+    feedforward=FeedForwardSpec(inner=12),
+    layers=2,
+    self_attention=AttentionSpec(heads=2, mask=CausalMask()),
+    cross_attention=AttentionSpec(heads=2),
+    position=SinusoidalPosition(),
+    embedding_dropout=0.1,
+)
+_encoder = vary(_decoder, {"self_attention.mask": NoMask(), "cross_attention": None})
+
+ENCODER_DECODER = TransformerSpec(
+    width=8,
+    embedding=LookUpEmbedding(vocabulary=VOCABULARY),
+    head=SymbolHead(outputs=VOCABULARY),
+    encoder=_encoder,
+    decoder=_decoder,
+)
+DECODER_ONLY = vary(ENCODER_DECODER, {"encoder": None, "decoder.cross_attention": None})
+WIDE = vary(ENCODER_DECODER, {"width": 32})
+SCALAR = vary(ENCODER_DECODER, {"embedding": LiftedScalarEmbedding(), "head": ScalarHead()})
+
+POSITIONS = [
+    NoPosition(),
+    SinusoidalPosition(),
+    LearnedPosition(length=32),
+    RotaryPosition(),
+    ALiBiPosition(),
+    T5RelativePosition(buckets=8, furthest=16),
+]
+RESIDUALS = [
+    kind(norm=norm)
+    for kind in (PreNormResidual, PostNormResidual)
+    for norm in (LayerNormSpec(), RMSNormSpec(), NoNorm())
+]
+
+
+def _on_every_stack(spec: TransformerSpec, part: str, value: object) -> TransformerSpec:
+    sides = ["decoder"] + (["encoder"] if spec.encoder else [])
+    return vary(spec, {f"{side}.{part}": value for side in sides})
+
+
+def _named() -> dict[str, TransformerSpec]:
+    specs = {f"ladder.{cell.key}": cell.spec for cell in paper_ladder(1).cells}
+    for base, spec in (("both", ENCODER_DECODER), ("decoder", DECODER_ONLY)):
+        for position in POSITIONS:
+            specs[f"{base}.{type(position).__name__}"] = _on_every_stack(spec, "position", position)
+        for residual in RESIDUALS:
+            name = f"{base}.{type(residual).__name__}.{type(residual.norm).__name__}"
+            specs[name] = _on_every_stack(spec, "residual", residual)
+        specs[f"{base}.no-mask"] = vary(spec, {"decoder.self_attention.mask": NoMask()})
+    specs |= {"wide": WIDE, "scalar": SCALAR}
+    # equal specs under two names (a rung trained on two tasks) are tried once
+    return {name: spec for name, spec in specs.items() if spec not in list(specs.values())[: list(specs).index(name)]}
+
+
+SPECS = _named()
+INCREMENTAL = {name: spec for name, spec in SPECS.items() if spec.decoder.self_attention.mask.causal}
+PADDABLE = {name: spec for name, spec in SPECS.items() if isinstance(spec.padding, MaskedPadding)}

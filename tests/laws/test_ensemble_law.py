@@ -1,0 +1,72 @@
+"""A member of an ensemble is the model it would have been alone."""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+import pytest
+import torch
+
+from seqwright.nn.dropout import Dropout
+from seqwright.nn.embedding import LookUpEmbedding
+from seqwright.nn.transformer import TransformerSpec, build
+from seqwright.tasks.task import Batch
+from seqwright.training.ensemble import Ensemble
+from seqwright.training.loop import Solo, TrainingSpec, fit
+from seqwright.training.objective import CrossEntropy, MeanSquaredError
+from tests.laws.inputs import source_of, target_of
+from tests.laws.specs import SPECS
+
+SEEDS = (3, 4, 5)
+
+
+def _batch(spec: TransformerSpec) -> Batch:
+    target = target_of(spec)
+    labels = target.ids.roll(-1, 1)
+    return Batch(source_of(spec), target, labels % spec.head.outputs if hasattr(spec.head, "outputs") else labels)
+
+
+def _objective(spec: TransformerSpec):
+    return CrossEntropy() if isinstance(spec.embedding, LookUpEmbedding) else MeanSquaredError()
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+def test_twenty_steps_together_are_twenty_steps_alone(spec: TransformerSpec):
+    torch.set_default_dtype(torch.double)
+    try:
+        batch, training = _batch(spec), TrainingSpec(steps=20, rate=0.003, objective=_objective(spec))
+        ensemble = Ensemble(spec, SEEDS)
+        for module in ensemble.template.modules():
+            if isinstance(module, Dropout):
+                module.rate = 0.0
+        together = fit(ensemble, repeat(ensemble.lay(batch)), training)
+        for index, seed in enumerate(SEEDS):
+            model = build(spec, seed=seed).train()
+            for module in model.modules():
+                if isinstance(module, Dropout):
+                    module.rate = 0.0
+            alone = fit(Solo(model), repeat(batch), training)
+            torch.testing.assert_close(together.losses[:, index], alone.losses[:, 0], rtol=0, atol=1e-10)
+            member = ensemble.member(index)
+            mine, theirs = (m.eval()(batch.target, batch.source)[0].logits for m in (member, model))
+            torch.testing.assert_close(mine[batch.target.real], theirs[batch.target.real], rtol=0, atol=1e-10)
+            # parameters whose true gradient is zero (key biases; at width 1 nearly all) follow rounding under Adam, so
+            # what is compared is what the models say
+    finally:
+        torch.set_default_dtype(torch.float)
+
+
+def test_members_drop_out_differently():
+    spec = SPECS["ladder.padding.paper.eight"]
+    ensemble = Ensemble(spec, (7, 7))  # one seed twice: equal parameters, so only dropout can tell them apart
+    one, two = ensemble.losses(_batch(spec), CrossEntropy()).tolist()
+    assert one != two
+
+
+def test_a_diverged_member_leaves_the_others_alone():
+    spec = SPECS["ladder.padding.paper.eight"]
+    ensemble = Ensemble(spec, SEEDS)
+    with torch.no_grad():
+        ensemble.stacked["head.weight"][1] = float("nan")
+    curve = fit(ensemble, repeat(_batch(spec)), TrainingSpec(steps=5))
+    assert curve.losses.isfinite().all(0).tolist() == [True, False, True]

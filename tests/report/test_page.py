@@ -1,0 +1,162 @@
+"""A page is one file that needs no other, and whatever it is given is text."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from math import inf, nan
+from pathlib import Path
+
+import pytest
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.evaluation.ranges import Range
+from seqwright.report import charts
+from seqwright.report.page import Card, Cards, Chart, Figure, Heading, Page, Prose, Section, Table, Terms, Text
+from seqwright.studies.ladder.report import write_report
+from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.study import Claim, Row, Shown, StudyResult
+
+HOSTILE = "</script><img src=x onerror=alert(1)> & \"'"
+
+
+class Seen(HTMLParser):
+    """The elements and attributes that a browser would see."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def check_offline(html: str) -> Seen:
+    """No script, nothing loaded, the policy there."""
+    seen = Seen(html)
+    assert not seen.tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form"}
+    assert not [name for name, _ in seen.attributes if name.startswith("on")]
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in seen.attributes
+    assert not re.findall(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]*"', "", html))
+    assert all(value.startswith("#") for name, value in seen.attributes if name in ("href", "src", "xlink:href"))
+    assert "@import" not in html
+    return seen
+
+
+def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1) -> Row:
+    """A row of a study, its spec taken from the ladder."""
+    cell = next(cell for cell in paper_ladder(1).cells if (cell.rung, cell.variant) == (rung, variant))
+    return Row(
+        rung=rung,
+        variant=variant,
+        task=task,
+        spec=cell.spec,
+        parameters=88,
+        train_loss=Range(median=loss, low=loss, high=inf),
+        eval_loss=Range(median=loss, low=loss, high=loss),
+        exact_match=Range(median=match, low=match, high=match),
+        exact_match_alone=Range(median=match / 2, low=match / 2, high=match / 2),
+        per_task={f"{HOSTILE}→&": match},
+        signatures={"learnt": int(match == 1) * seeds, "never-stops": 1},
+        answers=[Shown(source=HOSTILE, target="&", predicted="<b>" * 20, right=False, stopped=True)]
+        if rung != "plain"
+        else [],
+        steps=[1, 2],
+        curve=[Range(median=loss, low=loss, high=loss), Range(median=nan, low=0.0, high=inf)],
+        losses=[loss] * seeds,
+        matches=[match] * seeds,
+        seconds=1.0,
+    )
+
+
+def study(*rows: Row, claims: list[Claim] | None = None) -> StudyResult:
+    return StudyResult(study="ladder", seeds=len(rows[0].matches), seconds=60.0, rungs=list(rows), claims=claims or [])
+
+
+def test_whatever_a_page_is_given_is_escaped() -> None:
+    chart = charts.matrix("m", HOSTILE, [charts.Square(HOSTILE, "a&b", 0.5, "<i>", HOSTILE)], [HOSTILE], ["a&b"])
+    parts = (
+        Prose(HOSTILE),
+        Heading(HOSTILE),
+        Table((HOSTILE,), ((HOSTILE,), (Text(HOSTILE, "bad"),))),
+        Terms(((HOSTILE, HOSTILE),)),
+        Cards((Card(HOSTILE, ((Text(HOSTILE), Text(HOSTILE, "code")),), HOSTILE),)),
+        Figure((chart,), HOSTILE),
+    )
+    seen = check_offline(Page(HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE),), (Section(HOSTILE, parts),)).html())
+    assert seen.text.count(HOSTILE) >= 15  # as it was given, where people read it
+
+
+def test_charts_stand_in_the_page_and_beside_it(tmp_path: Path) -> None:
+    curve = charts.Curve([1, 2], [Range(median=1, low=1, high=1), Range(median=0.1, low=0.05, high=0.2)])
+    drawn = (
+        charts.curve("one", "a loss that falls", "title", curve, (0.01, 2), beside=curve),
+        charts.dots(
+            "two", "dots", [charts.Panel("loss", [charts.Dot("a", "s", Range(median=1, low=1, high=2))])], ["a"]
+        ),
+    )
+    path = Page("t", (), (), (Section("s", (Figure(drawn, "c"),)),)).write(tmp_path / "new" / "report.html")
+    assert path.read_text(encoding="utf-8").count("<svg") == 2
+    for name in ("one", "two"):
+        assert (path.parent / "charts" / f"{name}.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_charts_in_one_page_share_no_names() -> None:
+    chart = Chart("a", '<svg><clipPath id="clip0"/><g clip-path="url(#clip0)"/></svg>', "")
+    assert chart.inline == '<svg><clipPath id="a-clip0"/><g clip-path="url(#a-clip0)"/></svg>'
+
+
+def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SeqwrightError, match="report cannot be written"):
+        Page("t", (), (), ()).write(tmp_path / "file" / "report.html")
+
+
+@pytest.mark.parametrize("loss", [0.5, inf, nan, 0.0])
+def test_the_ladders_report_bears_any_loss_and_any_symbol(tmp_path: Path, loss: float) -> None:
+    claim = Claim(claim=HOSTILE, paper="&", measured="<1>", verdict="reproduced, other cause", evidence=HOSTILE)
+    rows = (
+        row("plain", "paper", "copies", loss=loss, match=0.0),
+        row("plain", "no-norm", "copies", loss=loss),
+        row("padding", "paper", "eight", loss=loss),
+        row("padding", "no-causal-mask", "eight", loss=0.01, match=0.25),
+    )
+    path = write_report(study(*rows, claims=[claim]), tmp_path, f"seqwright {HOSTILE}")
+    seen = check_offline(path.read_text(encoding="utf-8"))
+    assert f"seqwright {HOSTILE}" in seen.text
+    assert "The cause is LayerNorm at width 1" in seen.text
+    assert "reproduced, other cause" in seen.text
+    assert "NaN" not in "".join(file.read_text(encoding="utf-8") for file in (tmp_path / "charts").iterdir())
+
+
+def test_the_sentences_follow_the_numbers(tmp_path: Path) -> None:
+    """Where the control without LayerNorm fails too, nothing is said about the cause."""
+    rows = (row("plain", "paper", "copies", match=0.0), row("plain", "no-norm", "copies", match=0.0))
+    text = Seen(write_report(study(*rows), tmp_path, "c").read_text(encoding="utf-8")).text
+    assert "The cause is" not in text
+    assert "No seeds answer every sequence on plain (copies)." in text
+
+
+def test_one_cell_of_ones_own_data_without_claims(tmp_path: Path) -> None:
+    path = write_report(study(row("padding", "paper", HOSTILE, match=0.5, seeds=3)), tmp_path, "c")
+    text = check_offline(path.read_text(encoding="utf-8")).text
+    assert "not applicable: symbols are not scalars" in text
+    assert "held-out rows" in text
+    assert "Which parts this data needs" not in text  # there are no claims to show
+
+
+def test_many_answers_are_cut_and_endless_ones_too(tmp_path: Path) -> None:
+    shown = [Shown(source=f"{n:04}", target="01", predicted="0" * 4, right=False, stopped=False) for n in range(50)]
+    given = row("padding", "paper", "words", match=0.0)
+    many = Row(**{name: getattr(given, name) for name in given.__struct_fields__} | {"answers": shown})
+    text = Seen(write_report(study(many), tmp_path, "c").read_text(encoding="utf-8")).text
+    assert "12 of 50 rows" in text
+    assert "0011 → 0000…" in text
+    assert "0012 →" not in text

@@ -1,0 +1,44 @@
+"""What the documents show is run."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+import seqwright
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_readmes_python_answers(capsys: pytest.CaptureFixture[str]):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert "steps=1200" in code
+    exec(compile(code.replace("steps=1200", "steps=3"), "README.md", "exec"), {})
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split(" → ")[0] for line in said] == ["0000", "1111", "111", "000", "0", "1", "0101", "1010"]
+
+
+def test_the_example_runs(capsys: pytest.CaptureFixture[str]):
+    spec = importlib.util.spec_from_file_location("look_inside", ROOT / "examples" / "look_inside.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(steps=3)
+    first = capsys.readouterr().out.splitlines()[1].split()
+    assert sum(map(float, first)) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("name", seqwright.__all__)
+def test_every_public_name_is_there(name: str):
+    assert getattr(seqwright, name) is not None
+
+
+def test_links_in_documents_lead_somewhere():
+    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")):
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
