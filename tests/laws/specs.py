@@ -73,6 +73,8 @@ def _named() -> dict[str, TransformerSpec]:
             name = f"{base}.{type(residual).__name__}.{type(residual.norm).__name__}"
             specs[name] = _on_every_stack(spec, "residual", residual)
         specs[f"{base}.no-mask"] = vary(spec, {"decoder.self_attention.mask": NoMask()})
+    for position in (RotaryPosition(), ALiBiPosition(), T5RelativePosition(buckets=8, furthest=16)):
+        specs[f"across.{type(position).__name__}"] = vary(ENCODER_DECODER, {"decoder.cross_position": position})
     specs |= {"wide": WIDE, "scalar": SCALAR}
     # equal specs under two names (a rung trained on two tasks) are tried once
     return {name: spec for name, spec in specs.items() if spec not in list(specs.values())[: list(specs).index(name)]}

@@ -59,7 +59,7 @@ def test_twenty_steps_together_are_twenty_steps_alone(spec: TransformerSpec):
 def test_members_drop_out_differently():
     spec = SPECS["ladder.padding.paper.eight"]
     ensemble = Ensemble(spec, (7, 7))  # one seed twice: equal parameters, so only dropout can tell them apart
-    one, two = ensemble.losses(_batch(spec), CrossEntropy()).tolist()
+    one, two = ensemble.losses(_batch(spec), CrossEntropy(), torch.tensor(1)).tolist()
     assert one != two
 
 

@@ -13,7 +13,7 @@ from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.dropout import Dropout, draw_from
 from seqwright.nn.mask import CausalMask
 from seqwright.nn.noise import kept
-from seqwright.nn.position import ABSENT
+from seqwright.nn.position import Position
 
 MANY = 4_000_000
 
@@ -125,7 +125,7 @@ def test_attention_watched_in_training_drops_what_it_drops_unwatched(members: in
     x = torch.randn(8, 5, 3, dtype=torch.double).permute(2, 1, 0)
 
     def run(scale: Tensor, *probe: Record) -> Tensor:
-        return functional_call(attention, {}, (x * scale, at, (x * scale, at), None, ABSENT, *probe))[0]
+        return functional_call(attention, {}, (x * scale, at, (x * scale, at), None, Position(), *probe))[0]
 
     def both(*probe: Record) -> Tensor:
         draw_from(attention, _seeded(7))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+import numpy as np
 import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor
@@ -37,14 +39,14 @@ class Tokens:
         >>> Tokens.of([[5, 6], [7]], pad=9, left=True).at.tolist()
         [[0, 1], [-1, 0]]
         """
-        length = max((len(row) for row in rows), default=0)
-        ids = torch.full((len(rows), length), pad, dtype=dtype)
-        at = torch.full((len(rows), length), PADDING)
-        for index, row in enumerate(rows):
-            place = slice(length - len(row), length) if left else slice(0, len(row))
-            ids[index, place] = torch.tensor(row, dtype=dtype)
-            at[index, place] = torch.arange(len(row))
-        return cls(ids, at)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        length = int(lengths.max(initial=0))
+        at = np.arange(length)[None] - (length - lengths[:, None] if left else 0)
+        real = (at >= 0) & (at < lengths[:, None])
+        kind = torch.empty((), dtype=dtype).numpy().dtype
+        ids = np.full(real.shape, pad, dtype=kind)
+        ids[real] = np.fromiter(chain.from_iterable(rows), kind, int(lengths.sum()))
+        return cls(torch.from_numpy(ids), torch.from_numpy(np.where(real, at, PADDING)))
 
     @property
     def real(self) -> Tensor:

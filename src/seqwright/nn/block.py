@@ -15,7 +15,7 @@ from seqwright.nn.dropout import Dropout
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.memory import Memory
 from seqwright.nn.norm import LayerNormSpec, NormSpec, PreNormResidual, ResidualSpec
-from seqwright.nn.position import ABSENT, NoPosition, Position, PositionSpec
+from seqwright.nn.position import CrossPositionSpec, NoPosition, Position, PositionSpec
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Block(nn.Module):
         source: Encoded | None,
         memories: Memories,
         position: Position,
+        across: Position,
         probe: Probe = SILENT,
     ) -> tuple[Float[Tensor, "b t d"], Memories]:
         own, seen = memories.own, memories.source
@@ -80,7 +81,7 @@ class Block(nn.Module):
         def look_across(h: Tensor) -> Tensor:
             nonlocal seen
             read = (source.x, source.at) if source is not None and seen is None else None
-            y, seen = self.cross_attention(h, at, read, seen, ABSENT, within(probe, "cross_attention"))
+            y, seen = self.cross_attention(h, at, read, seen, across, within(probe, "cross_attention"))
             return y
 
         x = self.self_residual(x, look_back)
@@ -96,6 +97,8 @@ class Stack(nn.Module):
     def __init__(self, stack: StackSpec, width: int) -> None:
         super().__init__()
         self.position = stack.position.build(width, stack.self_attention.heads)
+        crossing = stack.cross_attention
+        self.cross_position = stack.cross_position.build(width, crossing.heads) if crossing else Position()
         self.dropout = Dropout(stack.embedding_dropout)
         self.blocks = nn.ModuleList(Block(stack, width) for _ in range(stack.layers))
         self.norm = stack.final_norm.build(width)
@@ -111,7 +114,8 @@ class Stack(nn.Module):
         x = probe("embedded", self.dropout(self.position.embed(x, at)))
         after = []
         for index, (block, before) in enumerate(zip(self.blocks, memories, strict=True)):
-            x, memory = block(x, at, source, before, self.position, within(probe, f"blocks.{index}"))
+            within_block = within(probe, f"blocks.{index}")
+            x, memory = block(x, at, source, before, self.position, self.cross_position, within_block)
             after.append(memory)
         return self.norm(x), tuple(after)
 
@@ -122,6 +126,9 @@ class StackSpec(Spec):
     The kind of position belongs to the stack, the mask to the attention. A decoder that hears a source has a
     ``cross_attention``. ``dropout`` acts on attention weights, inside the feed-forward and on each branch's result, as in
     ``torch.nn.Transformer``; ``embedding_dropout`` on the embedded tokens.
+
+    ``cross_position`` tells how far a source token's place lies from the target token's own. It is absent in the first transformers; where targets follow their sources in order, as sounds follow
+    letters, it spares a model most of what it would have to learn.
     """
 
     feedforward: FeedForwardSpec
@@ -129,6 +136,7 @@ class StackSpec(Spec):
     cross_attention: AttentionSpec | None = None
     layers: Count = 1
     position: PositionSpec = NoPosition()
+    cross_position: CrossPositionSpec = NoPosition()
     residual: ResidualSpec = PreNormResidual()
     final_norm: NormSpec = LayerNormSpec()
     dropout: Rate = 0.1

@@ -14,12 +14,13 @@ from seqwright.nn.linear import Linear
 class LookUp(nn.Module):
     """See :class:`LookUpEmbedding`."""
 
-    def __init__(self, vocabulary: int, width: int) -> None:
+    def __init__(self, vocabulary: int, width: int, deviation: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(vocabulary, width))
+        self.deviation = deviation
 
     def reset(self, generator: torch.Generator) -> None:
-        nn.init.normal_(self.weight, generator=generator)
+        nn.init.normal_(self.weight, std=self.deviation, generator=generator)
 
     def forward(self, ids: Shaped[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
         return kernels.look_up(self.weight, ids) * self.weight.shape[1] ** 0.5
@@ -44,12 +45,17 @@ class LiftedScalar(nn.Module):
 
 
 class LookUpEmbedding(Spec):
-    """A trained vector for each symbol, N(0, 1), times √d (Vaswani et al. 2017, §3.4); one table for both sides."""
+    """A trained vector for each symbol, N(0, deviation²), times √d (Vaswani et al. 2017, §3.4); one for both sides.
+
+    The deviation 1 is ``torch.nn.Embedding``'s. In a wide model it makes embeddings so large beside what layers add to them
+    that the layers count for little; 1/√d gives features of variance 1.
+    """
 
     vocabulary: Count
+    deviation: float = 1.0
 
     def build(self, width: int) -> nn.Module:
-        return LookUp(self.vocabulary, width)
+        return LookUp(self.vocabulary, width, self.deviation)
 
 
 class ScalarEmbedding(Spec):

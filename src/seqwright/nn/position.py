@@ -1,8 +1,8 @@
 """Positions: how a model is told the order of its tokens.
 
 A position can act in three places, and each kind uses one: ``embed`` adds to the token's vector, once, at the foot of
-a stack; ``turn`` rotates queries and keys in every self-attention; ``bias`` adds to their scores. Cross attention gets
-neither turn nor bias: places in the source and in the target have no common origin.
+a stack; ``turn`` rotates queries and keys in every self-attention; ``bias`` adds to their scores. Cross attention has a kind
+of its own, absent unless it is asked for: places in the source and in the target need not have anything in common.
 """
 
 from __future__ import annotations
@@ -31,10 +31,6 @@ class Position(nn.Module):
     def bias(self, query_at: Int[Tensor, "b q"], key_at: Int[Tensor, "b k"]) -> Float[Tensor, "b h q k"] | None:
         """What is added to the score of each query and key; ``None`` for nothing."""
         return None
-
-
-ABSENT = Position()
-"""What cross attention is given."""
 
 
 class Sinusoidal(Position):
@@ -66,7 +62,7 @@ class Learned(Position):
         nn.init.normal_(self.table, std=0.02, generator=generator)
 
     def embed(self, x: Tensor, at: Tensor) -> Tensor:
-        longest = int(at.max()) + 1
+        longest = int(at.max()) + 1 if at.numel() else 0
         if longest > self.table.shape[0]:
             raise SeqwrightError(
                 f"a sequence of {longest} tokens is longer than the {self.table.shape[0]} learned positions",
@@ -195,3 +191,6 @@ class T5RelativePosition(Spec):
 
 
 PositionSpec = NoPosition | SinusoidalPosition | LearnedPosition | RotaryPosition | ALiBiPosition | T5RelativePosition
+
+CrossPositionSpec = NoPosition | RotaryPosition | ALiBiPosition | T5RelativePosition
+"""The kinds that act on pairs of places, and so between two sides too."""

@@ -13,7 +13,7 @@ from seqwright.evaluation.behaviour import observe
 from seqwright.evaluation.metrics import exact_match
 from seqwright.evaluation.signature import signatures
 from seqwright.nn.transformer import TransformerSpec
-from seqwright.tasks.batching import BatchingSpec
+from seqwright.tasks.batching import BatchingSpec, PairExamples, Sampler
 from seqwright.tasks.task import Coder, Pair, spell
 from seqwright.training.ensemble import Ensemble
 from seqwright.training.loop import TrainingSpec, fit
@@ -98,7 +98,7 @@ def train_cell(
     began = time.perf_counter()
     ensemble = Ensemble(cell.spec, seeds, device=device)
     order = torch.Generator().manual_seed(seeds[0])
-    batches = cell.batching.batches(cell.data.train, cell.data.coder, order)
+    batches = Sampler(PairExamples(cell.data.train, cell.data.coder), cell.batching, order)
     curve = fit(ensemble, map(ensemble.lay, batches), cell.training, progress=progress)
     final = cell.data.coder.batch(cell.data.test)
     results = []
@@ -106,7 +106,8 @@ def train_cell(
         member = ensemble.member(index)
         seen = observe(member, cell.data.coder, cell.data.test, limit=cell.data.limit, padding=cell.padding)
         with torch.no_grad():
-            loss = cell.training.objective.loss(member(final.target, final.source)[0], final.labels)
+            output = member(final.target, final.source)[0]
+            loss = cell.training.objective.total(output, final.labels) / cell.training.objective.count(final.labels)
         results.append(
             SeedResult(
                 seed=seed,

@@ -55,6 +55,12 @@ class Batch:
         """The same batch on another device."""
         return Batch(self.source and self.source.to(device), self.target.to(device), self.labels.to(device))
 
+    def without_rows(self) -> Batch:
+        """No row of it: what a process computes that has no share in a small batch."""
+        none = slice(0, 0)
+        source = self.source and Tokens(self.source.ids[none], self.source.at[none])
+        return Batch(source, Tokens(self.target.ids[none], self.target.at[none]), self.labels[none])
+
     def rows_innermost(self) -> Batch:
         """The same batch, laid out for many small models at once (:meth:`Tokens.rows_innermost`)."""
         return Batch(

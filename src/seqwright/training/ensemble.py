@@ -12,6 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from seqwright.nn.dropout import draw_from
 from seqwright.nn.transformer import Transformer, TransformerSpec, build
 from seqwright.tasks.task import Batch
+from seqwright.training.loop import total_count
 from seqwright.training.objective import ObjectiveSpec
 
 NARROW = 16
@@ -51,8 +52,11 @@ class Ensemble:
     @property
     def stacked(self) -> dict[str, Tensor]:
         """Views of the parameters by name, stacked ``[n ...]``."""
-        parts = self.flat.split([shape.numel() for shape in self.shapes.values()])
+        parts = self._split(self.flat)
         return {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+
+    def _split(self, flat: Tensor) -> tuple[Tensor, ...]:
+        return flat.split([shape.numel() for shape in self.shapes.values()])
 
     def lay(self, batch: Batch) -> Batch:
         """The batch where the members are, laid out as suits them (:mod:`seqwright.nn.kernels`)."""
@@ -62,14 +66,33 @@ class Ensemble:
             self._given, self._laid = batch, there.rows_innermost() if narrow else there
         return self._laid
 
-    def losses(self, batch: Batch, objective: ObjectiveSpec) -> Float[Tensor, "n"]:
+    def count(self, batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
+        return total_count(batches, objective)
+
+    def losses(self, batch: Batch, objective: ObjectiveSpec, count: Tensor) -> Float[Tensor, "n"]:
         """Each member's loss on the same batch."""
 
         def loss(parameters: dict[str, Tensor]) -> Tensor:
             output = functional_call(self.template, parameters, (batch.target, batch.source))[0]
-            return objective.loss(output, batch.labels)
+            return objective.total(output, batch.labels) / count
 
         return vmap(loss, randomness="different")(self.stacked)
+
+    def gathered(self, losses: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+        return losses
+
+    def clip(self, limit: float) -> Float[Tensor, "n"]:
+        """Each member's norm is its own, so one that diverges shortens nobody else's steps."""
+        gradient = self.flat.grad
+        assert gradient is not None, "there is no gradient yet"
+        parts = [
+            part.view(shape[0], -1) for part, shape in zip(self._split(gradient), self.shapes.values(), strict=True)
+        ]
+        norms = torch.stack([part.square().sum(1) for part in parts]).sum(0).sqrt()
+        factor = (limit / (norms + 1e-6)).clamp_max(1.0)
+        for part in parts:
+            part.mul_(factor[:, None])
+        return norms
 
     def member(self, index: int) -> Transformer:
         """One member as a plain model on the CPU, in eval mode."""

@@ -1,28 +1,47 @@
-"""The training loop: the same few lines for one model and for an ensemble of hundreds."""
+"""The training loop: the same few lines for one model, for an ensemble of hundreds, and for several processes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqwright.core.spec import Spec
+from seqwright.core.spec import Count, Spec
 from seqwright.tasks.task import Batch
 from seqwright.training.objective import CrossEntropy, ObjectiveSpec
+from seqwright.training.optimiser import Adam, OptimiserSpec
 from seqwright.training.schedule import ConstantRate, ScheduleSpec
 
 
 class TrainingSpec(Spec):
-    """How to train: Adam (Kingma and Ba 2015, β 0.9 and 0.999) for ``steps`` batches."""
+    """How to train.
 
-    steps: int
+    Attributes:
+        steps: how many steps at most.
+        max_epochs: how many passes over the data at most, where batches come from a sampler that counts them.
+        rate: the learning rate at its highest.
+        schedule: how the rate changes.
+        objective: what is minimised.
+        optimiser: how gradients become steps.
+        clip: the norm that a model's gradient is shortened to when it is longer (Pascanu et al. 2013); ``None`` for never.
+        accumulate: how many batches make one step. Their losses are summed and divided by the count over all of them.
+        precision: what products of matrices are computed in; parameters and the optimiser stay as they are.
+    """
+
+    steps: Count
+    max_epochs: Count | None = None
     rate: float = 0.01
     schedule: ScheduleSpec = ConstantRate()
     objective: ObjectiveSpec = CrossEntropy()
+    optimiser: OptimiserSpec = Adam()
+    clip: float | None = None
+    accumulate: Count = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 @runtime_checkable
@@ -33,8 +52,23 @@ class Trainee(Protocol):
         """What the optimiser moves."""
         ...
 
-    def losses(self, batch: Batch, objective: ObjectiveSpec) -> Float[Tensor, "n"]:
-        """Each member's loss on the batch. They depend on no common parameter, so their sum trains each alone."""
+    def count(self, batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
+        """How many labels of the batches count, over all processes."""
+        ...
+
+    def losses(self, batch: Batch, objective: ObjectiveSpec, count: Tensor) -> Float[Tensor, "n"]:
+        """Each member's loss on the batch, as its share of a step of ``count`` labels.
+
+        Members depend on no common parameter, so the sum of their losses trains each alone.
+        """
+        ...
+
+    def gathered(self, losses: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+        """The losses of a step, over all processes."""
+        ...
+
+    def clip(self, limit: float) -> Float[Tensor, "n"]:
+        """Shorten each member's gradient to ``limit``; what their norms were."""
         ...
 
 
@@ -47,9 +81,77 @@ class Solo:
     def parameters(self) -> Iterable[nn.Parameter]:
         return self.model.parameters()
 
-    def losses(self, batch: Batch, objective: ObjectiveSpec) -> Tensor:
+    def count(self, batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
+        return total_count(batches, objective)
+
+    def losses(self, batch: Batch, objective: ObjectiveSpec, count: Tensor) -> Tensor:
         output, _ = self.model(batch.target, batch.source)
-        return objective.loss(output, batch.labels)[None]
+        return (objective.total(output, batch.labels) / count)[None]
+
+    def gathered(self, losses: Tensor) -> Tensor:
+        return losses
+
+    def clip(self, limit: float) -> Tensor:
+        return nn.utils.clip_grad_norm_(self.parameters(), limit)[None]
+
+
+def total_count(batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
+    """How many labels of the batches count."""
+    return torch.stack([objective.count(batch.labels) for batch in batches]).sum()
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A step before it is taken: each member's loss ``[n]``, and the norm of its gradient where norms are limited."""
+
+    losses: Float[Tensor, "n"]
+    norms: Float[Tensor, "n"] | None
+
+    @property
+    def finite(self) -> bool:
+        """Whether nothing in it is infinite or not a number."""
+        return bool(self.losses.isfinite().all()) and (self.norms is None or bool(self.norms.isfinite().all()))
+
+
+class Loop:
+    """A trainee, its optimiser, and how many steps were taken: what :func:`fit` and a run step through."""
+
+    def __init__(self, trainee: Trainee, training: TrainingSpec) -> None:
+        self.trainee, self.training = trainee, training
+        self.optimizer = training.optimiser.build(trainee.parameters(), training.rate)
+        self.step = 0
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.training.rate * self.training.schedule.factor(self.step)
+
+    def gradient(self, batches: list[Batch]) -> Gradient:
+        """Losses and gradients of one step over the batches."""
+        trainee, objective = self.trainee, self.training.objective
+        count = trainee.count(batches, objective)
+        self.optimizer.zero_grad(set_to_none=True)
+        pieces = []
+        for batch in batches:
+            with self._precision(batch):
+                losses = trainee.losses(batch, objective, count)
+            losses.sum().backward()
+            pieces.append(losses.detach())
+        losses = pieces[0] if len(pieces) == 1 else torch.stack(pieces).sum(0)
+        norms = None if self.training.clip is None else trainee.clip(self.training.clip)
+        return Gradient(trainee.gathered(losses), norms)
+
+    def update(self) -> None:
+        """Take the step."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.optimizer.step()
+        self.step += 1
+
+    def _precision(self, batch: Batch) -> AbstractContextManager[object]:
+        if self.training.precision == "float32":
+            return nullcontext()
+        return torch.autocast(batch.labels.device.type, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -72,24 +174,20 @@ def fit(
 
     Args:
         trainee: a model (:class:`Solo`) or an ensemble; its parameters change in place.
-        batches: one a step, without end.
+        batches: ``training.accumulate`` a step, without end.
         training: rate, schedule, objective.
         points: how many losses to keep, evenly spaced.
         progress: is told the number of steps done.
     """
-    optimizer = torch.optim.Adam(trainee.parameters(), lr=training.rate)
+    loop = Loop(trainee, training)
     every = max(1, training.steps // points)
     steps: list[int] = []
     losses: list[Tensor] = []
-    for step in range(training.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = training.rate * training.schedule.factor(step)
-        loss = trainee.losses(next(batches), training.objective)
-        optimizer.zero_grad(set_to_none=True)
-        loss.sum().backward()
-        optimizer.step()
-        if (step + 1) % every == 0 or step + 1 == training.steps:
-            steps.append(step + 1)
-            losses.append(loss.detach())
-            progress(step + 1)
+    while loop.step < training.steps:
+        gradient = loop.gradient([next(batches) for _ in range(training.accumulate)])
+        loop.update()
+        if loop.step % every == 0 or loop.step == training.steps:
+            steps.append(loop.step)
+            losses.append(gradient.losses)
+            progress(loop.step)
     return Curve(steps, torch.stack(losses).cpu())

@@ -29,16 +29,30 @@ class RateDrop(Spec):
 
 
 class WarmupCosine(Spec):
-    """Linearly up over ``warmup`` steps, then down a half cosine to nothing at step ``steps``."""
+    """Linearly up over ``warmup`` steps, then down a half cosine to ``floor`` of the peak at step ``steps``."""
 
     warmup: int
     steps: int
+    floor: float = 0.0
 
     def factor(self, step: int) -> float:
         if step < self.warmup:
             return (step + 1) / self.warmup
         done = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
-        return 0.5 * (1 + cos(pi * done))
+        return self.floor + (1 - self.floor) * 0.5 * (1 + cos(pi * done))
 
 
-ScheduleSpec = ConstantRate | RateDrop | WarmupCosine
+class InverseSquareRoot(Spec):
+    """Linearly up over ``warmup`` steps, then down as 1/√step (Vaswani et al. 2017, eq. 3, scaled to a peak of 1).
+
+    >>> [round(InverseSquareRoot(warmup=4).factor(step), 2) for step in (0, 3, 15)]
+    [0.25, 1.0, 0.5]
+    """
+
+    warmup: int
+
+    def factor(self, step: int) -> float:
+        return min((step + 1) / max(1, self.warmup), (max(1, self.warmup) / (step + 1)) ** 0.5)
+
+
+ScheduleSpec = ConstantRate | RateDrop | WarmupCosine | InverseSquareRoot
