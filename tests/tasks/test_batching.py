@@ -3,9 +3,20 @@ from __future__ import annotations
 from collections import Counter
 from itertools import islice
 
+import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from seqwright.tasks.batching import BatchingSpec, EqualLengthBatches, FullBatch, PaddedBatches, PairExamples, Sampler
+from seqwright.tasks.batching import (
+    BatchingSpec,
+    EqualLengthBatches,
+    FullBatch,
+    PaddedBatches,
+    PairExamples,
+    Sampler,
+    TokenBatches,
+)
 from seqwright.tasks.paper import EIGHT
 from seqwright.tasks.task import Batch
 from seqwright.tasks.vocabulary import Vocabulary
@@ -46,3 +57,39 @@ def test_a_seed_decides_the_order():
 
     assert first(0) == first(0)
     assert first(0) != first(1)
+
+
+def test_no_row_is_dropped_and_no_batch_too_large():
+    lengths = np.random.default_rng(0).integers(1, 40, (500, 2))
+    lengths[7] = 400  # longer than a batch: alone in one
+    plan = TokenBatches(tokens=300, window=3).plan(lengths, torch.Generator().manual_seed(0))
+    assert sorted(row for batch in plan for row in batch) == list(range(500))
+    for batch in plan:
+        assert len(batch) == 1 or len(batch) * (lengths[batch] + 1).max(0).sum() <= 300
+    padded = sum(len(batch) * (lengths[batch] + 1).max(0).sum() for batch in plan)
+    assert padded < 1.35 * (lengths + 1).sum()
+    assert plan != TokenBatches(tokens=300, window=3).plan(lengths, torch.Generator().manual_seed(1))
+
+
+@given(at=st.integers(0, 40), batching=st.sampled_from([PaddedBatches(rows=30), TokenBatches(tokens=99), FullBatch()]))
+def test_a_sampler_goes_on_from_its_place(at: int, batching: BatchingSpec):
+    sampler = _sampler(batching)
+    for _ in range(at):
+        next(sampler)
+    again = _sampler(batching, seed=9)
+    again.resume(*sampler.place())
+    for _ in range(20):
+        assert torch.equal(next(sampler).target.ids, next(again).target.ids)
+    assert sampler.passes == again.passes
+
+
+def test_shares_together_are_the_whole_batch():
+    whole = _sampler(PaddedBatches(rows=3))
+    shares = [
+        Sampler(PairExamples(EIGHT.rows(), BITS), PaddedBatches(rows=3), torch.Generator().manual_seed(0), (rank, 4))
+        for rank in range(4)
+    ]
+    for _ in range(80):  # three rows for four processes: somebody has none, and still takes part
+        parts = [next(share) for share in shares]
+        assert Counter(_rows(next(whole))) == Counter(row for part in parts for row in _rows(part))
+        assert 0 in [len(part.labels) for part in parts]

@@ -75,13 +75,13 @@ class Question:
     """What a model is asked with: sources, the first target token, and when the answer ends.
 
     Attributes:
-        source: ``[b s]``.
-        first: ``[b 1]``, the target token that is given.
+        source: ``[b s]``, or ``None`` where a prompt is to be continued.
+        first: ``[b p]``, the target tokens that are given; unequal prompts are padded on the left.
         end: the symbol after which an answer is over; ``None`` where its length is fixed.
         limit: how many tokens are generated at most.
     """
 
-    source: Tokens
+    source: Tokens | None
     first: Tokens
     end: int | None
     limit: int

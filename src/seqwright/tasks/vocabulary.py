@@ -72,6 +72,23 @@ class Vocabulary:
                 )
         return [self._numbers[symbol] for symbol in symbols]
 
+    def number(self, symbol: str) -> int:
+        """The symbol's number, −1 for one that training never showed."""
+        return self._numbers.get(symbol, -1)
+
+    def spelt(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """The symbols of these numbers."""
+        names = (*self.symbols, "<start>", "<end>", "<pad>")
+        return tuple(names[number] for number in ids)
+
+    def unknown(self, symbols: Iterable[str]) -> list[str]:
+        """The symbols that training never showed, in order."""
+        return [symbol for symbol in symbols if symbol not in self._numbers]
+
+    def known(self, symbols: Iterable[str]) -> tuple[str, ...]:
+        """The symbols that training showed, in order: what is left to a model of a sequence with others in it."""
+        return tuple(symbol for symbol in symbols if symbol in self._numbers)
+
     def batch(self, pairs: Sequence[Pair]) -> Batch:
         """START and the target go in; the target and END are to come out."""
         targets = [self.encode(pair.target) for pair in pairs]
@@ -88,9 +105,8 @@ class Vocabulary:
 
     def answer(self, row: Tensor) -> tuple[str, ...]:
         """The symbols before END; a START that a model says is shown as ``<start>``."""
-        names = (*self.symbols, "<start>", "<end>", "<pad>")
         ids = row.tolist()
-        return tuple(names[number] for number in (ids[: ids.index(self.end)] if self.end in ids else ids))
+        return self.spelt(ids[: ids.index(self.end)] if self.end in ids else ids)
 
     def right(self, pair: Pair, row: Tensor) -> bool:
         """The target, then END."""

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Spec
+from seqwright.training.checkpoint import load_weights, read_checkpoint, write_checkpoint
+
+
+class Facts(Spec):
+    step: int
+
+
+def test_what_is_written_is_read(tmp_path: Path):
+    tensors = {"a.b": torch.arange(6.0).view(2, 3), "bytes": torch.arange(4, dtype=torch.uint8)}
+    write_checkpoint(tmp_path / "x.safetensors", tensors, Facts(step=7))
+    read, facts = read_checkpoint(tmp_path / "x.safetensors", Facts)
+    assert facts == Facts(step=7)
+    assert read.keys() == tensors.keys()
+    assert all(torch.equal(read[name], tensors[name]) for name in tensors)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\x80\x04pickle" + b])
+def test_a_damaged_file_is_refused(tmp_path: Path, damage):
+    path = tmp_path / "x.safetensors"
+    write_checkpoint(path, {"a": torch.ones(9)}, Facts(step=1))
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(SeqwrightError, match="damaged"):
+        read_checkpoint(path, Facts)
+
+
+def test_a_missing_file_and_foreign_weights_are_refused(tmp_path: Path):
+    with pytest.raises(SeqwrightError, match="missing"):
+        read_checkpoint(tmp_path / "none", Facts)
+    with pytest.raises(SeqwrightError, match="not the weights of this model"):
+        load_weights(torch.nn.Linear(2, 2), {"weight": torch.ones(3, 2), "bias": torch.ones(2)}, tmp_path)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "x.safetensors"
+    write_checkpoint(path, {"a": torch.ones(2)}, Facts(step=1))
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SeqwrightError, match="no space left"):
+        write_checkpoint(path, {"a": torch.zeros(2)}, Facts(step=2))
+    assert read_checkpoint(path, Facts)[1].step == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]

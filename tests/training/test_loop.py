@@ -1,0 +1,91 @@
+"""A step is the same step however its rows are cut, and a gradient is shortened member by member."""
+
+from __future__ import annotations
+
+from itertools import cycle, repeat
+
+import pytest
+import torch
+
+from seqwright.core.spec import vary
+from seqwright.nn.transformer import build
+from seqwright.studies.ladder.rungs import BITS, PADDING
+from seqwright.tasks.paper import EIGHT
+from seqwright.training.ensemble import Ensemble
+from seqwright.training.loop import Loop, Solo, TrainingSpec, fit
+from seqwright.training.objective import CrossEntropy
+from seqwright.training.optimiser import Adam
+
+STILL = vary(PADDING, {"encoder.dropout": 0.0, "decoder.dropout": 0.0, "encoder.embedding_dropout": 0.0,
+                       "decoder.embedding_dropout": 0.0})  # fmt: skip
+LOSS = CrossEntropy(ignore=BITS.pad, smoothing=0.1)
+
+
+@pytest.fixture(autouse=True)
+def _double():
+    torch.set_default_dtype(torch.double)
+    yield
+    torch.set_default_dtype(torch.float)
+
+
+def _after(batches, training: TrainingSpec) -> tuple[torch.Tensor, torch.Tensor]:
+    model = build(STILL, seed=1).train()
+    curve = fit(Solo(model), batches, training)
+    return curve.losses, torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_accumulating_unequal_pieces_is_one_large_batch():
+    """The pieces hold 1, 2 and 5 rows of different lengths: a mean of their means would weigh tokens unequally."""
+    pairs = list(EIGHT.pairs)
+    pieces = [BITS.batch(part) for part in (pairs[:1], pairs[1:3], pairs[3:])]
+    whole = _after(repeat(BITS.batch(pairs)), TrainingSpec(steps=10, objective=LOSS, clip=0.5))
+    cut = _after(cycle(pieces), TrainingSpec(steps=10, objective=LOSS, clip=0.5, accumulate=3))
+    for mine, wanted in zip(cut, whole, strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=0, atol=1e-10)
+
+
+def test_a_gradient_is_no_longer_than_the_clip():
+    model = build(STILL, seed=1).train()
+    loop = Loop(Solo(model), TrainingSpec(steps=1, objective=LOSS, clip=0.01))
+    norms = loop.gradient([BITS.batch(EIGHT.pairs)]).norms
+    assert norms is not None
+    assert norms.item() > 0.01
+    clipped = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).norm().item()
+    assert clipped == pytest.approx(0.01, rel=1e-3)
+
+
+def test_members_are_clipped_as_they_would_be_alone():
+    training = TrainingSpec(steps=15, objective=LOSS, clip=0.3, rate=0.003)
+    batch = BITS.batch(EIGHT.pairs)
+    ensemble = Ensemble(STILL, (3, 4))
+    together = fit(ensemble, repeat(ensemble.lay(batch)), training)
+    for index, seed in enumerate((3, 4)):
+        alone = fit(Solo(build(STILL, seed=seed).train()), repeat(batch), training)
+        torch.testing.assert_close(together.losses[:, index], alone.losses[:, 0], rtol=0, atol=1e-10)
+
+
+def test_smoothing_is_torchs():
+    model, batch = build(STILL, seed=1), BITS.batch(EIGHT.pairs)
+    output = model(batch.target, batch.source)[0]
+    ours = LOSS.total(output, batch.labels) / LOSS.count(batch.labels)
+    theirs = torch.nn.functional.cross_entropy(
+        output.logits.flatten(0, 1), batch.labels.flatten(), ignore_index=BITS.pad, label_smoothing=0.1
+    )
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_decay_shrinks_matrices_and_spares_biases():
+    model = build(STILL, seed=1)
+    groups = Adam(decay=0.1).build(model.parameters(), 0.1).param_groups
+    decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
+    assert {decay[id(p)] for p in model.parameters() if p.dim() > 1} == {0.1}
+    assert {decay[id(p)] for p in model.parameters() if p.dim() <= 1} == {0.0}
+
+
+def test_something_that_is_not_a_number_is_seen_before_the_step():
+    model = build(STILL, seed=1)
+    with torch.no_grad():
+        model.head.weight[0, 0] = float("nan")
+    loop = Loop(Solo(model), TrainingSpec(steps=1, objective=LOSS, clip=1.0))
+    assert not loop.gradient([BITS.batch(EIGHT.pairs)]).finite
+    assert loop.step == 0
