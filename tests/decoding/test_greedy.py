@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
+from torch import Tensor
 
 from seqwright.core.model import Output
 from seqwright.core.tokens import Tokens
@@ -13,21 +16,33 @@ END = 3
 
 
 class Scripted:
-    """A model that says given tokens one after the other, whatever it reads; and notes what it read."""
+    """A model that says given tokens one after the other, whatever it reads; and notes what it read.
+
+    Its state is which rows it is at, and how many tokens it has read.
+    """
 
     def __init__(self, rows: list[list[int]], incremental: bool):
         self.rows, self.incremental, self.read = rows, incremental, []
 
     def start(self, source, probe=None):
-        return 0
+        return Place(torch.arange(len(self.rows)), 0)
 
-    def advance(self, tokens: Tokens, state: int, probe=None):
+    def advance(self, tokens: Tokens, state: Place, probe=None):
         self.read.append(tokens.ids.tolist())
-        place = state + tokens.ids.shape[1]
-        logits = torch.zeros(len(self.rows), tokens.ids.shape[1], 5)
-        for index, row in enumerate(self.rows):
+        place = state.place + tokens.ids.shape[1]
+        logits = torch.zeros(len(state.rows), tokens.ids.shape[1], 5)
+        for index, row in enumerate(self.rows[number] for number in state.rows.tolist()):
             logits[index, -1, row[min(place, len(row)) - 1]] = 1
-        return Output(logits), place
+        return Output(logits), Place(state.rows, place)
+
+
+@dataclass(frozen=True)
+class Place:
+    rows: Tensor
+    place: int
+
+    def select(self, rows: Tensor) -> Place:
+        return Place(self.rows[rows], self.place)
 
 
 def _run(model: Scripted, limit: int = 6):
@@ -40,7 +55,7 @@ def test_each_new_token_is_read_once_and_rows_end_on_their_own():
     generated = _run(model)
     assert generated.ids.tolist() == [[0, 1, END], [1, END, END]]
     assert generated.stopped.tolist() == [True, True]
-    assert model.read == [[[2], [2]], [[0], [1]], [[1], [END]]]
+    assert model.read == [[[2], [2]], [[0], [1]], [[1]]]  # the second row was over
 
 
 def test_without_a_causal_mask_the_prefix_is_read_anew():

@@ -6,7 +6,7 @@ from seqwright.core.spec import vary
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
 from seqwright.nn.embedding import LiftedScalarEmbedding, LookUpEmbedding, ScalarHead, SymbolHead
-from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.norm import LayerNormSpec, NoNorm, PostNormResidual, PreNormResidual, RMSNormSpec
 from seqwright.nn.padding import MaskedPadding
@@ -75,6 +75,7 @@ def _named() -> dict[str, TransformerSpec]:
         specs[f"{base}.no-mask"] = vary(spec, {"decoder.self_attention.mask": NoMask()})
     for position in (RotaryPosition(), ALiBiPosition(), T5RelativePosition(buckets=8, furthest=16)):
         specs[f"across.{type(position).__name__}"] = vary(ENCODER_DECODER, {"decoder.cross_position": position})
+    specs["gelu"] = _on_every_stack(ENCODER_DECODER, "feedforward.activation", GELU())
     specs |= {"wide": WIDE, "scalar": SCALAR}
     # equal specs under two names (a rung trained on two tasks) are tried once
     return {name: spec for name, spec in specs.items() if spec not in list(specs.values())[: list(specs).index(name)]}

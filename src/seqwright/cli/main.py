@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from seqwright import __version__
-from seqwright.cli import study
+from seqwright.cli import evaluate, predict, study, train
 from seqwright.core.errors import SeqwrightError
 
 app = typer.Typer(
@@ -17,6 +17,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(train.train)
+app.command()(predict.predict)
+app.command()(evaluate.evaluate)
 app.add_typer(study.app, name="study")
 
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqwright.runs.learner import Learner
+    from seqwright.training.loop import TrainingSpec
 
 PATIENCE = 2.0
 """Seconds before a bar appears."""
+
+TICK = 0.2
+"""Seconds between two looks at a bar."""
 
 
 @contextmanager
@@ -38,4 +46,48 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
         yield watch
     finally:
         if bar.live.is_started:  # stopping one that never started would print an empty line
+            bar.stop()
+
+
+@contextmanager
+def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Learner], None]]:
+    """A function to be called after every step: a bar, and a line for each evaluation."""
+    if quiet:
+        yield lambda learner: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    bar = Progress(
+        TextColumn("step {task.completed:,}/{task.total:,}"),
+        BarColumn(),
+        TextColumn("epoch {task.fields[epoch]:.1f}  loss {task.fields[loss]:.3f}"),
+        TimeElapsedColumn(),
+        TextColumn("at most"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    line = bar.add_task("", total=training.steps, epoch=0.0, loss=0.0)
+    began = shown = time.perf_counter()
+    told = -1
+
+    def watch(learner: Learner) -> None:
+        nonlocal shown, told
+        now = time.perf_counter()
+        if learner.evaluated != told:
+            told = learner.evaluated
+            console.print(learner.news)
+        if now - shown < TICK and learner.loop.step < training.steps:
+            return
+        shown = now
+        bar.update(line, completed=learner.loop.step, epoch=learner.sampler.passes, loss=learner.loss)
+        if not bar.live.is_started and now - began > PATIENCE:
+            bar.start()
+
+    try:
+        yield watch
+    finally:
+        if bar.live.is_started:
             bar.stop()

@@ -47,8 +47,8 @@ def ladder(
 ) -> None:
     """Climb the ladder: plain, token, masked, positions, padding; with controls, on the paper's data or your own."""
     _positive(seeds=seeds, width=width, layers=layers, steps=steps, workers=workers)
-    from seqwright.studies.device import checked_device
     from seqwright.studies.ladder.rungs import paper_ladder
+    from seqwright.training.device import checked_device
 
     checked_device(device)
     if pairs is None:
@@ -64,8 +64,8 @@ def ladder(
         from seqwright.tasks.files import read_pairs
 
         rows = read_pairs(pairs, split_source_on=split_source_on, split_target_on=split_target_on)
-        print(rows.summary(), file=sys.stderr)
-        size = Size.of(rows.pairs).overridden(width=width, layers=layers, steps=steps)
+        print(rows.facts().summary(), file=sys.stderr)
+        size = Size.of(rows).overridden(width=width, layers=layers, steps=steps)
         print(size.summary(), file=sys.stderr)
         study, judge = own_ladder(rows, seeds or 4, size, device=device), needs
         folder = out or Path("seqwright-out") / f"ladder-{pairs.stem}-{study.seeds}"

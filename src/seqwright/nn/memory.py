@@ -28,7 +28,9 @@ class Memory:
 
     def select(self, rows: Tensor) -> Memory:
         """The given rows, in that order."""
-        return Memory(self.k[rows], self.v[rows], self.at[rows])
+        return Memory(
+            *(x.index_select(0, rows) for x in (self.k, self.v, self.at))
+        )  # several times faster than x[rows]
 
     def rewind(self, length: int) -> Memory:
         """Only the first ``length`` entries."""

@@ -30,7 +30,7 @@ class TrainingSpec(Spec):
         optimiser: how gradients become steps.
         clip: the norm that a model's gradient is shortened to when it is longer (Pascanu et al. 2013); ``None`` for never.
         accumulate: how many batches make one step. Their losses are summed and divided by the count over all of them.
-        precision: what products of matrices are computed in; parameters and the optimiser stay as they are.
+        precision: what is computed in. With bfloat16 that is products of matrices; parameters stay as float32 has them.
     """
 
     steps: Count
@@ -41,7 +41,7 @@ class TrainingSpec(Spec):
     optimiser: OptimiserSpec = Adam()
     clip: float | None = None
     accumulate: Count = 1
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
 
 
 @runtime_checkable
@@ -149,7 +149,7 @@ class Loop:
         self.step += 1
 
     def _precision(self, batch: Batch) -> AbstractContextManager[object]:
-        if self.training.precision == "float32":
+        if self.training.precision != "bfloat16":
             return nullcontext()
         return torch.autocast(batch.labels.device.type, torch.bfloat16)
 

@@ -49,11 +49,20 @@ class Processes:
         return boxes
 
 
+def speaks() -> bool:
+    """Whether this process is the first, or alone: the one that writes and speaks."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def together() -> bool:
+    """Whether ``torchrun`` started several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 @contextmanager
 def joined(device: str) -> Iterator[tuple[Processes, str]]:
     """The processes that ``torchrun`` started (or this one alone), and the device that is this one's."""
-    of = int(os.environ.get("WORLD_SIZE", "1"))
-    if of == 1:
+    if not together():
         yield Processes(), device
         return
     place = int(os.environ.get("LOCAL_RANK", "0"))
@@ -63,7 +72,7 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
     # gloo carries what the processes agree on (on the CPU); NCCL the gradients where there are GPUs
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield Processes(dist.get_rank(), of), device
+        yield Processes(dist.get_rank(), dist.get_world_size()), device
     finally:
         dist.destroy_process_group()
 

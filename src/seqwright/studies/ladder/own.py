@@ -8,9 +8,8 @@ numbers and does not apply. What is asked is held out of training.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
-
-import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec, vary
@@ -20,7 +19,7 @@ from seqwright.studies.cell import Cell, TaskData
 from seqwright.studies.ladder.rungs import MASKED, PADDING, POSITIONS, TOKEN, controls, padding_controls
 from seqwright.studies.study import Claim, Row, Study
 from seqwright.tasks.batching import EqualLengthBatches, PaddedBatches
-from seqwright.tasks.files import PairFile
+from seqwright.tasks.corpus import Corpus
 from seqwright.tasks.task import Pair
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.loop import TrainingSpec
@@ -72,16 +71,16 @@ class Size(Spec):
         return edits
 
 
-def own_ladder(file: PairFile, seeds: int, size: Size, *, device: str = "cpu") -> Study:
+def own_ladder(rows: Corpus, seeds: int, size: Size, *, device: str = "cpu") -> Study:
     """The rungs from ``token`` up, and the last one's controls, on the rows of a file.
 
     Raises:
         SeqwrightError: the file has too few different sources to hold any out.
     """
-    train, test = split(file)
-    vocabulary = Vocabulary.of(file.pairs)
-    longest = max(len(pair.target) for pair in file.pairs)
-    data = TaskData(file.path.stem, train, test, vocabulary, limit=2 * (longest + 1))
+    train, test = split(rows)
+    vocabulary = Vocabulary(rows.symbols)
+    longest = int(rows.lengths()[1].max())
+    data = TaskData(Path(rows.where).stem, train, test, vocabulary, limit=2 * (longest + 1))
     training = TrainingSpec(
         steps=size.steps,
         rate=0.005,
@@ -107,20 +106,17 @@ def own_ladder(file: PairFile, seeds: int, size: Size, *, device: str = "cpu") -
     return Study("ladder", (*rungs, *controls(padding, padding_controls(vocabulary))), seeds, device)
 
 
-def split(file: PairFile) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Rows to train on and pairs to ask, with no source in both: the same for every run on the same file."""
-    sources = list(dict.fromkeys(pair.source for pair in file.pairs))
-    count = min(MOST_HELD_OUT, int(len(sources) * HELD_OUT))
-    if count < 1:
+def split(rows: Corpus) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Rows to train on and pairs to ask, with no source in both: the same for every run on the same rows."""
+    train, held = rows.split(HELD_OUT, most=len(rows), seed=0)
+    asked = {pair.source: pair for pair in reversed(list(held))}  # a source's first row counts
+    if not asked:
         raise SeqwrightError(
-            f"{len(sources)} different sources are too few to hold any out",
-            where=str(file.path),
+            f"{rows.facts().sources} different sources are too few to hold any out",
+            where=rows.where,
             mend="give at least 10",
         )
-    order = torch.randperm(len(sources), generator=torch.Generator().manual_seed(0)).tolist()
-    held = {sources[index] for index in order[:count]}
-    asked = {pair.source: pair for pair in reversed(file.pairs) if pair.source in held}  # a source's first row counts
-    return tuple(pair for pair in file.pairs if pair.source not in held), tuple(asked.values())
+    return tuple(train), tuple(asked.values())
 
 
 PARTS = (

@@ -1,0 +1,89 @@
+"""``seqwright evaluate``: how well a trained model answers a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seqwright.core.errors import SeqwrightError
+
+if TYPE_CHECKING:
+    from seqwright.evaluation.measures import Measures
+    from seqwright.evaluation.text import TextMeasures
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The run's folder.")],
+    file: Annotated[Path, typer.Argument(help="Rows with their targets, written as the training data was; .gz too.")],
+    beam: Annotated[int | None, typer.Option(help="Answer by beam search of this width, instead of greedily.")] = None,
+    also: Annotated[list[str] | None, typer.Option(help="bleu or chrf, by sacrebleu. Repeatable.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with pictures here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object and nothing else.")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Exact match, WER, PER, loss and more, each with a 95 % interval; the worst rows; what is confused with what."""
+    if set(also or []) - {"bleu", "chrf"}:
+        raise SeqwrightError(f"--also {', '.join(also or [])} is not known", mend="give bleu or chrf")
+    from seqwright.decoding.beam import Beam
+    from seqwright.decoding.greedy import Greedy
+    from seqwright.evaluation.text import TextMeasures
+    from seqwright.runs.run import load
+    from seqwright.training.device import checked_device
+
+    decoder = Greedy() if beam is None else Beam(width=beam).checked()
+    loaded = load(run, device=checked_device(device))
+    measured = loaded.evaluate(file, decoder, also=also or [])  # pyright: ignore[reportArgumentType]
+    if isinstance(measured, TextMeasures):
+        print(measured.to_json(indent=2)) if as_json else _tell_text(measured)
+        return
+    if html is not None:
+        from seqwright.runs.page import write_evaluation
+
+        write_evaluation(html, measured, run, file)
+    if as_json:
+        print(measured.to_json(indent=2))
+    else:
+        _tell(measured)
+        if html is not None:
+            print(f"\npage: {html}")
+    if loaded.unknown:
+        print(f"seqwright: symbols that training never showed: {' '.join(map(repr, loaded.unknown))}", file=sys.stderr)
+
+
+def _tell(measured: Measures) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    title = f"{measured.rows:,} rows, {measured.questions:,} different sources; 95 % intervals"
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "value", "low", "high"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name in ("exact_match", "wer", "per", "loss", "perplexity", "token_accuracy", "bleu", "chrf"):
+        value, interval = getattr(measured, name), measured.intervals.get(name)
+        if value is not None:
+            low, high = interval or (float("nan"), float("nan"))
+            table.add_row(name, f"{value:.4f}", f"{low:.4f}", f"{high:.4f}")
+    console.print(table)
+    lengths = Table(title="by source length", title_justify="left")
+    for heading in ("symbols", "sources", "exact match"):
+        lengths.add_column(heading, justify="right")
+    for part in measured.by_length:
+        lengths.add_row(f"{part.shortest}–{part.longest}", f"{part.questions:,}", f"{part.exact_match:.3f}")
+    console.print(lengths)
+    if measured.confusion:
+        told = ", ".join(f"{c.gold or '∅'}→{c.said or '∅'} {c.count}×" for c in measured.confusion[:10])
+        console.print(f"confused most: {told}", markup=False, soft_wrap=True)
+    for row in measured.worst[:10]:
+        console.print(f"  {row.edits:3} edits  {row.source} → {row.said}  (should be {row.target})", markup=False)
+
+
+def _tell_text(measured: TextMeasures) -> None:
+    print(f"{measured.tokens:,} symbols in {measured.rows:,} stretches; 95 % intervals")
+    for name in ("loss", "perplexity", "token_accuracy"):
+        low, high = measured.intervals[name] or (float("nan"), float("nan"))
+        print(f"{name:16}{getattr(measured, name):10.4f}  [{low:.4f}, {high:.4f}]")
+    print(f"{'bits':16}{measured.bits:10.4f}")

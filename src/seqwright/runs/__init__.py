@@ -1,0 +1,1 @@
+"""Runs: a model trained on your own sequences, kept in a folder that can be stopped, resumed, asked and measured."""

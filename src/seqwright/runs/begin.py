@@ -1,0 +1,73 @@
+"""From a file, or pairs in memory, to a plan and a folder for it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.files import write_atomically
+from seqwright.runs.folder import KEPT_DATA, RunFolder
+from seqwright.runs.options import ReadingOptions
+from seqwright.runs.train import Plan, default_folder, plan_pairs, plan_text
+from seqwright.tasks.lines import as_file
+from seqwright.training.device import checked_device
+from seqwright.training.processes import speaks, together
+
+
+def begin(
+    data: str | Path | Iterable[tuple[str, str]],
+    options: ReadingOptions,
+    *,
+    dev: str | Path | Iterable[tuple[str, str]] | None = None,
+    out: str | Path | None = None,
+    model: str | None = None,
+    edits: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "cpu",
+    command: Sequence[str] = (),
+) -> tuple[Plan, RunFolder]:
+    """Plan a run and find its folder. Nothing is written but data that could not be read a second time.
+
+    Args:
+        data, dev: files, ``-`` for standard input, or pairs of texts; these two kinds are kept inside the run.
+        options: how they are read.
+        out: the run's folder; one named after the data if left out.
+        model, edits, seed, device, command: see :func:`seqwright.runs.train.plan_pairs`.
+    """
+    checked_device(device)
+    named = str(data) if isinstance(data, str | Path) else "pairs"
+    if out is None and together():
+        raise SeqwrightError("several processes train together, and each must know the folder", mend="name it with --out")
+    path = Path(out) if out is not None else default_folder(named)
+    folder = RunFolder.free(path) if speaks() else RunFolder(path)
+    with tempfile.TemporaryDirectory(prefix="seqwright-") as spool:
+        held = {name: _held(given, Path(spool) / name) for name, given in (("train", data), ("dev", dev))}
+        paths = {name: path for name, (path, _) in held.items()}
+        assert paths["train"] is not None, "there is data"
+        reading = options.reading(paths["train"])
+        plan_of = plan_text if options.text else plan_pairs
+        plan = plan_of(
+            reading, paths["train"], paths["dev"], model=model, edits=edits, seed=seed, device=device, command=command
+        )
+        kept = {name: path for name, (path, spooled) in held.items() if spooled and path is not None}
+        for path in kept.values():
+            (folder.path / KEPT_DATA).mkdir(parents=True, exist_ok=True)
+            write_atomically(folder.path / KEPT_DATA / path.name, path.read_bytes())
+    return plan.reading_from({name: folder.path / KEPT_DATA / path.name for name, path in kept.items()}), folder
+
+
+def _held(given: str | Path | Iterable[tuple[str, str]] | None, copy: Path) -> tuple[Path | None, bool]:
+    """A path to read from, and whether it is a copy."""
+    if given is None:
+        return None, False
+    if isinstance(given, str | Path):
+        return as_file(given, copy.with_suffix(".txt")), str(given) == "-"
+    path = copy.with_suffix(".jsonl")
+    with path.open("wb") as file:
+        for source, target in given:
+            file.write(msgspec.json.encode({"source": source, "target": target}) + b"\n")
+    return path, True

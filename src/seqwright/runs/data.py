@@ -1,0 +1,175 @@
+"""What a run learns from, and how it is asked while it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from torch import nn
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.decoding.greedy import Greedy
+from seqwright.decoding.stream import answer_stream
+from seqwright.evaluation.surprise import surprise
+from seqwright.nn.position import LearnedPosition
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.tasks.batching import Examples, PairExamples
+from seqwright.tasks.corpus import Corpus, TextCorpus
+from seqwright.tasks.reading import Reading
+from seqwright.tasks.task import Pair
+from seqwright.tasks.text import Consecutive, Stretches, TextVocabulary
+from seqwright.tasks.vocabulary import Vocabulary
+
+HELD_OUT = 0.1
+"""The part of the data that becomes dev rows where no dev file is given."""
+
+MOST_HELD_OUT = 1000
+"""How many dev rows are held out at most."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation: mean nats a token, and the fraction of dev rows answered exactly (``None`` where none is asked)."""
+
+    loss: float
+    exact_match: float | None
+
+    def line(self) -> dict[str, float]:
+        """As a line of ``metrics.jsonl`` has it."""
+        found = {"dev_loss": self.loss}
+        return found if self.exact_match is None else found | {"dev_exact_match": self.exact_match}
+
+
+@runtime_checkable
+class Data(Protocol):
+    """What a run learns from.
+
+    Attributes:
+        train: what is trained on.
+        vocabulary: its symbols, and how they are numbered.
+        reading: how it was read, with what its first line decided.
+        summary: what was read, a line each, for people to check.
+        fingerprints: of the training and of the dev rows.
+    """
+
+    train: Examples
+    vocabulary: Vocabulary
+    reading: Reading
+    summary: list[str]
+    fingerprints: tuple[str, str]
+
+    def evaluate(self, model: nn.Module, rows: int, device: str) -> Measured:
+        """Show a model all dev rows, and ask it at most ``rows`` of them."""
+        ...
+
+
+class PairData:
+    """Sources and targets."""
+
+    def __init__(self, train: Corpus, dev: Corpus, held_out: bool, limit: int | None = None) -> None:
+        self.vocabulary, self.reading = Vocabulary(train.symbols), train.reading
+        self.pairs, self.dev = train, dev
+        self.train: Examples = PairExamples(train, self.vocabulary)
+        self.fingerprints = (train.fingerprint, dev.fingerprint)
+        sources, targets = train.lengths()
+        self.longest_source, self.longest_target = int(sources.max()), int(targets.max())
+        self.limit = limit or 2 * (self.longest_target + 1)
+        self.summary = _read_from(train, dev)
+        if held_out:
+            self.summary[1] += " (held out; no source is on both sides)"
+        shared = train.overlap(dev)
+        if shared:
+            self.summary.append(f"note: {shared:,} of the {len(dev):,} dev rows are also in train; dev figures flatter")
+        foreign = {symbol for pair in dev for side in pair for symbol in self.vocabulary.unknown(side)}
+        if foreign:
+            self.summary.append(f"note: symbols in dev that train never shows: {' '.join(sorted(foreign)[:20])}")
+
+    def evaluate(self, model: nn.Module, rows: int, device: str) -> Measured:
+        shown = [Pair(self.vocabulary.known(pair.source), self.vocabulary.known(pair.target)) for pair in self.dev]
+        loss = surprise(model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=device).loss
+        asked = [self.dev[index] for index in range(min(rows, len(self.dev)))]
+        answers = answer_stream(
+            model,
+            self.vocabulary,
+            (pair.source for pair in shown[: len(asked)]),
+            Greedy(),
+            limit=self.limit,
+            device=device,
+        )
+        said = [self.vocabulary.spelt(best[0].ids) if best[0].stopped else None for best in answers]
+        right = sum(answer == pair.target for answer, pair in zip(said, asked, strict=True))
+        return Measured(loss, right / len(asked))
+
+
+def _read_from(train: Corpus | TextCorpus, dev: Corpus | TextCorpus) -> list[str]:
+    """What was read, and what would read better."""
+    hint = train.hint()
+    told = [f"train: {train.facts().summary()}", f"dev: {dev.facts().summary()}"]
+    return told + ([f"hint: {hint}"] if hint else [])
+
+
+class TextData:
+    """Running text, of which a model reads ``length`` tokens at once."""
+
+    def __init__(self, train: TextCorpus, dev: TextCorpus, length: int) -> None:
+        self.vocabulary, self.reading = TextVocabulary(train.symbols), train.reading
+        for name, corpus in (("train", train), ("dev", dev)):
+            if len(corpus.ids) <= length:
+                raise SeqwrightError(
+                    f"the {name} text has {len(corpus.ids):,} symbols, and a model reads {length} at once and is asked for one"
+                    " more",
+                    mend=f"give more text, or a shorter stretch with --length {max(1, len(corpus.ids) // 2)}",
+                )
+        self.train: Examples = Stretches(self._numbers(train), length)
+        self.dev = Consecutive(self._numbers(dev), length, self.vocabulary.pad)
+        self.fingerprints = (train.fingerprint, dev.fingerprint)
+        self.summary = _read_from(train, dev)
+        self.limit = 500
+
+    def _numbers(self, corpus: TextCorpus) -> np.ndarray:
+        """The text in the vocabulary's numbers; what training never showed is left out."""
+        table = np.array([self.vocabulary.number(symbol) for symbol in corpus.symbols], dtype=np.int32)
+        ids = table[corpus.ids]
+        return ids[ids >= 0]
+
+    def evaluate(self, model: nn.Module, rows: int, device: str) -> Measured:
+        return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss, None)
+
+
+def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int) -> PairData:
+    """Read pairs to learn from; without a dev file, some rows are held out, no source on both sides.
+
+    Raises:
+        SeqwrightError: see :meth:`Corpus.read`; or there are too few different sources to hold any out.
+    """
+    corpus = Corpus.read(path, reading)
+    if dev is not None:
+        return PairData(corpus, Corpus.read(dev, reading), held_out=False)
+    train, held = corpus.split(HELD_OUT, MOST_HELD_OUT, seed)
+    if not len(held) or not len(train):
+        raise SeqwrightError(
+            "there are too few different sources to hold any out",
+            where=str(path),
+            mend="give a dev file with --dev (for a first try it may be the training file itself)",
+        )
+    return PairData(train, held, held_out=True)
+
+
+def read_text_data(reading: Reading, path: Path, dev: Path | None, length: int) -> TextData:
+    """Read running text to learn from; without a dev file, its last tenth is held out."""
+    corpus = TextCorpus.read(path, reading)
+    train, held = (corpus, TextCorpus.read(dev, reading)) if dev is not None else corpus.split(HELD_OUT)
+    return TextData(train, held, length)
+
+
+STRETCH = 64
+"""How many tokens of running text a model reads at once, where its positions do not say."""
+
+
+def stretch_length(model: TransformerSpec) -> int:
+    """How many tokens of running text a model reads at once: as many as it has learned positions."""
+    position = model.decoder.position
+    return position.length if isinstance(position, LearnedPosition) else STRETCH

@@ -1,0 +1,168 @@
+"""What is chosen for data when nothing is said: one short rule, every part of which ``--set`` overrides.
+
+The rule follows what is known to work on small transductions (Wu, Cotterell and Hulden 2021: pre-norm, label smoothing
+0.1, clipping at 1, inverse square root with warm-up, the model chosen on dev accuracy) with what was measured here
+(`benchmarks/README.md`): rotary positions in and across, more dropout the less data there is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import vary
+from seqwright.nn.attention import AttentionSpec
+from seqwright.nn.block import StackSpec
+from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
+from seqwright.nn.feedforward import GELU, FeedForwardSpec
+from seqwright.nn.mask import CausalMask
+from seqwright.nn.position import LearnedPosition, RotaryPosition
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.runs.recipe import Evaluation, Recipe
+from seqwright.tasks.batching import RandomBatches, TokenBatches
+from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.training.averaging import MovingAverage
+from seqwright.training.loop import TrainingSpec
+from seqwright.training.objective import CrossEntropy
+from seqwright.training.optimiser import Adam
+from seqwright.training.schedule import InverseSquareRoot, WarmupCosine
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a transformer is."""
+
+    width: int
+    layers: int
+    heads: int
+    dropout: float
+
+
+def size_for(rows: int) -> Size:
+    """The rule: by the number of training rows.
+
+    >>> size_for(800)
+    Size(width=128, layers=2, heads=4, dropout=0.2)
+    """
+    if rows < 3_000:
+        return Size(width=128, layers=2, heads=4, dropout=0.2)
+    if rows < 30_000:
+        return Size(width=192, layers=3, heads=4, dropout=0.2)
+    return Size(width=256, layers=4, heads=4, dropout=0.1)
+
+
+def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Recipe:
+    """A model and its training for pairs.
+
+    Args:
+        rows: training rows.
+        symbols_a_row: how many tokens a row has on both sides together, on average.
+        vocabulary: the symbols.
+    """
+    size = size_for(rows)
+    batch_rows = 32 if rows < 3_000 else 64 if rows < 30_000 else 256
+    a_pass = max(1, rows // batch_rows)
+    steps = max(2_500, min(100_000, 40 * a_pass))
+    side = StackSpec(
+        layers=size.layers,
+        position=RotaryPosition(),
+        dropout=size.dropout,
+        embedding_dropout=size.dropout,
+        feedforward=FeedForwardSpec(inner=4 * size.width),
+        self_attention=AttentionSpec(heads=size.heads),
+    )
+    model = TransformerSpec(
+        width=size.width,
+        embedding=LookUpEmbedding(vocabulary=vocabulary.size, deviation=size.width**-0.5),
+        head=SymbolHead(outputs=vocabulary.outputs),
+        encoder=side,
+        decoder=vary(
+            side,
+            {
+                "self_attention.mask": CausalMask(),
+                "cross_attention": AttentionSpec(heads=size.heads),
+                "cross_position": RotaryPosition(),
+            },
+        ),
+    )
+    training = TrainingSpec(
+        steps=steps,
+        rate=0.003 if size.width <= 128 else 0.001,
+        schedule=InverseSquareRoot(warmup=400),
+        objective=CrossEntropy(ignore=vocabulary.pad, smoothing=0.1),
+        optimiser=Adam(beta2=0.98),
+        clip=1.0,
+    )
+    return Recipe(
+        model=model,
+        training=training,
+        batching=TokenBatches(tokens=max(64, round(batch_rows * symbols_a_row))),
+        evaluation=Evaluation(every=max(100, min(1000, 4 * a_pass)), patience=10),
+        averaging=MovingAverage(decay=0.998),
+    )
+
+
+def text_recipe(vocabulary: Vocabulary, length: int) -> Recipe:
+    """nanoGPT's recipe for characters on a CPU (karpathy/nanoGPT, README): 4 layers, 4 heads, width 128, 2,000 steps.
+
+    Its weights start smaller and its un-embedding shares the embedding's table; ours do not.
+    """
+    width = 128
+    stack = StackSpec(
+        layers=4,
+        position=LearnedPosition(length=length),
+        dropout=0.0,
+        feedforward=FeedForwardSpec(inner=4 * width, activation=GELU()),
+        self_attention=AttentionSpec(heads=4, mask=CausalMask()),
+    )
+    return Recipe(
+        model=TransformerSpec(
+            width=width,
+            embedding=LookUpEmbedding(vocabulary=vocabulary.size, deviation=0.02 * width**-0.5),
+            head=SymbolHead(outputs=vocabulary.outputs),
+            decoder=stack,
+        ),
+        training=TrainingSpec(
+            steps=2_000,
+            rate=0.001,
+            schedule=WarmupCosine(warmup=100, steps=2_000, floor=0.1),
+            objective=CrossEntropy(ignore=vocabulary.pad),
+            optimiser=Adam(beta2=0.99, decay=0.1),
+            clip=1.0,
+        ),
+        batching=RandomBatches(rows=12),
+        evaluation=Evaluation(every=250, by="loss", patience=10),
+    )
+
+
+TEXT_LENGTHS = {"nanogpt-cpu": 64, "nanogpt-gpu": 256}
+"""The named recipes for running text, and how many tokens each reads at once."""
+
+
+def named_text_recipe(name: str, vocabulary: Vocabulary, length: int) -> Recipe:
+    """A recipe by its name.
+
+    Raises:
+        SeqwrightError: there is none of that name.
+    """
+    recipe = text_recipe(vocabulary, length)
+    if name == "nanogpt-cpu":
+        return recipe
+    if name == "nanogpt-gpu":
+        return vary(
+            recipe,
+            {
+                "model.width": 384,
+                "model.embedding.deviation": 0.02 * 384**-0.5,
+                "model.decoder.layers": 6,
+                "model.decoder.self_attention.heads": 6,
+                "model.decoder.feedforward.inner": 1536,
+                "model.decoder.dropout": 0.2,
+                "model.decoder.embedding_dropout": 0.2,
+                "training.steps": 5_000,
+                "training.schedule": WarmupCosine(warmup=100, steps=5_000, floor=0.1),
+                "training.precision": "bfloat16",
+                "batching.rows": 64,
+            },
+        )
+    raise SeqwrightError(f"--model {name} is not known", mend=f"give a file, or one of {', '.join(TEXT_LENGTHS)}")

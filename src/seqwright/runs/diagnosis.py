@@ -1,0 +1,51 @@
+"""What the curves of a run say in words, and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from seqwright.runs.folder import Result
+
+TENTH = 10
+
+
+def diagnose(lines: Sequence[dict[str, Any]], result: Result) -> list[str]:
+    """Sentences about a finished run, each with something to try; none where nothing stands out.
+
+    Args:
+        lines: of ``metrics.jsonl``.
+        result: how the run ended.
+    """
+    losses = [line["loss"] for line in lines if "loss" in line]
+    dev = [(line["step"], line["dev_loss"], line.get("dev_exact_match")) for line in lines if "dev_loss" in line]
+    if len(losses) < TENTH or not dev:
+        return []
+    part = max(1, len(losses) // TENTH)
+    first, last = sum(losses[:part]) / part, sum(losses[-part:]) / part
+    notes = []
+    if last > 0.9 * first:
+        notes.append(
+            f"It did not learn: the training loss went from {first:.2f} to {last:.2f}. Try another rate"
+            " (--set training.rate=… ten times lower, then ten times higher) and look whether sources say anything about"
+            " their targets."
+        )
+    elif dev[-1][2] == 0 and max(match for _, _, match in dev) == 0:
+        notes.append(
+            f"The training loss fell from {first:.2f} to {last:.2f}, yet not one dev row is answered exactly. Train longer"
+            " (--set training.steps=…, --set evaluation.patience=…), or look at `seqwright evaluate`: how far off are the"
+            " answers?"
+        )
+    lowest = min(dev, key=lambda point: point[1])
+    if dev[-1][1] > 1.25 * lowest[1] and lowest[0] < 0.7 * dev[-1][0]:
+        notes.append(
+            f"It learns its training rows by heart: the dev loss was lowest at step {lowest[0]:,} ({lowest[1]:.2f}) and rose"
+            f" to {dev[-1][1]:.2f}. More data helps most; else more dropout (--set model.encoder.dropout=…,"
+            " --set model.decoder.dropout=…) or a narrower model."
+        )
+    if result.best_step >= 0.95 * result.steps and len(dev) > 3 and "no better" not in result.why and not notes:
+        notes.append(
+            "The last evaluations were still the best: it may not be done. Train longer with --set training.steps=… in a new"
+            " run."
+        )
+    return notes

@@ -1,0 +1,267 @@
+"""Training as a run does it: steps, evaluations, checkpoints, and going on from where it was."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+import torch
+from torch import Tensor
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Spec
+from seqwright.nn.dropout import draw_from
+from seqwright.nn.transformer import build
+from seqwright.runs.data import Data, Measured
+from seqwright.runs.folder import Manifest, Result, RunFolder
+from seqwright.tasks.batching import Sampler
+from seqwright.training.checkpoint import load_weights, read_checkpoint, write_checkpoint
+from seqwright.training.loop import Gradient, Loop
+from seqwright.training.processes import Processes
+
+EVERY_SECONDS = 60
+"""Between checkpoints at most; where they fall does not change what is learnt."""
+
+
+class Standing(Spec):
+    """Where a run stands; what is not a tensor in ``last.safetensors``."""
+
+    step: int = 0
+    epoch: int = 0
+    index: int = 0
+    seconds: float = 0.0
+    best_step: int = 0
+    best_loss: float | None = None
+    best_exact_match: float | None = None
+    waited: int = 0
+    """Evaluations since the best one."""
+
+
+class Weights(Spec):
+    """What goes with the weights in ``model.safetensors``."""
+
+    step: int
+
+
+class Learner:
+    """One model on its way.
+
+    Everything that the next step depends on is in :meth:`_tensors` and :class:`Standing`; a learner made from these takes
+    the same steps, to the last bit, as one that was never stopped.
+
+    Args:
+        folder, manifest: the run.
+        data: what it learns from and is asked.
+        processes: who trains together.
+        device: where this process trains.
+    """
+
+    def __init__(self, folder: RunFolder, manifest: Manifest, data: Data, processes: Processes, device: str) -> None:
+        self.folder, self.recipe, self.data = folder, manifest.recipe, data
+        self.processes, self.device = processes, device
+        dtype = torch.float64 if self.recipe.training.precision == "float64" else torch.float32
+        self.model = build(self.recipe.model, seed=manifest.seed).to(device, dtype).train()
+        self.dropout = torch.Generator(device).manual_seed(manifest.seed * 1_000_003 + processes.rank)
+        draw_from(self.model, self.dropout)
+        order = torch.Generator().manual_seed(manifest.seed)
+        self.sampler = Sampler(data.train, self.recipe.batching, order, (processes.rank, processes.of))
+        self.loop = Loop(processes.trainee(self.model), self.recipe.training)
+        self.average = self.recipe.averaging.build()
+        self.asked = copy.deepcopy(self.model).eval()  # holds whichever weights are evaluated
+        self.standing = Standing()
+        self.loss, self.evaluated, self.news = 0.0, -1, ""
+        if folder.last.exists():
+            self._restore()
+        self._since, self._saved = time.monotonic(), time.monotonic()
+
+    # ------------------------------------------------------------------ the steps
+
+    def learn(
+        self, *, watch: Callable[[Learner], None], stop: Callable[[], bool], seconds: float | None
+    ) -> Result | None:
+        """Step until the recipe says that it is over, or ``None`` if ``stop`` said so first.
+
+        Raises:
+            SeqwrightError: a loss or gradient is not a number; the last checkpoint is kept.
+        """
+        if self.processes.first:
+            self.folder.rewind(self.standing.step)
+        # a file is only appended to: what a kill leaves after the last checkpoint is forgotten on resuming
+        with self.folder.metrics.open("a", encoding="utf-8", buffering=1) as lines:
+            while True:
+                why = self._over(seconds)
+                if why:
+                    self.save(lines)
+                    return self._result(why)
+                if self.processes.agree(stop()):
+                    self.save(lines)
+                    return None
+                self._step(lines)
+                last = self._at_the_end()
+                if self.loop.step % self.recipe.evaluation.every == 0 or last:
+                    self._evaluate(lines)
+                    self.save(lines)
+                elif self.processes.agree(time.monotonic() - self._saved > EVERY_SECONDS):
+                    self.save(lines)
+                watch(self)
+
+    def _step(self, lines: TextIO) -> None:
+        batches = [next(self.sampler).to(self.device) for _ in range(self.recipe.training.accumulate)]
+        gradient = self.loop.gradient(batches)
+        self._check(gradient)
+        line = {
+            "step": self.loop.step + 1,
+            "epoch": round(self.sampler.passes, 4),
+            "loss": gradient.losses[0].item(),
+            "rate": self.loop.rate,
+        }
+        if gradient.norms is not None:
+            line["norm"] = gradient.norms[0].item()
+        self.loop.update()
+        self.average.stepped(dict(self.model.named_parameters()), self.loop.step)
+        self.loss = line["loss"]
+        self._note(lines, line)
+
+    def _check(self, gradient: Gradient) -> None:
+        if gradient.finite:
+            return
+        what = "loss" if not bool(gradient.losses.isfinite().all()) else "gradient"
+        raise SeqwrightError(
+            f"the {what} is not a number at step {self.loop.step + 1} (epoch {self.sampler.passes:.2f}, batch of rows"
+            f" {', '.join(str(row + 1) for row in self.sampler.rows[:5])}…); what was kept at the last checkpoint is good",
+            where=str(self.folder.path),
+            mend=f"train with a lower rate (--set training.rate={self.recipe.training.rate / 3:.2g}) or a shorter clip",
+        )
+
+    def _at_the_end(self) -> bool:
+        training = self.recipe.training
+        done = training.max_epochs is not None and self.sampler.passes >= training.max_epochs
+        return self.loop.step >= training.steps or done
+
+    def _over(self, seconds: float | None) -> str | None:
+        training, waited = self.recipe.training, self.standing.waited
+        if self.loop.step >= training.steps:
+            return f"all {training.steps:,} steps are done"
+        if self._at_the_end():
+            return f"all {training.max_epochs} epochs are done"
+        if waited >= self.recipe.evaluation.patience:
+            return f"no better evaluation among the last {waited}"
+        if seconds is not None and self.processes.agree(self.seconds > seconds):
+            return OUT_OF_TIME
+        return None
+
+    # ------------------------------------------------------------------ evaluations
+
+    def _evaluate(self, lines: TextIO) -> None:
+        now = dict(self.model.named_parameters())
+        self.average.evaluating(now)
+        if self.processes.first:
+            with torch.no_grad():
+                for name, parameter in self.asked.named_parameters():
+                    parameter.copy_(self.average.weights(now)[name])
+            measured = self.data.evaluate(self.asked, self.recipe.evaluation.rows, self.device)
+            self._note(lines, {"step": self.loop.step, **measured.line()})
+            self._judge(measured.loss, measured.exact_match)
+            self._tell(measured)
+        waited = int(self.processes.agree(self.standing.waited))
+        self.standing = _changed(self.standing, waited=waited)
+
+    def _tell(self, measured: Measured) -> None:
+        """What people are shown of an evaluation."""
+        matches = "" if measured.exact_match is None else f"  exact match {measured.exact_match:.3f}"
+        best = "  (best)" if self.standing.best_step == self.loop.step else ""
+        self.evaluated = self.loop.step
+        self.news = (
+            f"step {self.loop.step:,}  epoch {self.sampler.passes:.1f}  loss {self.loss:.4f}"
+            f"  dev loss {measured.loss:.4f}{matches}{best}"
+        )
+
+    def _judge(self, loss: float, exact_match: float | None) -> None:
+        standing = self.standing
+        by_match = self.recipe.evaluation.by == "exact_match" and exact_match is not None
+
+        def goodness(loss: float | None, exact_match: float | None) -> tuple[float, float]:
+            return (exact_match or 0.0) if by_match else 0.0, -(float("inf") if loss is None else loss)
+
+        better = standing.best_loss is None or goodness(loss, exact_match) > goodness(
+            standing.best_loss, standing.best_exact_match
+        )
+        if not better:
+            self.standing = _changed(standing, waited=standing.waited + 1)
+            return
+        self.standing = _changed(
+            standing, best_step=self.loop.step, best_loss=loss, best_exact_match=exact_match, waited=0
+        )
+        write_checkpoint(self.folder.best, self.asked.state_dict(), Weights(step=self.loop.step))
+
+    def _result(self, why: str) -> Result:
+        standing = self.standing
+        return Result(
+            why=why,
+            steps=self.loop.step,
+            epochs=round(self.sampler.passes, 2),
+            best_step=standing.best_step,
+            dev_loss=standing.best_loss,
+            dev_exact_match=standing.best_exact_match,
+            seconds=round(self.seconds, 1),
+            notes=[],
+        )
+
+    def _note(self, lines: TextIO, line: Mapping[str, object]) -> None:
+        if self.processes.first:
+            lines.write(json.dumps(line) + "\n")
+
+    @property
+    def seconds(self) -> float:
+        """How long it has trained, pauses not counted."""
+        return self.standing.seconds + time.monotonic() - self._since
+
+    # ------------------------------------------------------------------ stopping and going on
+
+    def save(self, lines: TextIO) -> None:
+        """Write down where the run stands."""
+        generators = self.processes.gather(self.dropout.get_state())
+        self._saved = time.monotonic()
+        if not self.processes.first:
+            return
+        lines.flush()
+        epoch, index, began_with = self.sampler.place()
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in self.average.tensors.items()}
+        for number, state in self.loop.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
+        tensors |= {f"dropout.{rank}": state for rank, state in enumerate(generators)}
+        tensors["order"] = began_with
+        standing = _changed(self.standing, step=self.loop.step, epoch=epoch, index=index, seconds=self.seconds)
+        write_checkpoint(self.folder.last, tensors, standing)
+
+    def _restore(self) -> None:
+        tensors, self.standing = read_checkpoint(self.folder.last, Standing)
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}, "dropout": {}, "order": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        load_weights(self.model, parts["model"], self.folder.last)
+        self.average.tensors = {name: tensor.to(self.device) for name, tensor in parts["average"].items()}
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            number, _, key = name.partition(".")
+            states.setdefault(int(number), {})[key] = tensor
+        groups = self.loop.optimizer.state_dict()["param_groups"]
+        self.loop.optimizer.load_state_dict({"state": states, "param_groups": groups})
+        self.loop.step = self.standing.step
+        mine = parts["dropout"].get(str(self.processes.rank))
+        if mine is not None:  # a process that was not there when the run was stopped begins its own draws
+            self.dropout.set_state(mine)
+        self.sampler.resume(self.standing.epoch, self.standing.index, parts["order"][""])
+
+
+OUT_OF_TIME = "the time that was given is up"
+
+
+def _changed(standing: Standing, **fields: object) -> Standing:
+    return Standing(**{**{name: getattr(standing, name) for name in Standing.__struct_fields__}, **fields})
+

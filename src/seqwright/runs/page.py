@@ -1,0 +1,47 @@
+"""The pages of a run: its curves, and what an evaluation of it found."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from seqwright.core.files import write_atomically
+from seqwright.evaluation.measures import Measures
+from seqwright.report.evaluation import evaluation_page
+from seqwright.report.runs import curves_page
+from seqwright.runs.folder import Manifest, Result, RunFolder
+
+
+def write_curves(folder: RunFolder, manifest: Manifest, summary: Sequence[str], result: Result | None) -> None:
+    """Write the run's ``report.html``."""
+    page = curves_page(
+        folder.lines(),
+        title=f"Run {folder.path.name}",
+        settings=manifest.recipe.settings(),
+        data=[_named(line) for line in summary],
+        facts=[
+            ("command", "seqwright " + shlex.join(manifest.command)),
+            ("seed", str(manifest.seed)),
+            ("device", f"{manifest.device}, torch {manifest.torch}"),
+            ("ended", result.why if result else "not yet: go on with --resume"),
+        ],
+        notes=result.notes if result else [],
+        best_step=result.best_step if result else None,
+    )
+    write_atomically(folder.report, page.html())
+
+
+def write_evaluation(path: Path, measured: Measures, run: Path, file: Path) -> None:
+    """Write what an evaluation found as a page."""
+    page = evaluation_page(
+        msgspec.to_builtins(measured), title=f"{run.name} on {file.name}", facts=[("run", str(run)), ("file", str(file))]
+    )
+    write_atomically(path, page.html())
+
+
+def _named(line: str) -> tuple[str, str]:
+    name, _, said = line.partition(": ")
+    return name, said

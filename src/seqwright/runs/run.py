@@ -1,0 +1,199 @@
+"""A trained run, to ask and to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.decoding.decoder import DecoderSpec
+from seqwright.decoding.greedy import Greedy
+from seqwright.decoding.request import Hypothesis
+from seqwright.decoding.stream import answer_stream
+from seqwright.evaluation.measures import Asked, Measures, measure
+from seqwright.evaluation.metrics import TextMetric
+from seqwright.evaluation.surprise import surprise
+from seqwright.evaluation.text import TextMeasures, measure_text
+from seqwright.nn.transformer import Transformer
+from seqwright.runs.data import stretch_length
+from seqwright.runs.folder import Manifest, RunFolder
+from seqwright.runs.learner import Weights
+from seqwright.tasks.batching import PairExamples
+from seqwright.tasks.corpus import Corpus, TextCorpus
+from seqwright.tasks.task import Pair
+from seqwright.tasks.text import Consecutive, TextVocabulary
+from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.training.checkpoint import load_weights, read_checkpoint
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One answer as text.
+
+    Attributes:
+        text: the answer; to a prompt, what follows it.
+        score: what answers are ranked by; a beam's is normalised by length.
+        log_probability: ln p of its symbols and of its end.
+        stopped: whether it ended by itself.
+    """
+
+    text: str
+    score: float
+    log_probability: float
+    stopped: bool
+
+
+class Run:
+    """A trained model, and how its data is read and written.
+
+    Made by :func:`seqwright.load` or :func:`seqwright.train`.
+    """
+
+    def __init__(self, folder: RunFolder, manifest: Manifest, model: Transformer, device: str) -> None:
+        self.folder, self.manifest, self.model, self.device = folder, manifest, model, device
+        symbols = folder.vocabulary().symbols
+        self.continues = model.encoder is None
+        self.vocabulary: Vocabulary = (TextVocabulary if self.continues else Vocabulary)(symbols)
+        self.reading = manifest.reading
+        self.unknown: dict[str, int] = {}
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    def predict(
+        self, questions: Iterable[str], decoder: DecoderSpec | None = None, *, seed: int = 0, limit: int | None = None
+    ) -> list[str]:
+        """The best answer to each question (a source, or a prompt), in order; see :meth:`answers`."""
+        return [found[0].text for found in self.answers(questions, decoder, seed=seed, limit=limit)]
+
+    def answers(
+        self,
+        questions: Iterable[str],
+        decoder: DecoderSpec | None = None,
+        *,
+        seed: int = 0,
+        limit: int | None = None,
+        window: int = 4096,
+    ) -> Iterator[list[Prediction]]:
+        """Each question's answers, best first, in order and as they come: a million questions need no more memory.
+
+        Symbols that training never showed are left out of a question, and counted in :attr:`unknown`.
+
+        Args:
+            questions: as training's sources were written.
+            decoder: how answers are chosen; greedily if left out.
+            seed: what sampling draws from.
+            limit: how many tokens an answer may have; as the run says if left out.
+            window: how many questions are read before the first is answered.
+        """
+        sources = (self.reading.question(question) for question in questions)
+        return self.answers_to(sources, decoder, seed=seed, limit=limit, window=window)
+
+    def answers_to(
+        self,
+        sources: Iterable[tuple[str, ...]],
+        decoder: DecoderSpec | None = None,
+        *,
+        seed: int = 0,
+        limit: int | None = None,
+        window: int = 4096,
+    ) -> Iterator[list[Prediction]]:
+        """The same for sources that are symbols already."""
+        known = (self._known(source) for source in sources)
+        generator = torch.Generator().manual_seed(seed)
+        for found in self._ask(known, decoder or Greedy(), generator, limit or self.manifest.limit, window):
+            yield [self._prediction(hypothesis) for hypothesis in found]
+
+    def ask(self, sources: Iterable[tuple[str, ...]], decoder: DecoderSpec | None = None) -> Iterator[tuple[str, ...]]:
+        """The best answer to each source, in symbols."""
+        known = (self._known(source) for source in sources)
+        for found in self._ask(known, decoder or Greedy(), None, self.manifest.limit, 4096):
+            yield self.vocabulary.spelt(found[0].ids)
+
+    def evaluate(
+        self, path: Path | str, decoder: DecoderSpec | None = None, *, also: Collection[TextMetric] = ()
+    ) -> Measures | TextMeasures:
+        """How well the model answers the rows of a file that is written as its training data was.
+
+        Symbols that training never showed are left out of sources, and of targets when the loss is measured; an answer
+        is right only if it is the whole target all the same.
+        """
+        if self.continues:
+            return self._evaluate_text(Path(path))
+        corpus = Corpus.read(path, self.reading)
+        shown = [Pair(self.vocabulary.known(pair.source), self.vocabulary.known(pair.target)) for pair in corpus]
+        seen = surprise(self.model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=self.device)
+        said = self.ask((pair.source for pair in corpus), decoder)
+        rows = (
+            Asked(pair.source, pair.target, answer, float(nats), int(tokens), int(guessed))
+            for pair, answer, nats, tokens, guessed in zip(
+                corpus, said, seen.nats, seen.tokens, seen.guessed, strict=True
+            )
+        )
+        return measure(rows, also=also, source_text=self.reading.source.join, target_text=self.reading.answer)
+
+    def _evaluate_text(self, path: Path) -> TextMeasures:
+        corpus = TextCorpus.read(path, self.reading)
+        known = np.array([self.vocabulary.number(symbol) for symbol in corpus.symbols], dtype=np.int32)[corpus.ids]
+        length = stretch_length(self.model.spec)
+        examples = Consecutive(known[known >= 0], length, self.vocabulary.pad)
+        return measure_text(surprise(self.model, examples, ignore=self.vocabulary.pad, device=self.device))
+
+    def _ask(
+        self,
+        sources: Iterable[tuple[str, ...]],
+        decoder: DecoderSpec,
+        generator: torch.Generator | None,
+        limit: int,
+        window: int,
+    ) -> Iterator[list[Hypothesis]]:
+        never = (self.vocabulary.start, self.vocabulary.end) if self.continues else (self.vocabulary.start,)
+        return answer_stream(
+            self.model,
+            self.vocabulary,
+            sources,
+            decoder,
+            limit=limit,
+            window=window,
+            generator=generator,
+            device=self.device,
+            forbidden=never,
+            context=stretch_length(self.model.spec) if self.continues else None,
+        )
+
+    def _known(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        for symbol in self.vocabulary.unknown(symbols):
+            self.unknown[symbol] = self.unknown.get(symbol, 0) + 1
+        return self.vocabulary.known(symbols)
+
+    def _prediction(self, hypothesis: Hypothesis) -> Prediction:
+        text = self.reading.answer(self.vocabulary.spelt(hypothesis.ids))
+        return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.stopped)
+
+
+def load(path: Path | str, *, device: str = "cpu") -> Run:
+    """A run from its folder, with the best weights that it found.
+
+    Raises:
+        SeqwrightError: the folder is no run, is damaged, or has not come to its first evaluation.
+    """
+    folder = RunFolder.existing(path)
+    manifest, spec = folder.manifest(), folder.model()
+    if not folder.best.exists():
+        raise SeqwrightError(
+            "this run has not come to its first evaluation, so there are no weights yet",
+            where=str(path),
+            mend=f"go on with seqwright train --resume {path}",
+        )
+    model = spec.checked().build()
+    tensors, _ = read_checkpoint(folder.best, Weights)
+    load_weights(model, tensors, folder.best)
+    return Run(folder, manifest, model.to(device).eval(), device)
+
+

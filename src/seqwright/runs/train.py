@@ -1,0 +1,224 @@
+"""Training a run: what is planned, begun, resumed and finished."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from msgspec.structs import replace
+
+from seqwright import __version__
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import vary
+from seqwright.nn.position import LearnedPosition
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.runs.data import STRETCH, Data, PairData, read_pair_data, read_text_data, stretch_length
+from seqwright.runs.defaults import TEXT_LENGTHS, named_text_recipe, pair_recipe, text_recipe
+from seqwright.runs.diagnosis import diagnose
+from seqwright.runs.folder import Manifest, Result, RunFolder, Source
+from seqwright.runs.learner import OUT_OF_TIME, Learner
+from seqwright.runs.page import write_curves
+from seqwright.runs.recipe import Recipe
+from seqwright.tasks.reading import Reading
+from seqwright.training.processes import Processes, joined
+
+@dataclass(frozen=True)
+class Plan:
+    """A run before it begins: the data that was read, and the manifest that says what will be done with it."""
+
+    data: Data
+    manifest: Manifest
+
+    def settings(self) -> dict[str, object]:
+        """Everything that ``--set`` reaches, and its value."""
+        return self.manifest.recipe.settings()
+
+    def reading_from(self, moved: Mapping[str, Path]) -> Plan:
+        """The same plan, its data kept at other places: of ``train``, of ``dev``."""
+        paths = {{"train": "path", "dev": "dev"}[name]: str(path.resolve()) for name, path in moved.items()}
+        return Plan(self.data, vary(self.manifest, {"source": replace(self.manifest.source, **paths)}))
+
+
+def plan_pairs(
+    reading: Reading, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
+    device: str = "cpu", command: Sequence[str] = (),
+) -> Plan:  # fmt: skip
+    """What training on pairs would be.
+
+    Args:
+        reading: how the files are read.
+        path, dev: the files; without ``dev`` some rows are held out.
+        model: a file with a model's spec, to take the place of the default one.
+        edits: ``path=value`` edits of the recipe.
+        seed: decides the parameters, the order of the rows, dropout, and what is held out.
+        device: where to train.
+        command: what the user typed.
+    """
+    data = read_pair_data(reading, path, dev, seed)
+    sources, targets = data.pairs.lengths()
+    recipe = pair_recipe(len(data.pairs), float(sources.mean() + targets.mean() + 2), data.vocabulary)
+    if model is not None:
+        recipe = with_model(recipe, model)
+    recipe = recipe.edited(edits)
+    _check_lengths(recipe.model, data)
+    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
+
+
+def plan_text(
+    reading: Reading, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
+    device: str = "cpu", command: Sequence[str] = (),
+) -> Plan:  # fmt: skip
+    """What training on running text would be; see :func:`plan_pairs`."""
+    length = TEXT_LENGTHS.get(model or "", STRETCH)
+    data = read_text_data(reading, path, dev, length)
+    if model is None or model in TEXT_LENGTHS:
+        recipe = named_text_recipe(model or "nanogpt-cpu", data.vocabulary, length)
+    else:
+        recipe = with_model(text_recipe(data.vocabulary, length), model)
+    return Plan(data, _manifest(data, recipe.edited(edits), path, dev, seed, device, command, data.limit))
+
+
+def with_model(recipe: Recipe, name: str) -> Recipe:
+    """The recipe with the model of a file in the default one's place; its vocabulary is the data's.
+
+    Raises:
+        SeqwrightError: there is no such file, or it holds no model that reads and says symbols.
+    """
+    path = Path(name)
+    if not path.is_file():
+        raise SeqwrightError(
+            f"--model {name}: no such file, and no model of that name",
+            mend=f"give a model's JSON, or one of {', '.join(TEXT_LENGTHS)} with --text",
+        )
+    try:
+        model = TransformerSpec.from_json(path.read_bytes())
+        sizes = {"embedding.vocabulary": recipe.model.embedding.vocabulary, "head.outputs": recipe.model.head.outputs}  # pyright: ignore[reportAttributeAccessIssue]
+        model = vary(model, sizes)
+    except SeqwrightError as error:
+        raise SeqwrightError(error.what, where=name, mend=error.mend) from error
+    if (model.encoder is None) != (recipe.model.encoder is None):
+        wanted = "with an encoder" if recipe.model.encoder else "without one"
+        raise SeqwrightError(
+            f"this data needs a model {wanted}", where=name, mend="--text is for models without an encoder"
+        )
+    return vary(recipe, {"model": model})
+
+
+def _check_lengths(model: TransformerSpec, data: PairData) -> None:
+    """Learned positions have an end; no row may reach beyond it."""
+    for stack, longest, side in (
+        (model.encoder, data.longest_source, "source"),
+        (model.decoder, data.longest_target + 1, "target"),
+    ):
+        if stack is not None and isinstance(stack.position, LearnedPosition) and longest > stack.position.length:
+            sources, targets = data.pairs.lengths()
+            row = int((sources if side == "source" else targets).argmax()) + 1
+            raise SeqwrightError(
+                f"row {row} has a {side} of {longest} tokens, and the model has {stack.position.length} learned positions",
+                mend="give LearnedPosition a greater length, use RotaryPosition, or leave such rows out",
+            )
+
+
+def _manifest(
+    data: Data, recipe: Recipe, path: Path, dev: Path | None, seed: int, device: str,
+    command: Sequence[str], limit: int,
+) -> Manifest:  # fmt: skip
+    return Manifest(
+        seqwright=__version__,
+        torch=str(torch.__version__),
+        threads=torch.get_num_threads(),
+        command=list(command),
+        seed=seed,
+        device=device,
+        recipe=recipe,
+        reading=data.reading,
+        source=Source(
+            path=str(path.resolve()),
+            dev=None if dev is None else str(dev.resolve()),
+            fingerprint=data.fingerprints[0],
+            dev_fingerprint=data.fingerprints[1],
+        ),
+        limit=limit,
+    )
+
+
+def reread(manifest: Manifest) -> Data:
+    """The data of a run, read again.
+
+    Raises:
+        SeqwrightError: it is gone, or no longer what it was.
+    """
+    source, reading = manifest.source, manifest.reading
+    path, dev = Path(source.path), None if source.dev is None else Path(source.dev)
+    if manifest.recipe.model.encoder is None:
+        data: Data = read_text_data(reading, path, dev, stretch_length(manifest.recipe.model))
+    else:
+        data = read_pair_data(reading, path, dev, manifest.seed)
+    if data.fingerprints != (source.fingerprint, source.dev_fingerprint):
+        changed = path if data.fingerprints[0] != source.fingerprint else dev or path
+        raise SeqwrightError(
+            "this is not what the run was trained on: its content has changed",
+            where=str(changed),
+            mend="bring the file back as it was, or train a new run",
+        )
+    return data
+
+
+def train(
+    plan: Plan, folder: RunFolder, *, watch: Callable[[Learner], None] = lambda learner: None,
+    stop: Callable[[], bool] = lambda: False, minutes: float | None = None,
+) -> Result | None:  # fmt: skip
+    """Begin a planned run in an empty folder, or go on with it; ``None`` if it was stopped before its end."""
+    manifest = plan.manifest
+    with joined(manifest.device) as (processes, device):
+        if not processes.first:
+            return _learn(plan, folder, processes, device, watch, stop, minutes)
+        with folder.locked():
+            if not folder.manifest_file.exists():
+                folder.begin(manifest, plan.data.vocabulary)
+            return _learn(plan, folder, processes, device, watch, stop, minutes)
+
+
+def _learn(
+    plan: Plan, folder: RunFolder, processes: Processes, device: str, watch: Callable[[Learner], None],
+    stop: Callable[[], bool], minutes: float | None,
+) -> Result | None:  # fmt: skip
+    if device.startswith("cuda"):
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+    learner = Learner(folder, plan.manifest, plan.data, processes, device)
+    result = learner.learn(watch=watch, stop=stop, seconds=None if minutes is None else 60 * minutes)
+    if processes.first:
+        if result is not None:
+            result = with_notes(result, diagnose(folder.lines(), result))
+            folder.finish(result)
+        write_curves(folder, plan.manifest, plan.data.summary, result)
+    return result
+
+
+def with_notes(result: Result, notes: list[str]) -> Result:
+    """The result with what is to be said of it."""
+    return vary(result, {"notes": notes})
+
+
+def finished(folder: RunFolder, minutes: float | None) -> Result | None:
+    """How a run ended, if it has, and more time is not what it lacked."""
+    result = folder.result()
+    if result is None or (result.why == OUT_OF_TIME and minutes is not None and 60 * minutes > result.seconds):
+        return None
+    return result
+
+
+def default_folder(data: str) -> Path:
+    """``seqwright-out/NAME`` for the data's name, numbered if that is taken."""
+    stem = "stdin" if data == "-" else Path(data).name.removesuffix(".gz").split(".")[0] or "run"
+    base = Path("seqwright-out") / stem
+    number = 1
+    path = base
+    while path.exists():
+        number += 1
+        path = base.with_name(f"{stem}-{number}")
+    return path

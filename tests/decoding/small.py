@@ -1,0 +1,47 @@
+"""A model of three symbols, and sources to ask it with."""
+
+from __future__ import annotations
+
+import torch
+
+from seqwright.core.spec import vary
+from seqwright.core.tokens import Tokens
+from seqwright.decoding.request import Request
+from seqwright.nn.transformer import Transformer
+from seqwright.tasks.task import Question
+from seqwright.tasks.vocabulary import Vocabulary
+from tests.laws.inputs import model_of
+from tests.laws.specs import ENCODER_DECODER
+
+ABC = Vocabulary(("a", "b", "c"))
+SAID = [0, 1, 2]
+SPEC = vary(ENCODER_DECODER, {"embedding.vocabulary": ABC.size, "head.outputs": ABC.outputs})
+WORDS = ["ab", "c", "bca", "aacb", "ba", "cc"]
+
+
+def small_model(seed: int = 0, *, sharpness: float = 3.0) -> Transformer:
+    """A model in double precision whose distributions are neither flat nor certain."""
+    model = model_of(SPEC, seed=seed)
+    with torch.no_grad():
+        model.head.weight.mul_(sharpness)
+    return model
+
+
+def sources(words: list[str] = WORDS, *, left: bool = False) -> Tokens:
+    """Words as tokens."""
+    return Tokens.of([ABC.encode(tuple(word)) for word in words], pad=ABC.pad, left=left)
+
+
+def asked(source: Tokens, limit: int = 4, *, seed: int = 0) -> Request:
+    """What is to be answered; START is never said."""
+    rows = source.ids.shape[0]
+    question = Question(source, Tokens.of([[ABC.start]] * rows), ABC.end, limit)
+    seeds = torch.randint(2**62, (rows,), generator=torch.Generator().manual_seed(seed))
+    return Request.of(question, seeds=seeds, forbidden=[ABC.start])
+
+
+def many_words(count: int) -> list[str]:
+    """Words of one to eight symbols."""
+    draw = torch.Generator().manual_seed(3)
+    lengths = torch.randint(1, 9, (count,), generator=draw).tolist()
+    return ["".join("abc"[i] for i in torch.randint(3, (n,), generator=draw).tolist()) for n in lengths]
