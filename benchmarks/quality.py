@@ -47,9 +47,7 @@ def measure(data: Path, out: Path, language: str, seed: int, options: list[str])
         seqwright("train", "--resume", str(run), "--json")
     else:
         files = [str(data / f"{language}_train.tsv"), "--dev", str(data / f"{language}_dev.tsv")]
-        seqwright(
-            "train", *files, "--split-target-on", " ", "--seed", str(seed), "--out", str(run), "--json", *options
-        )
+        seqwright("train", *files, "--split-target-on", " ", "--seed", str(seed), "--out", str(run), "--json", *options)
     result = json.loads((run / "result.json").read_text())
     test = str(data / f"{language}_test.tsv")
     greedy = json.loads(seqwright("evaluate", str(run), test, "--json"))
@@ -88,7 +86,11 @@ def main() -> None:
     for language in asked.languages:
         rows = [row for row in found if row["language"] == language]
         means = [mean(row[key] for row in rows) for key in ("wer", "wer_beam", "dev_wer", "seconds")]
-        print(f"{language:10}" + "".join(f"{value:8.1f}" for value in means[:3]) + f"{means[3]:9.0f}{BASELINE[language]:22}")
+        print(
+            f"{language:10}"
+            + "".join(f"{value:8.1f}" for value in means[:3])
+            + f"{means[3]:9.0f}{BASELINE[language]:22}"
+        )
     means = [mean(row[key] for row in found) for key in ("wer", "wer_beam", "dev_wer", "seconds")]
     baseline = mean(BASELINE[language] for language in asked.languages)
     print(f"{'mean':10}" + "".join(f"{value:8.1f}" for value in means[:3]) + f"{means[3]:9.0f}{baseline:22.1f}")

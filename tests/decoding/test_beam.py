@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Output
+from seqwright.core.tokens import Tokens
 from seqwright.decoding.beam import Beam
 from seqwright.decoding.greedy import Greedy
-from seqwright.decoding.request import Hypothesis
+from seqwright.decoding.request import Hypothesis, Request
 from tests.decoding.exhaustive import every_answer
 from tests.decoding.small import ABC, SAID, WORDS, asked, small_model, sources
 
@@ -53,6 +57,33 @@ def test_width_one_without_penalty_is_greedy(seed: int):
     beams = Beam(width=1, length_penalty=0.0).decode(model, request)
     for beam, greedy in zip(beams, Greedy().decode(model, request), strict=True):
         same(beam, greedy)
+
+
+class Patient:
+    """Ends at once with probability 1/2; if not, says 0 six times, then ends, for certain."""
+
+    incremental = True
+
+    def start(self, source, probe=None):
+        return self
+
+    def select(self, rows):
+        return self
+
+    def advance(self, tokens, state, probe=None):
+        p = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]], dtype=torch.double)
+        place = tokens.at[:, -1]
+        return Output(p[torch.where(place == 0, 2, place // 6)].log()[:, None]), self
+
+
+@pytest.mark.parametrize(("penalty", "length"), [(0.5, 7), (3.0, 7), (0.0, 1)])
+def test_a_row_goes_on_while_a_longer_answer_can_still_win(penalty: float, length: int):
+    """Both answers have p = 1/2; any penalty prefers the longer, though at first the shorter one leads."""
+    request = Request(None, Tokens.of([[0]]), end=1, limits=torch.tensor([9]), seeds=torch.tensor([0]))
+    ((found,),) = Beam(width=2, length_penalty=penalty).decode(Patient(), request)
+    assert found.score == pytest.approx(math.log(0.5) / ((5 + length) / 6) ** penalty)
+    assert len(found.ids) == length - 1
+    assert found.stopped
 
 
 @pytest.mark.parametrize("edit", [{"width": 0}, {"answers": 0}, {"length_penalty": -0.5}, {"width": 2, "answers": 3}])

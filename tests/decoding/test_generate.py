@@ -40,8 +40,11 @@ def test_rows_that_leave_the_batch_change_nothing(decoder: DecoderSpec, monkeypa
 
 
 @every_decoder
-def test_every_row_keeps_to_its_own_limit(decoder: DecoderSpec):
+@pytest.mark.parametrize("eager", [0.0, -6.0], ids=["ends", "goes on"])
+def test_every_row_keeps_to_its_own_limit(decoder: DecoderSpec, eager: float):
     model, limits = small_model(1), [3, 1, 5, 2, 4, 3]
+    with torch.no_grad():
+        model.head.bias[ABC.end] += eager
     request = asked(sources(), 6)
     together = decoder.decode(model, Request.of(_question(6), limits, request.seeds, [ABC.start]))
     for row, limit in enumerate(limits):

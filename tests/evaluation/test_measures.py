@@ -70,7 +70,7 @@ SYMBOLS = st.text("abc", max_size=5).map(tuple)
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(SYMBOLS, SYMBOLS, SYMBOLS), min_size=1, max_size=30))
-def test_rates_are_what_their_names_say(rows: list[tuple[tuple[str, ...], ...]]):
+def test_rates_are_what_their_names_say(rows: list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]):
     targets: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     said = {}
     for source, target, answer in rows:
@@ -156,5 +156,5 @@ def test_a_loss_that_is_not_a_number_stays_one():
 
 
 def test_texts_are_joined_as_one_asks_and_only_so_many_are_kept():
-    found = measure(ROWS, worst=1, source_text="".join, target_text="-".join)
-    assert [(w.source, w.target, w.said) for w in found.worst] == [("a", "e", "e-e-e")]
+    found = measure(ROWS, worst=2, source_text="".join, target_text="-".join)
+    assert [(w.source, w.target, w.said) for w in found.worst] == [("a", "e", "e-e-e"), ("mouse", "m-a-u-s", "m-a-u")]

@@ -16,10 +16,10 @@ STILL = sets(*SMALL, "training.steps=20", "training.precision=float64", "trainin
 
 
 def _together(*arguments: str | Path) -> None:
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
         [*launch, "-m", "seqwright", *map(str, arguments)],
-        env=environment(), capture_output=True, text=True, check=False,
+        env=environment(), capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

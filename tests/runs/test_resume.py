@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -29,10 +30,9 @@ def _watched(arguments: list[str | Path], run: Path, stop_after: int, kill: sign
         command(*arguments), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     metrics = run / "metrics.jsonl"
-    while process.poll() is None:
-        if metrics.exists() and metrics.read_bytes().count(b"\n") >= stop_after:
-            process.send_signal(kill)
-            break
+    while process.poll() is None and (not metrics.exists() or metrics.read_bytes().count(b"\n") < stop_after):
+        os.sched_yield()
+    process.send_signal(kill)
     return process.wait()
 
 

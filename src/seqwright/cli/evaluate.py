@@ -21,7 +21,9 @@ def evaluate(
     beam: Annotated[int | None, typer.Option(help="Answer by beam search of this width, instead of greedily.")] = None,
     also: Annotated[list[str] | None, typer.Option(help="bleu or chrf, by sacrebleu. Repeatable.")] = None,
     html: Annotated[Path | None, typer.Option(help="Also write a page with pictures here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as one JSON object and nothing else.")
+    ] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Exact match, WER, PER, loss and more, each with a 95 % interval; the worst rows; what is confused with what."""

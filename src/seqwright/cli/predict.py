@@ -20,16 +20,24 @@ if TYPE_CHECKING:
 
 def predict(
     run: Annotated[Path, typer.Argument(help="The run's folder.")],
-    file: Annotated[str, typer.Argument(help="A source (or prompt) a line, as in training; - for stdin; .gz too.")] = "-",
+    file: Annotated[
+        str, typer.Argument(help="A source (or prompt) a line, as in training; - for stdin; .gz too.")
+    ] = "-",
     beam: Annotated[int | None, typer.Option(help="Beam search of this width, instead of greedy decoding.")] = None,
     length_penalty: Annotated[float, typer.Option(help="With --beam: how much longer answers are favoured.")] = 1.0,
     answers: Annotated[int, typer.Option(help="With --beam: the best so many answers, best first, with scores.")] = 1,
     temperature: Annotated[float | None, typer.Option(help="Sample; below 1 sharpens, above 1 flattens.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Sample among the likeliest so many symbols.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Sample among the fewest symbols of this probability together.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Sample among symbols this much as likely as the likeliest.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Sample among the fewest symbols of this probability together.")
+    ] = None,
+    min_p: Annotated[
+        float | None, typer.Option(help="Sample among symbols this much as likely as the likeliest.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="What sampling draws from.")] = 0,
-    limit: Annotated[int | None, typer.Option(help="How many symbols an answer may have. (default: from training)")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="How many symbols an answer may have. (default: from training)")
+    ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="A JSON object a line instead of tab-separated text.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
@@ -69,13 +77,17 @@ def _decoder(
 
     samples = any(value is not None for value in (temperature, top_k, top_p, min_p))
     if beam is not None and samples:
-        raise SeqwrightError("--beam searches and --temperature, --top-k, --top-p, --min-p sample", mend="give one of the two")
+        raise SeqwrightError(
+            "--beam searches and --temperature, --top-k, --top-p, --min-p sample", mend="give one of the two"
+        )
     if answers != 1 and beam is None:
         raise SeqwrightError("--answers needs --beam", mend=f"give --beam {max(answers, 5)}")
     if beam is not None:
         return Beam(width=beam, length_penalty=length_penalty, answers=answers).checked()
     if samples:
-        return Sampling(temperature=1.0 if temperature is None else temperature, top_k=top_k, top_p=top_p, min_p=min_p).checked()
+        return Sampling(
+            temperature=1.0 if temperature is None else temperature, top_k=top_k, top_p=top_p, min_p=min_p
+        ).checked()
     return Greedy()
 
 

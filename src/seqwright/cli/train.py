@@ -21,16 +21,23 @@ if TYPE_CHECKING:
 
 def train(
     data: Annotated[
-        str | None, typer.Argument(help="Pairs (TSV, CSV, JSONL) or, with --text, running text; .gz of any; - for stdin.")
+        str | None,
+        typer.Argument(help="Pairs (TSV, CSV, JSONL) or, with --text, running text; .gz of any; - for stdin."),
     ] = None,
     dev: Annotated[
-        Path | None, typer.Option(help="Rows to choose the model by. (default: a tenth of DATA, no source on both sides)")
+        Path | None,
+        typer.Option(help="Rows to choose the model by. (default: a tenth of DATA, no source on both sides)"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder. (default: seqwright-out/NAME)")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder, exactly where it was.")] = None,
-    text: Annotated[bool, typer.Option("--text", help="DATA is running text: train a model that continues it.")] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder, exactly where it was.")
+    ] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="DATA is running text: train a model that continues it.")
+    ] = False,
     model: Annotated[
-        str | None, typer.Option(help="A model's JSON (as in a run's model.json); with --text also nanogpt-cpu, nanogpt-gpu.")
+        str | None,
+        typer.Option(help="A model's JSON (as in a run's model.json); with --text also nanogpt-cpu, nanogpt-gpu."),
     ] = None,
     edits: Annotated[
         list[str] | None, typer.Option("--set", help="path=value: change any setting that is printed. Repeatable.")
@@ -43,9 +50,7 @@ def train(
     source_tokens: Annotated[
         str | None, typer.Option(help="characters, graphemes, bytes, bpe:SIZE or unigram:SIZE, for the sources.")
     ] = None,
-    target_tokens: Annotated[
-        str | None, typer.Option(help="The same for the targets, or for running text.")
-    ] = None,
+    target_tokens: Annotated[str | None, typer.Option(help="The same for the targets, or for running text.")] = None,
     normalise: Annotated[str, typer.Option(help="as-is, nfc, nfd, or jamo (Hangul taken apart).")] = "as-is",
     source_column: Annotated[
         str | None, typer.Option(help="The source's column: its number in a TSV, its name in a CSV.")
@@ -54,7 +59,9 @@ def train(
     features_column: Annotated[int | None, typer.Option(help="A TSV's column of features such as V;PST.")] = None,
     source_key: Annotated[str | None, typer.Option(help="The source's key in JSONL.")] = None,
     target_key: Annotated[str | None, typer.Option(help="The target's key in JSONL.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print how it ended as one JSON object and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print how it ended as one JSON object and nothing else.")
+    ] = False,
 ) -> None:
     """Train a model on your own sequences; stopped or killed, it goes on with --resume."""
     if max_minutes is not None and max_minutes <= 0:

@@ -83,7 +83,7 @@ class Measures(Spec, tag=False, omit_defaults=True):
     """What was measured of a file's answers. Rates are fractions of 1, BLEU and chrF lie between 0 and 100.
 
     A *question* is a source. Where it stands on several rows with different targets, it is asked once, and an answer
-    that equals any of them is right (as CMUdict is scored: Yao & Zweig 2015).
+    that equals any of them is right (as CMUdict is scored: cmusphinx/g2p-seq2seq).
 
     Attributes:
         rows: rows of the file.

@@ -36,8 +36,8 @@ def visible(symbol: str) -> str:
 def printable(text: str) -> str:
     """A text with what no font shows written out as Python writes it.
 
-    >>> printable("a\x00 b")
-    'a\\x00 b'
+    >>> printable("a\\t b")
+    'a\\\\t b'
     """
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 

@@ -41,7 +41,9 @@ def begin(
     checked_device(device)
     named = str(data) if isinstance(data, str | Path) else "pairs"
     if out is None and together():
-        raise SeqwrightError("several processes train together, and each must know the folder", mend="name it with --out")
+        raise SeqwrightError(
+            "several processes train together, and each must know the folder", mend="name it with --out"
+        )
     path = Path(out) if out is not None else default_folder(named)
     folder = RunFolder.free(path) if speaks() else RunFolder(path)
     with tempfile.TemporaryDirectory(prefix="seqwright-") as spool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -56,10 +55,12 @@ class Data(Protocol):
     """
 
     train: Examples
-    vocabulary: Vocabulary
     reading: Reading
     summary: list[str]
     fingerprints: tuple[str, str]
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
 
     def evaluate(self, model: nn.Module, rows: int, device: str) -> Measured:
         """Show a model all dev rows, and ask it at most ``rows`` of them."""

@@ -30,7 +30,7 @@ def diagnose(lines: Sequence[dict[str, Any]], result: Result) -> list[str]:
             " (--set training.rate=… ten times lower, then ten times higher) and look whether sources say anything about"
             " their targets."
         )
-    elif dev[-1][2] == 0 and max(match for _, _, match in dev) == 0:
+    elif dev[-1][2] is not None and not any(match for _, _, match in dev):
         notes.append(
             f"The training loss fell from {first:.2f} to {last:.2f}, yet not one dev row is answered exactly. Train longer"
             " (--set training.steps=…, --set evaluation.patience=…), or look at `seqwright evaluate`: how far off are the"

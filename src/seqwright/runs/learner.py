@@ -264,4 +264,3 @@ OUT_OF_TIME = "the time that was given is up"
 
 def _changed(standing: Standing, **fields: object) -> Standing:
     return Standing(**{**{name: getattr(standing, name) for name in Standing.__struct_fields__}, **fields})
-

@@ -53,7 +53,9 @@ class ReadingOptions:
         if self.normalise not in FORMS:
             raise SeqwrightError(f"--normalise {self.normalise} is not known", mend=f"give one of {', '.join(FORMS)}")
         source, target = self._symbols("source"), self._symbols("target")
-        learners = {side: kind for side, kind in (("source", source), ("target", target)) if isinstance(kind, LearnerSpec)}
+        learners = {
+            side: kind for side, kind in (("source", source), ("target", target)) if isinstance(kind, LearnerSpec)
+        }
         fixed = {side: kind for side, kind in (("source", source), ("target", target)) if side not in learners}
         reading = Reading(format=self._format(path), normalisation=FORMS[self.normalise], **fixed)  # pyright: ignore[reportArgumentType]
         return reading.learnt(path, **learners) if learners else reading
@@ -80,7 +82,8 @@ class ReadingOptions:
         if separator:
             if kind is not None:
                 raise SeqwrightError(
-                    f"--split-{side}-on and --{side}-tokens both say what the {side}'s symbols are", mend="give one of the two"
+                    f"--split-{side}-on and --{side}-tokens both say what the {side}'s symbols are",
+                    mend="give one of the two",
                 )
             return Spaced(separator=separator)
         name, _, size = (kind or "characters").partition(":")

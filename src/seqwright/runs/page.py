@@ -37,7 +37,9 @@ def write_curves(folder: RunFolder, manifest: Manifest, summary: Sequence[str], 
 def write_evaluation(path: Path, measured: Measures, run: Path, file: Path) -> None:
     """Write what an evaluation found as a page."""
     page = evaluation_page(
-        msgspec.to_builtins(measured), title=f"{run.name} on {file.name}", facts=[("run", str(run)), ("file", str(file))]
+        msgspec.to_builtins(measured),
+        title=f"{run.name} on {file.name}",
+        facts=[("run", str(run)), ("file", str(file))],
     )
     write_atomically(path, page.html())
 

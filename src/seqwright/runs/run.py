@@ -128,7 +128,9 @@ class Run:
             return self._evaluate_text(Path(path))
         corpus = Corpus.read(path, self.reading)
         shown = [Pair(self.vocabulary.known(pair.source), self.vocabulary.known(pair.target)) for pair in corpus]
-        seen = surprise(self.model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=self.device)
+        seen = surprise(
+            self.model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=self.device
+        )
         said = self.ask((pair.source for pair in corpus), decoder)
         rows = (
             Asked(pair.source, pair.target, answer, float(nats), int(tokens), int(guessed))
@@ -195,5 +197,3 @@ def load(path: Path | str, *, device: str = "cpu") -> Run:
     tensors, _ = read_checkpoint(folder.best, Weights)
     load_weights(model, tensors, folder.best)
     return Run(folder, manifest, model.to(device).eval(), device)
-
-

@@ -25,6 +25,7 @@ from seqwright.runs.recipe import Recipe
 from seqwright.tasks.reading import Reading
 from seqwright.training.processes import Processes, joined
 
+
 @dataclass(frozen=True)
 class Plan:
     """A run before it begins: the data that was read, and the manifest that says what will be done with it."""

@@ -26,8 +26,8 @@ CHUNK = 100_000
 LOOK = 20_000
 """Rows, or symbols of text, that a hint is looked for in."""
 
-ROW_BYTES = 72
-"""Memory that a row takes beside its symbols: lengths, offsets, its number and its hashes."""
+ROW_BYTES = 128
+"""Memory that a row takes beside its symbols: lengths, offsets, its number, its hashes and what sorting these takes."""
 
 Progress = Callable[[int, float | None], None]
 """Told now and then: how many rows were read, and what part of the file (``None`` where its size is unknown)."""

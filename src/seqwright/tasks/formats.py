@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -40,7 +40,7 @@ class Format(Spec):
         return file.lines()
 
     def records(self, lines: Iterator[Line]) -> Iterator[Record]:
-        """The rows.
+        """The rows, once the format is settled.
 
         Raises:
             SeqwrightError: a line does not have the format.
@@ -134,10 +134,6 @@ class FirstLineDecides(Format):
             )
         return TabSeparated(features=3 if columns == 3 else None, columns=columns)
 
-    def records(self, lines: Iterator[Line]) -> Iterator[Record]:
-        first = next(lines)
-        return self.settled(first).records(chain([first], lines))
-
     def asked(self, line: Line) -> Record:
         """Before any row was seen: a source, or a row of two columns."""
         return TabSeparated().asked(line)
@@ -163,8 +159,8 @@ class CommaSeparated(Format):
 
     def questions(self, lines: Iterator[Line]) -> Iterator[Record]:
         """A file whose first line names the source's column is CSV; in any other, each line is a source as it stands."""
-        first = next(lines)
-        lines = chain([first], lines)
+        first = list(islice(lines, 1))
+        lines = chain(first, lines)
         if not self._heads(first):
             yield from map(self.asked, lines)
             return
@@ -175,9 +171,9 @@ class CommaSeparated(Format):
             _same_width(cells, header, where)
             yield Record(cells[source], "", (), where)
 
-    def _heads(self, line: Line) -> bool:
+    def _heads(self, first: list[Line]) -> bool:
         try:
-            return self.source in next(_csv_rows(iter([line])))[0]
+            return any(self.source in cells for cells, _ in _csv_rows(iter(first)))
         except SeqwrightError:
             return False
 

@@ -1,7 +1,7 @@
 """Lines of a file, plain or gzipped, or of standard input: read one by one, however many there are.
 
 A line ends at a line feed, with or without a carriage return before it, and nowhere else: ``str.splitlines`` would also
-cut at U+2028, at a form feed and at eight characters more, which are symbols like any other here.
+cut at U+2028, at a form feed and at six characters more, which are symbols like any other here.
 """
 
 from __future__ import annotations
@@ -35,14 +35,16 @@ class Line(NamedTuple):
 
 
 class Input:
-    """A file that is read once, from its beginning, and closed by ``with``; ``-`` is standard input, and gzip is known by its first bytes.
+    """A file that is read once, from its beginning; ``with`` closes it.
+
+    ``-`` is standard input. Gzip is known by its first bytes, whatever the name.
 
     Attributes:
         name: what messages call it.
 
     Raises:
-        SeqwrightError: there is no such file, or it cannot be opened; while reading, that it is empty, not UTF-8, or
-            broken, with the line.
+        SeqwrightError: there is no such file, or it cannot be opened; while reading, that it is not UTF-8 or broken, with
+            the line.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -66,7 +68,6 @@ class Input:
 
     def lines(self) -> Iterator[Line]:
         """The lines, in order."""
-        number = 0
         for number, raw in enumerate(self._read(LONGEST_LINE + 1), 1):
             if len(raw) > LONGEST_LINE:
                 raise SeqwrightError(
@@ -82,14 +83,11 @@ class Input:
             except UnicodeDecodeError as error:
                 raise self._not_utf8(raw, number, error.start) from error
             yield Line(self._without_nul(text, number), end, f"{self.name}:{number}")
-        if not number:
-            raise self._empty()
 
     def pieces(self) -> Iterator[Line]:
         """Running text: as :meth:`lines`, but a line of any length, in pieces that nothing ends."""
-        number, fed, decoder = 1, False, codecs.getincrementaldecoder("utf-8-sig")()
+        number, decoder = 1, codecs.getincrementaldecoder("utf-8-sig")()
         for raw in self._read(PIECE):
-            fed = True
             kept = len(decoder.getstate()[0])  # bytes of a character that the piece before cut in two
             try:
                 text = decoder.decode(raw)
@@ -99,8 +97,6 @@ class Input:
             body = body.removesuffix("\r") if end else body
             yield Line(self._without_nul(body, number), end, f"{self.name}:{number}")
             number += bool(end)
-        if not fed:
-            raise self._empty()
         if decoder.getstate()[0]:
             raise self._not_utf8(b"", number, 0)
 
@@ -129,9 +125,6 @@ class Input:
                 where=f"{self.name}:{number}",
                 mend="name a file, or - for standard input",
             ) from error
-
-    def _empty(self) -> SeqwrightError:
-        return SeqwrightError("the file is empty", where=self.name, mend="write one source<TAB>target pair a line")
 
     def _without_nul(self, text: str, number: int) -> str:
         if "\0" in text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -17,6 +18,8 @@ from seqwright.tasks.normalisation import AsIs, NormalisationSpec
 from seqwright.tasks.subwords import LearnerSpec
 from seqwright.tasks.task import Pair
 from seqwright.tasks.tokeniser import Characters, TokeniserSpec
+
+_LINE = re.compile(r"([^\n]+|(?=\n))(\n?)")
 
 LOOK = 10_000
 """Rows that are looked at before a whole column is called empty."""
@@ -47,7 +50,7 @@ class Reading(Spec):
 
     Attributes:
         format: where a file's rows have their two sides.
-        source, target: how each side becomes symbols.
+        source, target: how each side becomes symbols; running text, and what is to be continued, is all target.
         normalisation: the form that both sides are read in.
     """
 
@@ -65,7 +68,9 @@ class Reading(Spec):
         return Rows(self, path)
 
     def question(self, line: str, where: str = "") -> tuple[str, ...]:
-        """One line as a model trained on such rows is asked it: a source, or what else ``format.asked`` takes. An empty one has no symbols.
+        """One line as a model trained on such rows is asked it: a source, or what else ``format.asked`` takes.
+
+        An empty one has no symbols.
 
         Raises:
             SeqwrightError: the line is neither.
@@ -129,6 +134,10 @@ class Reading(Spec):
                 yield self.normalisation.apply(getattr(record, side))
 
     def _source(self, record: Record) -> tuple[str, ...]:
+        if isinstance(self.format, RunningText):  # what is asked is written as what is to follow
+            lines = (Line(text, end, record.where) for text, end in _LINE.findall(record.source))
+            prompt = self.format.records(lines)
+            return tuple(symbol for piece in prompt for symbol in self.said(piece))
         features = tuple(f"<{feature}>" for feature in record.features)
         return features + self.source.split(self.normalisation.apply(record.source))
 
@@ -147,7 +156,9 @@ class Rows:
         self.name = self._file.name
         lines = reading.format.lines(self._file)
         try:
-            first = next(lines)
+            first = next(lines, None)
+            if first is None:
+                raise SeqwrightError("the file is empty", where=self.name, mend="give at least one line")
             self.reading = msgspec.structs.replace(reading, format=reading.format.settled(first))
         except SeqwrightError:
             self.__exit__()

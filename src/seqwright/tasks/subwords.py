@@ -45,11 +45,12 @@ class Subwords(Spec):
 
     def _pieces(self, text: str) -> Iterator[str]:
         reached = 0
-        encoding = _parsed(self.learnt).encode(text, add_special_tokens=False)
-        for token, (start, end) in zip(encoding.tokens, encoding.offsets, strict=True):
+        tokenizer = _parsed(self.learnt)
+        encoding, unknown = tokenizer.encode(text, add_special_tokens=False), tokenizer.token_to_id(UNKNOWN)
+        for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
             yield from text[reached:start]  # what the tokeniser has nothing for
             start = max(start, reached)
-            if token == UNKNOWN:
+            if token == unknown:
                 yield from text[start:end]
             elif end > start:
                 yield text[start:end]

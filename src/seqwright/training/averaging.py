@@ -62,7 +62,7 @@ class Moving:
             return
         decay = min(self.decay, step / (step + 10))  # a short memory at first, so that the start is soon forgotten
         mine = [self.tensors[name] for name in weights]
-        torch._foreach_lerp_(mine, [weight.detach() for weight in weights.values()], 1 - decay)
+        torch._foreach_lerp_(mine, [weight.detach() for weight in weights.values()], 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     def evaluating(self, weights: Mapping[str, Tensor]) -> None:
         pass

@@ -108,7 +108,7 @@ def own_ladder(rows: Corpus, seeds: int, size: Size, *, device: str = "cpu") -> 
 
 def split(rows: Corpus) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
     """Rows to train on and pairs to ask, with no source in both: the same for every run on the same rows."""
-    train, held = rows.split(HELD_OUT, most=len(rows), seed=0)
+    train, held = rows.split(HELD_OUT, MOST_HELD_OUT, seed=0)
     asked = {pair.source: pair for pair in reversed(list(held))}  # a source's first row counts
     if not asked:
         raise SeqwrightError(
