@@ -47,7 +47,7 @@ RECIPE = {
     "n_embd": 128,
     "dropout": 0.0,
 }
-# What a step costs does not depend on how many there will be; these runs are for their time, not for their loss.
+# for the runs that are timed by difference: nothing but steps, apart from one small evaluation at the start
 ONE_EVALUATION = {"eval_iters": 1, "eval_interval": 10**6}
 
 
@@ -72,7 +72,7 @@ def prepare(checkout: Path, text: Path, folder: Path) -> np.ndarray:
 
 def train(folder: Path, iterations: int, **changed: object) -> tuple[str, float]:
     """One run of nanoGPT's script: what it printed, and the CPU seconds it took."""
-    settings = {**RECIPE, "max_iters": iterations, "lr_decay_iters": max(iterations, 1), **changed}
+    settings = {**RECIPE, "max_iters": iterations, "lr_decay_iters": ITERATIONS, **changed}
     options = [f"--{name}={value}" for name, value in settings.items()]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ran = subprocess.run(

@@ -21,7 +21,7 @@ _HOMES = {
     "seqwright.nn.embedding": (
         "LiftedScalarEmbedding", "LookUpEmbedding", "ScalarEmbedding", "ScalarHead", "SymbolHead", "VectorHead",
     ),
-    "seqwright.nn.feedforward": ("FeedForwardSpec",),
+    "seqwright.nn.feedforward": ("GELU", "FeedForwardSpec", "ReLU"),
     "seqwright.nn.mask": ("CausalMask", "NoMask"),
     "seqwright.nn.norm": ("LayerNormSpec", "NoNorm", "PostNormResidual", "PreNormResidual", "RMSNormSpec"),
     "seqwright.nn.padding": ("MaskedPadding", "OrdinaryPadding"),
@@ -32,13 +32,19 @@ _HOMES = {
     "seqwright.tasks.files": ("read_pairs",),
     "seqwright.tasks.task": ("Pair", "PairSet", "spell"),
     "seqwright.tasks.vocabulary": ("Vocabulary",),
-    "seqwright.decoding.greedy": ("greedy",),
+    "seqwright.tasks.corpus": ("Corpus", "TextCorpus"),
+    "seqwright.tasks.reading": ("Reading",),
+    "seqwright.decoding.beam": ("Beam",),
+    "seqwright.decoding.greedy": ("Greedy", "greedy"),
+    "seqwright.decoding.sampling": ("Sampling",),
     "seqwright.evaluation.behaviour": ("answers", "observe"),
     "seqwright.evaluation.signature": ("signatures",),
     "seqwright.training.ensemble": ("Ensemble",),
     "seqwright.training.loop": ("Solo", "TrainingSpec", "fit"),
     "seqwright.training.objective": ("CrossEntropy", "MeanSquaredError"),
-    "seqwright.training.schedule": ("ConstantRate", "RateDrop", "WarmupCosine"),
+    "seqwright.training.schedule": ("ConstantRate", "InverseSquareRoot", "RateDrop", "WarmupCosine"),
+    "seqwright.runs.run": ("Run", "load"),
+    "seqwright.runs.verbs": ("resume", "train"),
 }  # fmt: skip
 _MODULES = {"ladder": "seqwright.studies.ladder.rungs", "paper": "seqwright.tasks.paper"}
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -67,8 +67,8 @@ def _tell(measured: Measures) -> None:
     for name in ("exact_match", "wer", "per", "loss", "perplexity", "token_accuracy", "bleu", "chrf"):
         value, interval = getattr(measured, name), measured.intervals.get(name)
         if value is not None:
-            low, high = interval or (float("nan"), float("nan"))
-            table.add_row(name, f"{value:.4f}", f"{low:.4f}", f"{high:.4f}")
+            ends = ("–", "–") if interval is None else (f"{end:.4f}" for end in interval)
+            table.add_row(name, f"{value:.4f}", *ends)
     console.print(table)
     lengths = Table(title="by source length", title_justify="left")
     for heading in ("symbols", "sources", "exact match"):
@@ -86,6 +86,7 @@ def _tell(measured: Measures) -> None:
 def _tell_text(measured: TextMeasures) -> None:
     print(f"{measured.tokens:,} symbols in {measured.rows:,} stretches; 95 % intervals")
     for name in ("loss", "perplexity", "token_accuracy"):
-        low, high = measured.intervals[name] or (float("nan"), float("nan"))
-        print(f"{name:16}{getattr(measured, name):10.4f}  [{low:.4f}, {high:.4f}]")
+        interval = measured.intervals[name]
+        ends = "" if interval is None else f"  [{interval[0]:.4f}, {interval[1]:.4f}]"
+        print(f"{name:16}{getattr(measured, name):10.4f}{ends}")
     print(f"{'bits':16}{measured.bits:10.4f}")

@@ -60,7 +60,7 @@ class Tokens:
 
     def select(self, rows: Tensor) -> Tokens:
         """The given rows, in that order."""
-        return Tokens(self.ids[rows], self.at[rows])
+        return Tokens(self.ids.index_select(0, rows), self.at.index_select(0, rows))
 
     def to(self, device: torch.device | str) -> Tokens:
         """The same tokens on another device."""

@@ -27,7 +27,7 @@ class Encoded:
 
     def select(self, rows: Tensor) -> Encoded:
         """The given rows, in that order."""
-        return Encoded(self.x[rows], self.at[rows])
+        return Encoded(self.x.index_select(0, rows), self.at.index_select(0, rows))
 
 
 @dataclass(frozen=True)

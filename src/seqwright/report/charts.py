@@ -90,7 +90,7 @@ def matrix(name: str, says: str, squares: Sequence[Square], rows: Sequence[str],
     lower = filled.mark_text(dy=13, fontSize=12.5).encode(text="below:N", color=ink)
     blank = base.transform_filter("!isValid(datum.value)").mark_text(fontSize=14, opacity=0.6)
     chart = alt.layer(filled, upper, lower, blank.encode(text="text:N", color=ink)).resolve_scale(color="independent")
-    return _drawn(name, says, chart.properties(width=alt.Step(140), height=alt.Step(68)))
+    return draw(name, says, chart.properties(width=alt.Step(140), height=alt.Step(68)))
 
 
 def curve(
@@ -108,14 +108,14 @@ def curve(
         other = base.properties(data=alt.Data(values=_points(beside, ends)))
         layers.insert(0, other.mark_line(color=INK, opacity=0.55, strokeWidth=1.25, strokeDash=[4, 3]).encode(y=y))
     chart = alt.layer(*layers).properties(width=205, height=120, title=title)
-    return _drawn(name, says, chart)
+    return draw(name, says, chart)
 
 
 def dots(name: str, says: str, panels: Sequence[Panel], rows: Sequence[str]) -> Chart:
     """Medians as marks with their intervals as lines, one row a name, panels side by side."""
     height = 42 * len(rows)
     drawn = [_panel(panel, rows, first=index == 0).properties(height=height) for index, panel in enumerate(panels)]
-    return _drawn(name, says, alt.hconcat(*drawn, spacing=28).resolve_scale(color="independent", shape="independent"))
+    return draw(name, says, alt.hconcat(*drawn, spacing=28).resolve_scale(color="independent", shape="independent"))
 
 
 def ends(numbers: Sequence[float], margin: float = 1.15) -> tuple[float, float]:
@@ -210,7 +210,7 @@ def _rows(
     return chart, alt.Shape("series:N", legend=legend, scale=shapes)
 
 
-def _drawn(name: str, says: str, chart: Any) -> Chart:
+def draw(name: str, says: str, chart: Any) -> Chart:
     """Give a chart our looks and draw it."""
     axis = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK, "gridColor": INK}
     chart = chart.configure(font=FONT, background=PAPER, padding=4, aria=False)

@@ -183,7 +183,7 @@ def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:
     says = "Heat map of confusions: " + "; ".join(
         f"{square['said']} for {square['gold']} {square['count']:,} times" for square in squares[:20]
     )
-    return charts._drawn("confusion", says, layers.properties(width=alt.Step(52), height=alt.Step(34)))
+    return charts.draw("confusion", says, layers.properties(width=alt.Step(52), height=alt.Step(34)))
 
 
 def _worst(worst: Sequence[Mapping[str, Any]]) -> Iterator[Part]:

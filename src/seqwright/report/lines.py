@@ -12,7 +12,7 @@ import altair as alt
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqwright.report.charts import BLUE, ORANGE, _drawn, decades, ends
+from seqwright.report.charts import BLUE, ORANGE, draw, decades, ends
 from seqwright.report.page import INK, Chart
 
 WIDTH = 1000
@@ -104,7 +104,7 @@ def strips(name: str, says: str, shown: Sequence[Strip], best: int | None = None
     """Strips above one another; a dashed line through all of them marks the step ``best``."""
     last = max((int(line.steps[-1]) for strip in shown for line in strip.lines if len(line.steps)), default=1)
     drawn = [_strip(strip, last, best, lowest=strip is shown[-1]) for strip in shown]
-    return _drawn(
+    return draw(
         name, says, alt.vconcat(*drawn, spacing=22).resolve_scale(color="independent", strokeDash="independent")
     )
 

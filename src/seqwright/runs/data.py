@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from torch import nn
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.stream import answer_stream
 from seqwright.evaluation.surprise import surprise
 from seqwright.nn.position import LearnedPosition
-from seqwright.nn.transformer import TransformerSpec
+from seqwright.nn.transformer import Transformer, TransformerSpec
 from seqwright.tasks.batching import Examples, PairExamples
-from seqwright.tasks.corpus import Corpus, TextCorpus
+from seqwright.tasks.corpus import Corpus, CorpusExamples, TextCorpus
 from seqwright.tasks.reading import Reading
 from seqwright.tasks.task import Pair
 from seqwright.tasks.text import Consecutive, Stretches, TextVocabulary
@@ -62,7 +61,7 @@ class Data(Protocol):
     @property
     def vocabulary(self) -> Vocabulary: ...
 
-    def evaluate(self, model: nn.Module, rows: int, device: str) -> Measured:
+    def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         """Show a model all dev rows, and ask it at most ``rows`` of them."""
         ...
 
@@ -73,7 +72,7 @@ class PairData:
     def __init__(self, train: Corpus, dev: Corpus, held_out: bool, limit: int | None = None) -> None:
         self.vocabulary, self.reading = Vocabulary(train.symbols), train.reading
         self.pairs, self.dev = train, dev
-        self.train: Examples = PairExamples(train, self.vocabulary)
+        self.train: Examples = CorpusExamples(train, self.vocabulary)
         self.fingerprints = (train.fingerprint, dev.fingerprint)
         sources, targets = train.lengths()
         self.longest_source, self.longest_target = int(sources.max()), int(targets.max())
@@ -88,7 +87,7 @@ class PairData:
         if foreign:
             self.summary.append(f"note: symbols in dev that train never shows: {' '.join(sorted(foreign)[:20])}")
 
-    def evaluate(self, model: nn.Module, rows: int, device: str) -> Measured:
+    def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         shown = [Pair(self.vocabulary.known(pair.source), self.vocabulary.known(pair.target)) for pair in self.dev]
         loss = surprise(model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=device).loss
         asked = [self.dev[index] for index in range(min(rows, len(self.dev)))]
@@ -136,7 +135,7 @@ class TextData:
         ids = table[corpus.ids]
         return ids[ids >= 0]
 
-    def evaluate(self, model: nn.Module, rows: int, device: str) -> Measured:
+    def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss, None)
 
 

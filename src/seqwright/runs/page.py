@@ -29,7 +29,7 @@ def write_curves(folder: RunFolder, manifest: Manifest, summary: Sequence[str], 
             ("ended", result.why if result else "not yet: go on with --resume"),
         ],
         notes=result.notes if result else [],
-        best_step=result.best_step if result else None,
+        best_step=(result.best_step or None) if result else None,
     )
     write_atomically(folder.report, page.html())
 

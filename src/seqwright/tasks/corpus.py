@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt64
 
 from seqwright.tasks import hashing
+from seqwright.tasks.batching import PairExamples
 from seqwright.tasks.facts import Facts, Spread, TextFacts
 from seqwright.tasks.memory import MemoryWatch
 from seqwright.tasks.normalisation import AsIs, hint
 from seqwright.tasks.reading import Reading, Rows
-from seqwright.tasks.task import Pair
+from seqwright.tasks.task import Coder, Pair
 
 CHUNK = 100_000
 """Rows that are worked on at once."""
@@ -219,6 +220,17 @@ class Corpus(Sequence[Pair]):
     @property
     def _row_hashes(self) -> UInt64[np.ndarray, "n"]:
         return hashing.mixed(hashing.mixed(self._hashes[:, 0]) + self._hashes[:, 1])
+
+
+class CorpusExamples(PairExamples):
+    """A corpus to train on; its lengths are known without spelling its rows."""
+
+    def __init__(self, corpus: Corpus, coder: Coder) -> None:
+        super().__init__(corpus, coder)
+        self.corpus = corpus
+
+    def lengths(self) -> Int[np.ndarray, "n 2"]:
+        return np.stack(self.corpus.lengths(), 1)
 
 
 class TextCorpus:
