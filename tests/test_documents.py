@@ -14,9 +14,22 @@ import seqwright
 ROOT = Path(__file__).parent.parent
 
 
+def _python() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_readme_trains_on_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    (code,) = (code for code in _python() if "sw.train" in code)
+    assert "steps=300" in code
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code.replace("steps=300", "steps=3"), "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_the_readmes_python_answers(capsys: pytest.CaptureFixture[str]):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert "steps=1200" in code
+    (code,) = (code for code in _python() if "steps=1200" in code)
     exec(compile(code.replace("steps=1200", "steps=3"), "README.md", "exec"), {})
     said = capsys.readouterr().out.splitlines()
     assert [line.split(" → ")[0] for line in said] == ["0000", "1111", "111", "000", "0", "1", "0101", "1010"]
