@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, help="a checkout of karpathy/nanoGPT")
     parser.add_argument("text", type=Path, help="tiny Shakespeare, one text file")
     parser.add_argument("folder", type=Path, help="where copies and the checkpoint go")
-    parser.add_argument("--quick", action="store_true", help="40 iterations: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="does it run? the figures mean nothing")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     folder = chosen.folder.resolve()

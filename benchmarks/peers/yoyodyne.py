@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--measure", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--torch", default="torch==2.13.0", help="what pip is asked to install as torch")
-    parser.add_argument("--quick", action="store_true", help="two epochs and few words: does it run at all?")
+    parser.add_argument("--quick", action="store_true", help="does it run? the figures mean nothing")
     chosen = parser.parse_args()
     folder, data = chosen.folder.resolve(), chosen.data.resolve()
     folder.mkdir(parents=True, exist_ok=True)

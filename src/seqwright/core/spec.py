@@ -24,6 +24,9 @@ S = TypeVar("S", bound="Spec")
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
 
+Above = Annotated[float, msgspec.Meta(gt=0)]
+"""A number above 0."""
+
 Rate = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 """A probability below 1."""
 

@@ -18,7 +18,7 @@ from seqwright.nn.padding import MaskedPadding, PaddingSpec
 
 @dataclass(frozen=True)
 class TransformerState:
-    """What a transformer knows after reading: the encoded source, and each decoder layer's memories."""
+    """What a transformer knows after reading: the encoded source until each layer remembers it, and these memories."""
 
     source: Encoded | None
     memories: tuple[Memories, ...]
@@ -69,7 +69,10 @@ class Transformer(nn.Module):
         x, memories = self.decoder(
             self.embedding(tokens.ids), tokens.at, state.source, state.memories, within(probe, "decoder")
         )
-        return Output(probe("logits", self.head(x))), TransformerState(state.source, memories)
+        heard = all(
+            memory.source is not None for memory in memories
+        )  # its keys and values are all that is needed of it
+        return Output(probe("logits", self.head(x))), TransformerState(None if heard else state.source, memories)
 
     def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
         """The state before the first token: the source encoded, nothing remembered."""

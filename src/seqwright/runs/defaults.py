@@ -7,10 +7,8 @@ positions, also across; a higher rate that falls along a cosine; a moving averag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.spec import vary
+from seqwright.core.spec import Spec, vary
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
@@ -28,27 +26,33 @@ from seqwright.training.optimiser import Adam
 from seqwright.training.schedule import WarmupCosine
 
 
-@dataclass(frozen=True)
-class Size:
-    """How large a transformer is."""
+class Size(Spec):
+    """How large a transformer is and how it is trained; ``rows`` a batch, on average."""
 
     width: int
     layers: int
-    heads: int
     dropout: float
+    rate: float
+    rows: int
+    passes: int
+
+    @classmethod
+    def of(cls, rows: int) -> Size:
+        """The rule, by the number of training rows: narrow and deep, wider and with less dropout the more there are.
+
+        >>> Size.of(800)
+        Size(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
+        """
+        if rows < 3_000:
+            return cls(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
+        if rows < 30_000:
+            return cls(width=128, layers=4, dropout=0.2, rate=0.002, rows=64, passes=50)
+        return cls(width=256, layers=4, dropout=0.1, rate=0.001, rows=256, passes=30)
 
 
-def size_for(rows: int) -> Size:
-    """The rule: by the number of training rows.
-
-    >>> size_for(800)
-    Size(width=128, layers=2, heads=4, dropout=0.2)
-    """
-    if rows < 3_000:
-        return Size(width=128, layers=2, heads=4, dropout=0.2)
-    if rows < 30_000:
-        return Size(width=192, layers=3, heads=4, dropout=0.2)
-    return Size(width=256, layers=4, heads=4, dropout=0.1)
+HEADS = 4
+EVALUATIONS = 25
+LEAST_STEPS = 1_000
 
 
 def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Recipe:
@@ -59,17 +63,15 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
         symbols_a_row: how many tokens a row has on both sides together, on average.
         vocabulary: the symbols.
     """
-    size = size_for(rows)
-    batch_rows = 32 if rows < 3_000 else 64 if rows < 30_000 else 256
-    a_pass = max(1, rows // batch_rows)
-    steps = max(2_500, min(100_000, 40 * a_pass))
+    size = Size.of(rows)
+    steps = max(LEAST_STEPS, size.passes * rows // size.rows)
     side = StackSpec(
         layers=size.layers,
         position=RotaryPosition(),
         dropout=size.dropout,
         embedding_dropout=size.dropout,
         feedforward=FeedForwardSpec(inner=4 * size.width),
-        self_attention=AttentionSpec(heads=size.heads),
+        self_attention=AttentionSpec(heads=HEADS),
     )
     model = TransformerSpec(
         width=size.width,
@@ -80,15 +82,15 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
             side,
             {
                 "self_attention.mask": CausalMask(),
-                "cross_attention": AttentionSpec(heads=size.heads),
+                "cross_attention": AttentionSpec(heads=HEADS),
                 "cross_position": RotaryPosition(),
             },
         ),
     )
     training = TrainingSpec(
         steps=steps,
-        rate=0.003 if size.width <= 128 else 0.001,
-        schedule=WarmupCosine(warmup=steps // 10, steps=steps, floor=0.01),
+        rate=size.rate,
+        schedule=WarmupCosine(floor=0.01),
         objective=CrossEntropy(ignore=vocabulary.pad, smoothing=0.1),
         optimiser=Adam(beta2=0.98),
         clip=1.0,
@@ -96,8 +98,8 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
     return Recipe(
         model=model,
         training=training,
-        batching=TokenBatches(tokens=max(64, round(batch_rows * symbols_a_row))),
-        evaluation=Evaluation(every=max(100, min(1000, 4 * a_pass)), patience=10),
+        batching=TokenBatches(tokens=max(64, round(size.rows * symbols_a_row))),
+        evaluation=Evaluation(every=steps // EVALUATIONS, patience=10),
         averaging=MovingAverage(decay=0.998),
     )
 
@@ -125,7 +127,7 @@ def text_recipe(vocabulary: Vocabulary, length: int) -> Recipe:
         training=TrainingSpec(
             steps=2_000,
             rate=0.001,
-            schedule=WarmupCosine(warmup=100, steps=2_000, floor=0.1),
+            schedule=WarmupCosine(warmup=0.05, floor=0.1),
             objective=CrossEntropy(ignore=vocabulary.pad),
             optimiser=Adam(beta2=0.99, decay=0.1),
             clip=1.0,
@@ -160,7 +162,7 @@ def named_text_recipe(name: str, vocabulary: Vocabulary, length: int) -> Recipe:
                 "model.decoder.dropout": 0.2,
                 "model.decoder.embedding_dropout": 0.2,
                 "training.steps": 5_000,
-                "training.schedule": WarmupCosine(warmup=100, steps=5_000, floor=0.1),
+                "training.schedule.warmup": 0.02,
                 "training.precision": "bfloat16",
                 "batching.rows": 64,
             },

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqwright.core.spec import Count, Spec
+from seqwright.core.spec import Above, Count, Spec
 from seqwright.tasks.task import Batch
 from seqwright.training.objective import CrossEntropy, ObjectiveSpec
 from seqwright.training.optimiser import Adam, OptimiserSpec
@@ -35,11 +35,11 @@ class TrainingSpec(Spec):
 
     steps: Count
     max_epochs: Count | None = None
-    rate: float = 0.01
+    rate: Above = 0.01
     schedule: ScheduleSpec = ConstantRate()
     objective: ObjectiveSpec = CrossEntropy()
     optimiser: OptimiserSpec = Adam()
-    clip: float | None = None
+    clip: Above | None = None
     accumulate: Count = 1
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
 
@@ -124,7 +124,7 @@ class Loop:
     @property
     def rate(self) -> float:
         """The learning rate of the next step."""
-        return self.training.rate * self.training.schedule.factor(self.step)
+        return self.training.rate * self.training.schedule.factor(self.step, self.training.steps)
 
     def gradient(self, batches: list[Batch]) -> Gradient:
         """Losses and gradients of one step over the batches."""

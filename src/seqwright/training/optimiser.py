@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from seqwright.core.spec import Rate, Spec
+from seqwright.core.spec import Above, Rate, Spec
 
 
 class Adam(Spec):
@@ -18,8 +18,8 @@ class Adam(Spec):
 
     beta1: Rate = 0.9
     beta2: Rate = 0.999
-    epsilon: float = 1e-8
-    decay: float = 0.0
+    epsilon: Above = 1e-8
+    decay: Rate = 0.0
 
     def build(self, parameters: Iterable[nn.Parameter], rate: float) -> torch.optim.Optimizer:
         """An optimiser of these parameters."""

@@ -84,7 +84,7 @@ def own_ladder(rows: Corpus, seeds: int, size: Size, *, device: str = "cpu") -> 
     training = TrainingSpec(
         steps=size.steps,
         rate=0.005,
-        schedule=WarmupCosine(warmup=size.steps // 10, steps=size.steps),
+        schedule=WarmupCosine(),
         objective=CrossEntropy(ignore=vocabulary.pad),
     )
 
