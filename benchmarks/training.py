@@ -2,7 +2,7 @@
 
     python benchmarks/training.py small DATA [--yoyodyne FOLDER | --peer RATE]
     python benchmarks/training.py large PAIRS
-    python benchmarks/training.py text TEXT [--peer SECONDS LOSS]
+    python benchmarks/training.py text TEXT [--peer SECONDS LOSS] [--set training.precision=bfloat16]
 
 ``small`` is the rotary transformer of Yoyodyne's own regression test (4 + 4 layers, width 64, feed-forward 256, 4 heads,
 rotary positions in both halves and across, dropout 0.2; Adam, smoothing 0.1, clipping at 3) on batches of 100 words.
@@ -245,11 +245,16 @@ def text(asked: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         began = cpu_seconds(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "seqwright", "train", "--text", str(asked.text), "--model", "nanogpt-cpu"]
-        subprocess.run([*command, "--out", f"{folder}/run", "--json"], check=True, stdout=subprocess.DEVNULL)
+        options = [part for edit in asked.edits for part in ("--set", edit)]
+        subprocess.run([*command, *options, "--out", f"{folder}/run", "--json"], check=True, stdout=subprocess.DEVNULL)
         seconds = cpu_seconds(resource.RUSAGE_CHILDREN) - began
         result = json.loads(Path(folder, "run", "result.json").read_text())
     print(f"ours: {seconds:.0f} CPU seconds, loss {result['dev_loss']:.4f} over the whole validation part")
-    found = {"cpu_seconds": round(seconds, 1), "val_loss": round(result["dev_loss"], 4), "steps": result["steps"]}
+    found: dict[str, object] = {
+        "cpu_seconds": round(seconds, 1),
+        "val_loss": round(result["dev_loss"], 4),
+        "steps": result["steps"],
+    }
     if asked.peer:
         theirs, loss = asked.peer
         print(f"nanoGPT: {theirs:.0f} CPU seconds, loss {loss:.4f}; ours is {theirs / seconds:.2f} times as fast")
@@ -275,6 +280,7 @@ def main() -> None:
     kind = kinds.add_parser("text", help="nanoGPT's recipe")
     kind.add_argument("text", type=Path)
     kind.add_argument("--peer", type=float, nargs=2, metavar=("SECONDS", "LOSS"))
+    kind.add_argument("--set", action="append", default=[], dest="edits", help="passed on to train")
     kind.set_defaults(measure=text)
     asked = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are started here

@@ -65,7 +65,7 @@ def rotary(stack: dict) -> bool:
     return kind == "RotaryPosition"
 
 
-def waves(width: int, length: int = 512):  # noqa: ANN201
+def waves(width: int, length: int = 512):
     import numpy as np
 
     angle = np.arange(length)[:, None] * 10000.0 ** (-np.arange(0, width, 2) / width)
@@ -81,11 +81,11 @@ def convert(run: Path, folder: Path) -> list[str]:
     symbols = json.loads((run / "vocabulary.json").read_text(encoding="utf-8"))["symbols"]
     weights, width = tensors(run / "model.safetensors"), model["width"]
 
-    def linear(spec, *names: str) -> None:  # noqa: ANN001
+    def linear(spec, *names: str) -> None:
         spec.weight = np.concatenate([weights[f"{name}.weight"] for name in names])
         spec.bias = np.concatenate([weights[f"{name}.bias"] for name in names])
 
-    def norm(spec, name: str) -> None:  # noqa: ANN001
+    def norm(spec, name: str) -> None:
         spec.gamma, spec.beta = weights[f"{name}.weight"], weights[f"{name}.bias"]
 
     halves = {}
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("words", type=Path, help="what is asked, one a line")
     parser.add_argument("folder", type=Path, help="where the environment and the converted model go")
     parser.add_argument("--beam", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=4096, help="source tokens answered at once")
+    parser.add_argument("--batch", type=int, default=1024, help="source tokens answered at once")
     asked = parser.parse_args()
     if importlib.util.find_spec("ctranslate2") is None:
         again_in_environment(asked.folder.resolve())

@@ -35,8 +35,12 @@ def evaluate(
     from seqwright.runs.run import load
     from seqwright.training.device import checked_device
 
-    decoder = Greedy() if beam is None else Beam(width=beam).checked()
     loaded = load(run, device=checked_device(device))
+    if loaded.continues and (beam is not None or also or html is not None):
+        raise SeqwrightError(
+            "a model of running text is measured by its loss alone", mend="leave --beam, --also and --html out"
+        )
+    decoder = Greedy() if beam is None else Beam(width=beam).checked()
     measured = loaded.evaluate(file, decoder, also=also or [])  # pyright: ignore[reportArgumentType]
     if isinstance(measured, TextMeasures):
         print(measured.to_json(indent=2)) if as_json else _tell_text(measured)

@@ -54,6 +54,7 @@ def predict(
 
     def sources() -> Iterator[tuple[str, ...]]:
         for question in loaded.reading.questions(file):
+            loaded.check_length(question.symbols, question.where)
             asked.append(question.text)
             yield question.symbols
 

@@ -64,11 +64,23 @@ def train(
     ] = False,
 ) -> None:
     """Train a model on your own sequences; stopped or killed, it goes on with --resume."""
-    if max_minutes is not None and max_minutes <= 0:
+    if max_minutes is not None and not max_minutes > 0:  # nor is it a number
         raise SeqwrightError(f"--max-minutes {max_minutes:g} is too few", mend="give more than 0")
     if (data is None) == (resume is None):
         raise SeqwrightError("what is to be trained on?", mend="name a file of data, or a run with --resume")
+    if not 0 <= seed < 2**31:
+        raise SeqwrightError(f"--seed {seed} is out of range", mend="give a number from 0 to 2147483647")
     if resume is not None:
+        said = (
+            [name for name in ("dev", "out", "model", "edits") if locals()[name]]
+            + ["text"] * text
+            + ["seed"] * (seed != 0)
+        )
+        if said:
+            raise SeqwrightError(
+                f"--resume goes on as the run was begun, and takes no --{said[0].replace('edits', 'set')}",
+                mend="leave it out, or train a new run",
+            )
         _go_on(resume, max_minutes, as_json)
         return
     assert data is not None
@@ -146,7 +158,9 @@ def _tell(result: Result, folder: RunFolder) -> None:
     if result.dev_exact_match is not None:
         measured.append(f"exact match {result.dev_exact_match:.3f}")
     print(f"done: {result.why}; {result.steps:,} steps, {result.epochs:g} epochs, {result.seconds:,.0f} s")
-    print(f"best: step {result.best_step:,}, {', '.join(measured)}")
+    print(
+        f"best: step {result.best_step:,}, {', '.join(measured) or 'not evaluated: the time was up before the first one'}"
+    )
     for note in result.notes:
         print(f"note: {note}")
     path = shlex.quote(str(folder.path))

@@ -6,6 +6,7 @@ from math import exp, log
 
 import numpy as np
 
+from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
 from seqwright.evaluation.bootstrap import Interval, interval
 from seqwright.evaluation.surprise import Surprise
@@ -36,10 +37,17 @@ class TextMeasures(Spec, tag=False):
 def measure_text(seen: Surprise) -> TextMeasures:
     """Measure a text by how surprised a model was by its stretches.
 
+    Raises:
+        SeqwrightError: there is nothing to measure.
+
     >>> seen = Surprise(np.array([2.0, 4.0]), np.array([2, 2]), np.array([1, 0]))
     >>> measure_text(seen).loss, measure_text(seen).token_accuracy
     (1.5, 0.25)
     """
+    if not seen.tokens.sum():
+        raise SeqwrightError(
+            "the text has no symbol to foretell", mend="give at least two symbols that training showed"
+        )
     loss = seen.loss
     return TextMeasures(
         rows=len(seen.nats),

@@ -12,7 +12,7 @@ import altair as alt
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqwright.report.charts import BLUE, ORANGE, draw, decades, ends
+from seqwright.report.charts import BLUE, ORANGE, decades, draw, ends
 from seqwright.report.page import INK, Chart
 
 WIDTH = 1000

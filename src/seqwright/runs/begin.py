@@ -55,6 +55,10 @@ def begin(
         plan = plan_of(
             reading, paths["train"], paths["dev"], model=model, edits=edits, seed=seed, device=device, command=command
         )
+        for name, (path, spooled) in held.items():
+            if spooled:  # people know the data as what they gave
+                known = "standard input" if isinstance(data, str | Path) else f"these pairs ({name})"
+                plan.data.summary[:] = [line.replace(str(path), known) for line in plan.data.summary]
         kept = {name: path for name, (path, spooled) in held.items() if spooled and path is not None}
         for path in kept.values():
             (folder.path / KEPT_DATA).mkdir(parents=True, exist_ok=True)

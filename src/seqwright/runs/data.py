@@ -12,8 +12,7 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.stream import answer_stream
 from seqwright.evaluation.surprise import surprise
-from seqwright.nn.position import LearnedPosition
-from seqwright.nn.transformer import Transformer, TransformerSpec
+from seqwright.nn.transformer import Transformer
 from seqwright.tasks.batching import Examples, PairExamples
 from seqwright.tasks.corpus import Corpus, CorpusExamples, TextCorpus
 from seqwright.tasks.reading import Reading
@@ -114,17 +113,18 @@ def _read_from(train: Corpus | TextCorpus, dev: Corpus | TextCorpus) -> list[str
 class TextData:
     """Running text, of which a model reads ``length`` tokens at once."""
 
-    def __init__(self, train: TextCorpus, dev: TextCorpus, length: int) -> None:
-        self.vocabulary, self.reading = TextVocabulary(train.symbols), train.reading
-        for name, corpus in (("train", train), ("dev", dev)):
-            if len(corpus.ids) <= length:
+    def __init__(self, train: TextCorpus, dev: TextCorpus, vocabulary: TextVocabulary, length: int) -> None:
+        self.vocabulary, self.reading = vocabulary, train.reading
+        ids = [self._numbers(corpus) for corpus in (train, dev)]
+        for corpus, known in zip((train, dev), ids, strict=True):
+            if len(known) <= length:
                 raise SeqwrightError(
-                    f"the {name} text has {len(corpus.ids):,} symbols, and a model reads {length} at once and is asked for one"
-                    " more",
-                    mend=f"give more text, or a shorter stretch with --length {max(1, len(corpus.ids) // 2)}",
+                    f"{len(known):,} known symbols are too few: a model reads {length} at once and is asked for one more",
+                    where=corpus.where,
+                    mend=f"give more text, or --set batching.length={max(1, len(known) // 2)}",
                 )
-        self.train: Examples = Stretches(self._numbers(train), length)
-        self.dev = Consecutive(self._numbers(dev), length, self.vocabulary.pad)
+        self.train: Examples = Stretches(ids[0], length)
+        self.dev = Consecutive(ids[1], length, vocabulary.pad)
         self.fingerprints = (train.fingerprint, dev.fingerprint)
         self.summary = _read_from(train, dev)
         self.limit = 500
@@ -136,10 +136,11 @@ class TextData:
         return ids[ids >= 0]
 
     def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
+        """Show a model the dev text."""
         return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss, None)
 
 
-def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int) -> PairData:
+def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int, limit: int | None = None) -> PairData:
     """Read pairs to learn from; without a dev file, some rows are held out, no source on both sides.
 
     Raises:
@@ -147,7 +148,7 @@ def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int) ->
     """
     corpus = Corpus.read(path, reading)
     if dev is not None:
-        return PairData(corpus, Corpus.read(dev, reading), held_out=False)
+        return PairData(corpus, Corpus.read(dev, corpus.reading), held_out=False, limit=limit)
     train, held = corpus.split(HELD_OUT, MOST_HELD_OUT, seed)
     if not len(held) or not len(train):
         raise SeqwrightError(
@@ -155,21 +156,10 @@ def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int) ->
             where=str(path),
             mend="give a dev file with --dev (for a first try it may be the training file itself)",
         )
-    return PairData(train, held, held_out=True)
+    return PairData(train, held, held_out=True, limit=limit)
 
 
-def read_text_data(reading: Reading, path: Path, dev: Path | None, length: int) -> TextData:
+def read_text(reading: Reading, path: Path, dev: Path | None) -> tuple[TextCorpus, TextCorpus]:
     """Read running text to learn from; without a dev file, its last tenth is held out."""
     corpus = TextCorpus.read(path, reading)
-    train, held = (corpus, TextCorpus.read(dev, reading)) if dev is not None else corpus.split(HELD_OUT)
-    return TextData(train, held, length)
-
-
-STRETCH = 64
-"""How many tokens of running text a model reads at once, where its positions do not say."""
-
-
-def stretch_length(model: TransformerSpec) -> int:
-    """How many tokens of running text a model reads at once: as many as it has learned positions."""
-    position = model.decoder.position
-    return position.length if isinstance(position, LearnedPosition) else STRETCH
+    return (corpus, TextCorpus.read(dev, reading)) if dev is not None else corpus.split(HELD_OUT)

@@ -7,7 +7,6 @@ positions, also across; a higher rate that falls along a cosine; a moving averag
 
 from __future__ import annotations
 
-from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec, vary
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
@@ -17,7 +16,7 @@ from seqwright.nn.mask import CausalMask
 from seqwright.nn.position import LearnedPosition, RotaryPosition
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.runs.recipe import Evaluation, Recipe
-from seqwright.tasks.batching import RandomBatches, TokenBatches
+from seqwright.tasks.batching import RandomStretches, TokenBatches
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.averaging import MovingAverage
 from seqwright.training.loop import TrainingSpec
@@ -104,7 +103,7 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
     )
 
 
-def text_recipe(vocabulary: Vocabulary, length: int) -> Recipe:
+def text_recipe(vocabulary: Vocabulary) -> Recipe:
     """nanoGPT's recipe for characters on a CPU (karpathy/nanoGPT, README): 4 layers, 4 heads, width 128, 2,000 steps.
 
     Its weights start smaller and its un-embedding shares the embedding's table; ours do not.
@@ -112,7 +111,7 @@ def text_recipe(vocabulary: Vocabulary, length: int) -> Recipe:
     width = 128
     stack = StackSpec(
         layers=4,
-        position=LearnedPosition(length=length),
+        position=LearnedPosition(length=LENGTH),
         dropout=0.0,
         feedforward=FeedForwardSpec(inner=4 * width, activation=GELU()),
         self_attention=AttentionSpec(heads=4, mask=CausalMask()),
@@ -132,39 +131,36 @@ def text_recipe(vocabulary: Vocabulary, length: int) -> Recipe:
             optimiser=Adam(beta2=0.99, decay=0.1),
             clip=1.0,
         ),
-        batching=RandomBatches(rows=12),
+        batching=RandomStretches(rows=12, length=LENGTH),
         evaluation=Evaluation(every=250, by="loss", patience=10),
     )
 
 
-TEXT_LENGTHS = {"nanogpt-cpu": 64, "nanogpt-gpu": 256}
-"""The named recipes for running text, and how many tokens each reads at once."""
+def named_text_recipe(name: str, vocabulary: Vocabulary) -> Recipe:
+    """A recipe by its name, one of :data:`NAMES`."""
+    recipe = text_recipe(vocabulary)
+    return recipe if name == "nanogpt-cpu" else vary(recipe, LARGER)
 
 
-def named_text_recipe(name: str, vocabulary: Vocabulary, length: int) -> Recipe:
-    """A recipe by its name.
+LENGTH = 64
+"""How many tokens of running text a model reads at once."""
 
-    Raises:
-        SeqwrightError: there is none of that name.
-    """
-    recipe = text_recipe(vocabulary, length)
-    if name == "nanogpt-cpu":
-        return recipe
-    if name == "nanogpt-gpu":
-        return vary(
-            recipe,
-            {
-                "model.width": 384,
-                "model.embedding.deviation": 0.02 * 384**-0.5,
-                "model.decoder.layers": 6,
-                "model.decoder.self_attention.heads": 6,
-                "model.decoder.feedforward.inner": 1536,
-                "model.decoder.dropout": 0.2,
-                "model.decoder.embedding_dropout": 0.2,
-                "training.steps": 5_000,
-                "training.schedule.warmup": 0.02,
-                "training.precision": "bfloat16",
-                "batching.rows": 64,
-            },
-        )
-    raise SeqwrightError(f"--model {name} is not known", mend=f"give a file, or one of {', '.join(TEXT_LENGTHS)}")
+LARGER = {
+    "model.width": 384,
+    "model.embedding.deviation": 0.02 * 384**-0.5,
+    "model.decoder.layers": 6,
+    "model.decoder.self_attention.heads": 6,
+    "model.decoder.feedforward.inner": 1536,
+    "model.decoder.dropout": 0.2,
+    "model.decoder.embedding_dropout": 0.2,
+    "model.decoder.position.length": 256,
+    "training.steps": 5_000,
+    "training.schedule.warmup": 0.02,
+    "training.precision": "bfloat16",
+    "batching.rows": 64,
+    "batching.length": 256,
+}
+"""What nanoGPT's recipe for a GPU has otherwise."""
+
+NAMES = ("nanogpt-cpu", "nanogpt-gpu")
+"""The named recipes, all for running text."""

@@ -94,6 +94,8 @@ class Learner:
             while True:
                 why = self._over(seconds)
                 if why:
+                    if not self.standing.best_step:
+                        self._keep()  # the time was up before the first evaluation
                     self.save(lines)
                     return self._result(why)
                 if self.processes.agree(stop()):
@@ -159,15 +161,26 @@ class Learner:
         now = dict(self.model.named_parameters())
         self.average.evaluating(now)
         if self.processes.first:
-            with torch.no_grad():
-                for name, parameter in self.asked.named_parameters():
-                    parameter.copy_(self.average.weights(now)[name])
+            self._lay(now)
             measured = self.data.evaluate(self.asked, self.recipe.evaluation.rows, self.device)
             self._note(lines, {"step": self.loop.step, **measured.line()})
             self._judge(measured.loss, measured.exact_match)
             self._tell(measured)
         waited = int(self.processes.agree(self.standing.waited))
         self.standing = _changed(self.standing, waited=waited)
+
+    def _lay(self, now: Mapping[str, Tensor]) -> None:
+        """Lay the weights that are to be evaluated, or kept, into ``asked``."""
+        weights = self.average.weights(now)
+        with torch.no_grad():
+            for name, parameter in self.asked.named_parameters():
+                parameter.copy_(weights[name])
+
+    def _keep(self) -> None:
+        """Keep the weights as they are, unmeasured."""
+        if self.processes.first:
+            self._lay(dict(self.model.named_parameters()))
+            write_checkpoint(self.folder.best, self.asked.state_dict(), Weights(step=self.loop.step))
 
     def _tell(self, measured: Measured) -> None:
         """What people are shown of an evaluation."""
@@ -203,7 +216,7 @@ class Learner:
             why=why,
             steps=self.loop.step,
             epochs=round(self.sampler.passes, 2),
-            best_step=standing.best_step,
+            best_step=standing.best_step or self.loop.step,
             dev_loss=standing.best_loss,
             dev_exact_match=standing.best_exact_match,
             seconds=round(self.seconds, 1),

@@ -52,6 +52,14 @@ class ReadingOptions:
         """
         if self.normalise not in FORMS:
             raise SeqwrightError(f"--normalise {self.normalise} is not known", mend=f"give one of {', '.join(FORMS)}")
+        pairs_only = {
+            "split_source_on": self.split_source_on, "source_tokens": self.source_tokens, "source_column": self.source_column,
+            "target_column": self.target_column, "features_column": self.features_column, "source_key": self.source_key,
+            "target_key": self.target_key,
+        }  # fmt: skip
+        for name, value in pairs_only.items():
+            if self.text and value:
+                raise SeqwrightError(f"--{name.replace('_', '-')} is for pairs, not for --text", mend="leave it out")
         source, target = self._symbols("source"), self._symbols("target")
         learners = {
             side: kind for side, kind in (("source", source), ("target", target)) if isinstance(kind, LearnerSpec)
@@ -70,11 +78,11 @@ class ReadingOptions:
             return CommaSeparated(source=self.source_column or "source", target=self.target_column or "target")
         if (self.source_column, self.target_column, self.features_column) == (None, None, None):
             return FirstLineDecides()
-        return TabSeparated(
-            source=_number("--source-column", self.source_column, 1),
-            target=_number("--target-column", self.target_column, 2),
-            features=self.features_column,
-        )
+        source = _number("--source-column", self.source_column, 1)
+        target = _number("--target-column", self.target_column, 2)
+        if len({source, target, self.features_column}) < 3:
+            raise SeqwrightError("two of the columns are the same", mend="give each side a column of its own")
+        return TabSeparated(source=source, target=target, features=self.features_column)
 
     def _symbols(self, side: str) -> TokeniserSpec | LearnerSpec:
         separator = self.split_source_on if side == "source" else self.split_target_on

@@ -18,8 +18,9 @@ from seqwright.evaluation.measures import Asked, Measures, measure
 from seqwright.evaluation.metrics import TextMetric
 from seqwright.evaluation.surprise import surprise
 from seqwright.evaluation.text import TextMeasures, measure_text
+from seqwright.nn.position import LearnedPosition
 from seqwright.nn.transformer import Transformer
-from seqwright.runs.data import stretch_length
+from seqwright.runs.checks import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
 from seqwright.runs.learner import Weights
 from seqwright.tasks.batching import PairExamples
@@ -28,6 +29,8 @@ from seqwright.tasks.task import Pair
 from seqwright.tasks.text import Consecutive, TextVocabulary
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.checkpoint import load_weights, read_checkpoint
+
+LINE_END = ("\n",)
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class Run:
     def _evaluate_text(self, path: Path) -> TextMeasures:
         corpus = TextCorpus.read(path, self.reading)
         known = np.array([self.vocabulary.number(symbol) for symbol in corpus.symbols], dtype=np.int32)[corpus.ids]
-        length = stretch_length(self.model.spec)
+        length = stretch_length(self.manifest.recipe)
         examples = Consecutive(known[known >= 0], length, self.vocabulary.pad)
         return measure_text(surprise(self.model, examples, ignore=self.vocabulary.pad, device=self.device))
 
@@ -166,13 +169,32 @@ class Run:
             generator=generator,
             device=self.device,
             forbidden=never,
-            context=stretch_length(self.model.spec) if self.continues else None,
+            context=stretch_length(self.manifest.recipe) if self.continues else None,
         )
 
     def _known(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
         for symbol in self.vocabulary.unknown(symbols):
             self.unknown[symbol] = self.unknown.get(symbol, 0) + 1
-        return self.vocabulary.known(symbols)
+        known = self.vocabulary.known(symbols)
+        if self.continues and not known:
+            known = self.vocabulary.known(LINE_END)  # a prompt of nothing begins as a line does
+            if not known:
+                raise SeqwrightError("a prompt has no symbol that training showed", mend="begin with one that it did")
+        return known
+
+    def check_length(self, symbols: tuple[str, ...], where: str) -> None:
+        """Whether a source can be read at all.
+
+        Raises:
+            SeqwrightError: it is longer than the model's learned positions.
+        """
+        position = None if self.model.spec.encoder is None else self.model.spec.encoder.position
+        if isinstance(position, LearnedPosition) and len(symbols) > position.length:
+            raise SeqwrightError(
+                f"a source of {len(symbols)} symbols, and the model has {position.length} learned positions",
+                where=where,
+                mend="shorten it, or train with a greater length or with RotaryPosition",
+            )
 
     def _prediction(self, hypothesis: Hypothesis) -> Prediction:
         text = self.reading.answer(self.vocabulary.spelt(hypothesis.ids))

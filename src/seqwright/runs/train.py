@@ -13,16 +13,17 @@ from msgspec.structs import replace
 from seqwright import __version__
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import vary
-from seqwright.nn.position import LearnedPosition
 from seqwright.nn.transformer import TransformerSpec
-from seqwright.runs.data import STRETCH, Data, PairData, read_pair_data, read_text_data, stretch_length
-from seqwright.runs.defaults import TEXT_LENGTHS, named_text_recipe, pair_recipe, text_recipe
+from seqwright.runs.checks import check_pairs, check_text, most_said, stretch_length
+from seqwright.runs.data import Data, TextData, read_pair_data, read_text
+from seqwright.runs.defaults import NAMES, named_text_recipe, pair_recipe, text_recipe
 from seqwright.runs.diagnosis import diagnose
 from seqwright.runs.folder import Manifest, Result, RunFolder, Source
 from seqwright.runs.learner import OUT_OF_TIME, Learner
 from seqwright.runs.page import write_curves
 from seqwright.runs.recipe import Recipe
 from seqwright.tasks.reading import Reading
+from seqwright.tasks.text import TextVocabulary
 from seqwright.training.processes import Processes, joined
 
 
@@ -64,7 +65,8 @@ def plan_pairs(
     if model is not None:
         recipe = with_model(recipe, model)
     recipe = recipe.edited(edits)
-    _check_lengths(recipe.model, data)
+    check_pairs(recipe, data)
+    data.limit = min(data.limit, most_said(recipe.model))
     return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
 
 
@@ -73,13 +75,16 @@ def plan_text(
     device: str = "cpu", command: Sequence[str] = (),
 ) -> Plan:  # fmt: skip
     """What training on running text would be; see :func:`plan_pairs`."""
-    length = TEXT_LENGTHS.get(model or "", STRETCH)
-    data = read_text_data(reading, path, dev, length)
-    if model is None or model in TEXT_LENGTHS:
-        recipe = named_text_recipe(model or "nanogpt-cpu", data.vocabulary, length)
+    train, held = read_text(reading, path, dev)
+    vocabulary = TextVocabulary(train.symbols)
+    if model is None or model in NAMES:
+        recipe = named_text_recipe(model or NAMES[0], vocabulary)
     else:
-        recipe = with_model(text_recipe(data.vocabulary, length), model)
-    return Plan(data, _manifest(data, recipe.edited(edits), path, dev, seed, device, command, data.limit))
+        recipe = with_model(text_recipe(vocabulary), model)
+    recipe = recipe.edited(edits)
+    check_text(recipe, vocabulary)
+    data = TextData(train, held, vocabulary, stretch_length(recipe))
+    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
 
 
 def with_model(recipe: Recipe, name: str) -> Recipe:
@@ -92,7 +97,7 @@ def with_model(recipe: Recipe, name: str) -> Recipe:
     if not path.is_file():
         raise SeqwrightError(
             f"--model {name}: no such file, and no model of that name",
-            mend=f"give a model's JSON, or one of {', '.join(TEXT_LENGTHS)} with --text",
+            mend=f"give a model's JSON, or one of {', '.join(NAMES)} with --text",
         )
     try:
         model = TransformerSpec.from_json(path.read_bytes())
@@ -106,21 +111,6 @@ def with_model(recipe: Recipe, name: str) -> Recipe:
             f"this data needs a model {wanted}", where=name, mend="--text is for models without an encoder"
         )
     return vary(recipe, {"model": model})
-
-
-def _check_lengths(model: TransformerSpec, data: PairData) -> None:
-    """Learned positions have an end; no row may reach beyond it."""
-    for stack, longest, side in (
-        (model.encoder, data.longest_source, "source"),
-        (model.decoder, data.longest_target + 1, "target"),
-    ):
-        if stack is not None and isinstance(stack.position, LearnedPosition) and longest > stack.position.length:
-            sources, targets = data.pairs.lengths()
-            row = int((sources if side == "source" else targets).argmax()) + 1
-            raise SeqwrightError(
-                f"row {row} has a {side} of {longest} tokens, and the model has {stack.position.length} learned positions",
-                mend="give LearnedPosition a greater length, use RotaryPosition, or leave such rows out",
-            )
 
 
 def _manifest(
@@ -155,9 +145,10 @@ def reread(manifest: Manifest) -> Data:
     source, reading = manifest.source, manifest.reading
     path, dev = Path(source.path), None if source.dev is None else Path(source.dev)
     if manifest.recipe.model.encoder is None:
-        data: Data = read_text_data(reading, path, dev, stretch_length(manifest.recipe.model))
+        train, held = read_text(reading, path, dev)
+        data: Data = TextData(train, held, TextVocabulary(train.symbols), stretch_length(manifest.recipe))
     else:
-        data = read_pair_data(reading, path, dev, manifest.seed)
+        data = read_pair_data(reading, path, dev, manifest.seed, manifest.limit)
     if data.fingerprints != (source.fingerprint, source.dev_fingerprint):
         changed = path if data.fingerprints[0] != source.fingerprint else dev or path
         raise SeqwrightError(

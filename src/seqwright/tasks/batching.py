@@ -115,17 +115,21 @@ def by_length(rows: Int[np.ndarray, "m"], sizes: Int[np.ndarray, "n 2"], tokens:
     return batches
 
 
-class RandomBatches(Spec):
-    """``rows`` drawn with replacement, as nanoGPT draws stretches of a text; an epoch is as many as there are rows."""
+class RandomStretches(Spec):
+    """Stretches of running text, ``length`` tokens each, ``rows`` a batch, drawn with replacement, as nanoGPT draws them.
+
+    An epoch is as many as have the text's number of tokens together.
+    """
 
     rows: Count
+    length: Count
 
     def plan(self, lengths: Int[np.ndarray, "n 2"], generator: torch.Generator) -> list[list[int]]:
-        count = max(1, len(lengths) // (self.rows * max(1, int(lengths[0, 1]))))
-        return torch.randint(len(lengths), (count, self.rows), generator=generator).tolist()
+        batches = max(1, len(lengths) // (self.rows * self.length))
+        return torch.randint(len(lengths), (batches, self.rows), generator=generator).tolist()
 
 
-BatchingSpec = FullBatch | PaddedBatches | EqualLengthBatches | TokenBatches | RandomBatches
+BatchingSpec = FullBatch | PaddedBatches | EqualLengthBatches | TokenBatches | RandomStretches
 
 
 class Sampler:

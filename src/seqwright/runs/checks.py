@@ -1,0 +1,107 @@
+"""Whether a recipe fits its data: everything that would go wrong later is said before anything is written."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
+from seqwright.nn.position import LearnedPosition
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.runs.data import PairData
+from seqwright.runs.recipe import Recipe
+from seqwright.tasks.batching import RandomStretches
+from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.training.objective import CrossEntropy
+
+
+def check_pairs(recipe: Recipe, data: PairData) -> None:
+    """A recipe for pairs.
+
+    Raises:
+        SeqwrightError: a part does not fit the data, or a row is longer than the model's positions.
+    """
+    model = recipe.model
+    if model.encoder is None or model.decoder.cross_attention is None:
+        raise SeqwrightError(
+            "pairs need an encoder, and a decoder with cross_attention",
+            mend="leave model.encoder in, or train on --text",
+        )
+    if isinstance(recipe.batching, RandomStretches):
+        raise SeqwrightError("batching=RandomStretches is for running text", mend='give {"type": "TokenBatches", …}')
+    _check_parts(recipe, data.vocabulary)
+    for corpus in (data.pairs, data.dev):
+        for stack, lengths, side in zip(
+            (model.encoder, model.decoder), corpus.lengths(), ("source", "target"), strict=True
+        ):
+            longest = int(lengths.max()) + (side == "target")
+            if isinstance(stack.position, LearnedPosition) and longest > stack.position.length:
+                raise SeqwrightError(
+                    f"row {int(np.argmax(lengths)) + 1} has a {side} of {longest} tokens, and the model has"
+                    f" {stack.position.length} learned positions",
+                    where=corpus.where,
+                    mend="give LearnedPosition a greater length, use RotaryPosition, or leave such rows out",
+                )
+
+
+def check_text(recipe: Recipe, vocabulary: Vocabulary) -> None:
+    """A recipe for running text.
+
+    Raises:
+        SeqwrightError: a part does not fit the text.
+    """
+    if recipe.model.encoder is not None or recipe.model.decoder.cross_attention is not None:
+        raise SeqwrightError("running text has no sources to encode", mend="leave encoder and cross_attention out")
+    if stretch_length(recipe) > most_said(recipe.model):
+        raise SeqwrightError(
+            f"batching.length={stretch_length(recipe)} is more than the model's {most_said(recipe.model)} learned positions",
+            mend=f"--set model.decoder.position.length={stretch_length(recipe)} as well",
+        )
+    _check_parts(recipe, vocabulary)
+
+
+def stretch_length(recipe: Recipe) -> int:
+    """How many tokens of running text a model reads at once.
+
+    Raises:
+        SeqwrightError: the recipe does not say.
+    """
+    if not isinstance(recipe.batching, RandomStretches):
+        raise SeqwrightError(
+            f"batching={type(recipe.batching).__name__} is for pairs",
+            mend='give {"type": "RandomStretches", "rows": 12, "length": 64}',
+        )
+    return recipe.batching.length
+
+
+def most_said(model: TransformerSpec) -> int:
+    """How many tokens a decoder can stand after one another."""
+    position = model.decoder.position
+    return position.length if isinstance(position, LearnedPosition) else sys.maxsize
+
+
+def _check_parts(recipe: Recipe, vocabulary: Vocabulary) -> None:
+    model, objective = recipe.model, recipe.training.objective
+    wanted = {
+        "model.embedding": LookUpEmbedding,
+        "model.head": SymbolHead,
+        "training.objective": CrossEntropy,
+    }
+    for (path, kind), part in zip(wanted.items(), (model.embedding, model.head, objective), strict=True):
+        if not isinstance(part, kind):
+            raise SeqwrightError(f"{path}={type(part).__name__} is not for symbols", mend=f"give a {kind.__name__}")
+    assert isinstance(model.embedding, LookUpEmbedding), "checked above"
+    assert isinstance(model.head, SymbolHead), "checked above"
+    assert isinstance(objective, CrossEntropy), "checked above"
+    for path, value, follows in (
+        ("model.embedding.vocabulary", model.embedding.vocabulary, vocabulary.size),
+        ("model.head.outputs", model.head.outputs, vocabulary.outputs),
+        ("training.objective.ignore", objective.ignore, vocabulary.pad),
+    ):
+        if value != follows:
+            raise SeqwrightError(f"{path}={value}: the data makes it {follows}", mend="leave it as it is")
+    with torch.device("meta"):
+        model.checked().build()  # whatever its parts have to say, they say now
