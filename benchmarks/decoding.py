@@ -57,11 +57,12 @@ def trained(pairs: Path, folder: Path, steps: int, *, across: bool) -> Run:
             "model.width": 64,
             "model.embedding.deviation": 64**-0.5,
             "training.steps": steps,
-            "training.schedule.warmup": 100,
             "evaluation.every": steps,
         }
         for side in ("encoder", "decoder"):
             edits |= {f"model.{side}.layers": 4, f"model.{side}.feedforward.inner": 256}
+            edits[f"model.{side}.self_attention.heads"] = 4
+        edits["model.decoder.cross_attention.heads"] = 4
         if not across:
             edits["model.decoder.cross_position"] = "NoPosition"
         command = [sys.executable, "-m", "seqwright", "train", str(pairs), "--split-target-on", " "]

@@ -16,7 +16,7 @@ from typing import NamedTuple, TextIO
 import pytest
 
 import seqwright as sw
-from seqwright.cli.main import app, main
+from seqwright.cli.main import main
 from tests.runs.small import SMALL, losses, sets, write_pairs
 
 FEW = sets(*SMALL, "training.steps=2", "evaluation.every=2")
@@ -47,10 +47,10 @@ class Standard(io.StringIO):
 
     def __init__(self, content: bytes) -> None:
         super().__init__()
-        self.buffer = io.BufferedReader(io.BytesIO(content))  # pyright: ignore[reportArgumentType]
+        self.buffer = io.BufferedReader(io.BytesIO(content))  # pyright: ignore[reportAttributeAccessIssue]
 
 
-class Written(io.TextIOWrapper, TextIO):  # pyright: ignore[reportIncompatibleMethodOverride]  # what signatures name
+class Written(io.TextIOWrapper, TextIO):  # pyright: ignore[reportIncompatibleVariableOverride, reportIncompatibleMethodOverride]
     """A stream to write to, and what was written."""
 
     def __init__(self) -> None:
@@ -67,7 +67,6 @@ def tell(*arguments: str | Path, stdin: bytes = b"", out: Written | None = None)
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", ["seqwright", *map(str, arguments)])
         patch.setattr(sys, "stdin", Standard(stdin))
-        patch.setattr(app, "registered_callback", None)  # --version and --debug; typer gives them what is no bool
         try:
             main()
             code = 0

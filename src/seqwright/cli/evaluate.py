@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seqwright.cli.predict import in_range, tell_unknown
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ def evaluate(
     from seqwright.runs.run import load
     from seqwright.training.device import checked_device
 
+    if html is not None and not html.parent.is_dir():
+        raise SeqwrightError("its folder does not exist", where=str(html), mend="name another file with --html")
     loaded = load(run, device=checked_device(device))
     if loaded.continues and (beam is not None or also or html is not None):
         raise SeqwrightError(
             "a model of running text is measured by its loss alone", mend="leave --beam, --also and --html out"
         )
-    decoder = Greedy() if beam is None else Beam(width=beam).checked()
+    decoder = Greedy() if beam is None else in_range(Beam(width=beam))
     measured = loaded.evaluate(file, decoder, also=also or [])  # pyright: ignore[reportArgumentType]
     if isinstance(measured, TextMeasures):
         print(measured.to_json(indent=2)) if as_json else _tell_text(measured)
@@ -55,8 +58,7 @@ def evaluate(
         _tell(measured)
         if html is not None:
             print(f"\npage: {html}")
-    if loaded.unknown:
-        print(f"seqwright: symbols that training never showed: {' '.join(map(repr, loaded.unknown))}", file=sys.stderr)
+    tell_unknown(loaded)
 
 
 def _tell(measured: Measures) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -23,10 +25,11 @@ app.command()(evaluate.evaluate)
 app.add_typer(study.app, name="study")
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         typer.echo(f"seqwright {__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()
@@ -53,6 +56,10 @@ def main() -> None:
         if debug:
             raise
         sys.exit(_say("seqwright: interrupted; what was finished is kept", 130))
+    except BrokenPipeError:  # whoever read has enough
+        with suppress(OSError, ValueError):  # what is left to be written must not fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except Exception as error:
         if debug:
             raise

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Spec
 
 if TYPE_CHECKING:
     from seqwright.decoding.decoder import DecoderSpec
@@ -42,7 +44,7 @@ def predict(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Answer every line, in order: the line, a tab, its answer (and with --answers, a line each with its score)."""
-    decoder = _decoder(beam, length_penalty, answers, temperature, top_k, top_p, min_p)
+    decoder = _decoder(beam, length_penalty, answers, temperature, top_k, top_p, min_p, seed)
     if limit is not None and limit < 1:
         raise SeqwrightError(f"--limit {limit} is too few", mend="give 1 or more")
     from seqwright.runs.run import load
@@ -65,12 +67,12 @@ def predict(
         if window == 1:
             sys.stdout.flush()
     sys.stdout.flush()
-    _unknown(loaded)
+    tell_unknown(loaded)
 
 
 def _decoder(
     beam: int | None, length_penalty: float, answers: int, temperature: float | None, top_k: int | None,
-    top_p: float | None, min_p: float | None,
+    top_p: float | None, min_p: float | None, seed: int,
 ) -> DecoderSpec:  # fmt: skip
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
@@ -81,15 +83,39 @@ def _decoder(
         raise SeqwrightError(
             "--beam searches and --temperature, --top-k, --top-p, --min-p sample", mend="give one of the two"
         )
+    if length_penalty != 1.0 and beam is None:
+        raise SeqwrightError("--length-penalty needs --beam", mend="give --beam 5")
+    if not 0 <= seed < 2**63:
+        raise SeqwrightError(f"--seed {seed} is out of range", mend="give a number from 0 to 2**63 − 1")
+    if answers < 1:
+        raise SeqwrightError(f"--answers {answers} is too few", mend="give 1 or more")
     if answers != 1 and beam is None:
         raise SeqwrightError("--answers needs --beam", mend=f"give --beam {max(answers, 5)}")
     if beam is not None:
-        return Beam(width=beam, length_penalty=length_penalty, answers=answers).checked()
+        return in_range(Beam(width=beam, length_penalty=length_penalty, answers=answers))
     if samples:
-        return Sampling(
-            temperature=1.0 if temperature is None else temperature, top_k=top_k, top_p=top_p, min_p=min_p
-        ).checked()
+        cut = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
+        return in_range(Sampling(temperature=1.0 if temperature is None else temperature, **cut))  # pyright: ignore[reportArgumentType]
     return Greedy()
+
+
+def in_range(decoder: Spec) -> Any:
+    """The decoder, if every number lies where it may.
+
+    Raises:
+        SeqwrightError: one does not; named as its option.
+    """
+    try:
+        return decoder.checked()
+    except SeqwrightError as error:
+        found = re.search(r": (Expected .*?) - at `\$\.(\w+)`", error.what)
+        if found is None:
+            raise
+        field = found[2]
+        option = "beam" if field == "width" else field.replace("_", "-")
+        raise SeqwrightError(
+            f"--{option} {getattr(decoder, field)} is out of range", mend=f"{found[1].replace('`', '').lower()}"
+        ) from error
 
 
 def _write(
@@ -104,12 +130,18 @@ def _write(
         out.write(question + found[0].text + "\n")
     elif scores:
         for rank, prediction in enumerate(found, 1):
-            out.write(f"{question}\t{prediction.text}\t{rank}\t{prediction.score:.4f}\n")
+            out.write(f"{_cell(question)}\t{_cell(prediction.text)}\t{rank}\t{prediction.score:.4f}\n")
     else:
-        out.write(f"{question}\t{found[0].text}\n")
+        out.write(f"{_cell(question)}\t{_cell(found[0].text)}\n")
 
 
-def _unknown(run: Run) -> None:
+def _cell(text: str) -> str:
+    """A text as one cell of one line: tabs and line ends as ``\\t`` and ``\\n`` (``--jsonl`` has texts exactly)."""
+    return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+def tell_unknown(run: Run) -> None:
+    """Say once which symbols training never showed, the commonest first."""
     if run.unknown:
         common = sorted(run.unknown, key=lambda symbol: -run.unknown[symbol])[:20]
         told = ", ".join(f"{symbol!r} {run.unknown[symbol]:,}×" for symbol in common)

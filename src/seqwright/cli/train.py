@@ -67,18 +67,13 @@ def train(
     if max_minutes is not None and not max_minutes > 0:  # nor is it a number
         raise SeqwrightError(f"--max-minutes {max_minutes:g} is too few", mend="give more than 0")
     if (data is None) == (resume is None):
-        raise SeqwrightError("what is to be trained on?", mend="name a file of data, or a run with --resume")
-    if not 0 <= seed < 2**31:
-        raise SeqwrightError(f"--seed {seed} is out of range", mend="give a number from 0 to 2147483647")
+        raise SeqwrightError("there is to be one thing to train on", mend="name a file of data, or a run with --resume")
     if resume is not None:
-        said = (
-            [name for name in ("dev", "out", "model", "edits") if locals()[name]]
-            + ["text"] * text
-            + ["seed"] * (seed != 0)
-        )
+        given = {"dev": dev, "out": out, "text": text, "model": model, "set": edits, "seed": seed}
+        said = [name for name, value in given.items() if value]
         if said:
             raise SeqwrightError(
-                f"--resume goes on as the run was begun, and takes no --{said[0].replace('edits', 'set')}",
+                f"--resume goes on as the run was begun, and takes no --{said[0]}",
                 mend="leave it out, or train a new run",
             )
         _go_on(resume, max_minutes, as_json)
@@ -110,7 +105,7 @@ def _go_on(path: Path, max_minutes: float | None, as_json: bool) -> None:
         print(result.to_json(indent=2) if as_json else f"finished: {result.why}")
         return
     checked_device(manifest.device)
-    _run(Plan(reread(manifest), manifest), folder, max_minutes, as_json)
+    _run(Plan(reread(manifest, folder), manifest), folder, max_minutes, as_json)
 
 
 def _run(plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool) -> None:

@@ -9,13 +9,15 @@ from pathlib import Path
 import msgspec
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.files import write_atomically
 from seqwright.runs.folder import KEPT_DATA, RunFolder
 from seqwright.runs.options import ReadingOptions
 from seqwright.runs.train import Plan, default_folder, plan_pairs, plan_text
 from seqwright.tasks.lines import as_file
 from seqwright.training.device import checked_device
 from seqwright.training.processes import speaks, together
+
+SEEDS = 2**31
+"""How many seeds there are."""
 
 
 def begin(
@@ -39,6 +41,8 @@ def begin(
         model, edits, seed, device, command: see :func:`seqwright.runs.train.plan_pairs`.
     """
     checked_device(device)
+    if not 0 <= seed < SEEDS:
+        raise SeqwrightError(f"--seed {seed} is out of range", mend=f"give a number from 0 to {SEEDS - 1}")
     named = str(data) if isinstance(data, str | Path) else "pairs"
     if out is None and together():
         raise SeqwrightError(
@@ -50,20 +54,27 @@ def begin(
         held = {name: _held(given, Path(spool) / name) for name, given in (("train", data), ("dev", dev))}
         paths = {name: path for name, (path, _) in held.items()}
         assert paths["train"] is not None, "there is data"
-        reading = options.reading(paths["train"])
+        names = {str(path): _name(data, name) for name, (path, spooled) in held.items() if spooled}
         plan_of = plan_text if options.text else plan_pairs
-        plan = plan_of(
-            reading, paths["train"], paths["dev"], model=model, edits=edits, seed=seed, device=device, command=command
-        )
-        for name, (path, spooled) in held.items():
-            if spooled:  # people know the data as what they gave
-                known = "standard input" if isinstance(data, str | Path) else f"these pairs ({name})"
-                plan.data.summary[:] = [line.replace(str(path), known) for line in plan.data.summary]
+        try:
+            reading = options.reading(paths["train"])
+            plan = plan_of(
+                reading,
+                paths["train"],
+                paths["dev"],
+                model=model,
+                edits=edits,
+                seed=seed,
+                device=device,
+                command=command,
+            )
+        except SeqwrightError as error:
+            raise SeqwrightError(error.what, where=_known(error.where, names), mend=error.mend) from error
+        plan.data.summary[:] = [_known(line, names) for line in plan.data.summary]
         kept = {name: path for name, (path, spooled) in held.items() if spooled and path is not None}
         for path in kept.values():
-            (folder.path / KEPT_DATA).mkdir(parents=True, exist_ok=True)
-            write_atomically(folder.path / KEPT_DATA / path.name, path.read_bytes())
-    return plan.reading_from({name: folder.path / KEPT_DATA / path.name for name, path in kept.items()}), folder
+            folder.keep(path.name, path.read_bytes())
+    return plan.reading_from({name: f"{KEPT_DATA}/{path.name}" for name, path in kept.items()}), folder
 
 
 def _held(given: str | Path | Iterable[tuple[str, str]] | None, copy: Path) -> tuple[Path | None, bool]:
@@ -77,3 +88,15 @@ def _held(given: str | Path | Iterable[tuple[str, str]] | None, copy: Path) -> t
         for source, target in given:
             file.write(msgspec.json.encode({"source": source, "target": target}) + b"\n")
     return path, True
+
+
+def _name(data: object, side: str) -> str:
+    """What people call data that is not in a file of theirs."""
+    return "standard input" if isinstance(data, str | Path) else f"these pairs ({side})"
+
+
+def _known(text: str, names: dict[str, str]) -> str:
+    """A text that speaks of copies, speaking of what they are copies of."""
+    for path, name in names.items():
+        text = text.replace(path, name)
+    return text

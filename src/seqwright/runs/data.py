@@ -96,6 +96,7 @@ class PairData:
             (pair.source for pair in shown[: len(asked)]),
             Greedy(),
             limit=self.limit,
+            forbidden=(self.vocabulary.start,),
             device=device,
         )
         said = [self.vocabulary.spelt(best[0].ids) if best[0].stopped else None for best in answers]

@@ -132,7 +132,7 @@ def text_recipe(vocabulary: Vocabulary) -> Recipe:
             clip=1.0,
         ),
         batching=RandomStretches(rows=12, length=LENGTH),
-        evaluation=Evaluation(every=250, by="loss", patience=10),
+        evaluation=Evaluation(every=500, by="loss", patience=10),
     )
 
 
@@ -156,7 +156,6 @@ LARGER = {
     "model.decoder.position.length": 256,
     "training.steps": 5_000,
     "training.schedule.warmup": 0.02,
-    "training.precision": "bfloat16",
     "batching.rows": 64,
     "batching.length": 256,
 }

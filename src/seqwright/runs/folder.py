@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.files import write_atomically
-from seqwright.core.spec import Spec
+from seqwright.core.spec import Count, Spec
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.runs.recipe import Recipe
 from seqwright.tasks.reading import Reading
@@ -23,7 +23,8 @@ class Source(Spec):
     """The data of a run: where it was, what it held, and how it was split.
 
     Attributes:
-        path: the training file; what came from standard input or from Python is kept inside the run.
+        path: the training file; what came from standard input or from Python is kept inside the run, and its path is
+            then relative to the run's folder.
         dev: the dev file, or ``None`` where dev rows were held out of ``path``.
         fingerprint, dev_fingerprint: SHA-256 of what was read.
     """
@@ -46,7 +47,7 @@ class Manifest(Spec):
     recipe: Recipe
     reading: Reading
     source: Source
-    limit: int
+    limit: Count
     """How many tokens an answer may have."""
 
 
@@ -160,10 +161,16 @@ class RunFolder:
                 where=str(self.path),
                 mend="make it writable, or name another --out",
             ) from error
+        for stale in self.path.glob(".*.*"):  # what a kill left of a file that was being written
+            stale.unlink(missing_ok=True)
         try:
             yield
         finally:
             lock.release()
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Keep data that cannot be read a second time."""
+        self._write(self.path / KEPT_DATA / name, content)
 
     def begin(self, manifest: Manifest, vocabulary: Vocabulary) -> None:
         """Write down what the run is; the manifest comes last, so that a folder with one has all three."""
@@ -193,15 +200,15 @@ class RunFolder:
 
     def lines(self) -> list[dict[str, Any]]:
         """What was measured so far; a line that a kill cut short is left out."""
-        if not self.metrics.exists():
+        if not self.metrics.is_file():
             return []
         lines = []
         for line in self.metrics.read_text("utf-8", "replace").split("\n"):
             try:
                 measured = json.loads(line) if line else None
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(measured, dict) and isinstance(measured.get("step"), int):
+            if isinstance(measured, dict) and isinstance(measured.get("step"), int) and _numbers(measured):
                 lines.append(measured)
         return lines
 
@@ -210,9 +217,10 @@ class RunFolder:
         kept = [json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step]
         self._write(self.metrics, "".join(kept))
 
-    def _write(self, path: Path, text: str) -> None:
+    def _write(self, path: Path, content: str | bytes) -> None:
         try:
-            write_atomically(path, text)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content)
         except OSError as error:
             raise SeqwrightError(
                 f"cannot be written: {(error.strerror or str(error)).lower()}",
@@ -231,6 +239,10 @@ class RunFolder:
             raise SeqwrightError(
                 error.what, where=str(path), mend="the file is damaged, or of another version"
             ) from error
+
+
+def _numbers(line: dict[str, Any]) -> bool:
+    return all(value is None or isinstance(value, int | float) for value in line.values())
 
 
 KEPT_DATA = "data"

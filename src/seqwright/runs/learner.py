@@ -6,8 +6,10 @@ import copy
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from math import isfinite
+from typing import Annotated, TextIO
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -26,17 +28,21 @@ EVERY_SECONDS = 60
 """Between checkpoints at most; where they fall does not change what is learnt."""
 
 
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+"""A number of things of which there may be none."""
+
+
 class Standing(Spec):
     """Where a run stands; what is not a tensor in ``last.safetensors``."""
 
-    step: int = 0
-    epoch: int = 0
-    index: int = 0
+    step: Natural = 0
+    epoch: Natural = 0
+    index: Natural = 0
     seconds: float = 0.0
-    best_step: int = 0
+    best_step: Natural = 0
     best_loss: float | None = None
     best_exact_match: float | None = None
-    waited: int = 0
+    waited: Natural = 0
     """Evaluations since the best one."""
 
 
@@ -49,8 +55,8 @@ class Weights(Spec):
 class Learner:
     """One model on its way.
 
-    Everything that the next step depends on is in :meth:`_tensors` and :class:`Standing`; a learner made from these takes
-    the same steps, to the last bit, as one that was never stopped.
+    Everything that the next step depends on is written by :meth:`save`; a learner that restores it takes the same steps, to
+    the last bit, as one that was never stopped.
 
     Args:
         folder, manifest: the run.
@@ -128,14 +134,17 @@ class Learner:
         self._note(lines, line)
 
     def _check(self, gradient: Gradient) -> None:
-        if gradient.finite:
-            return
-        what = "loss" if not bool(gradient.losses.isfinite().all()) else "gradient"
-        raise SeqwrightError(
-            f"the {what} is not a number at step {self.loop.step + 1} (epoch {self.sampler.passes:.2f}, batch of rows"
-            f" {', '.join(str(row + 1) for row in self.sampler.rows[:5])}…); what was kept at the last checkpoint is good",
+        if not gradient.finite:
+            what = "loss" if not bool(gradient.losses.isfinite().all()) else "gradient"
+            rows = ", ".join(str(row + 1) for row in self.sampler.rows[:5])
+            raise self._not_a_number(f"{what} is not a number at step {self.loop.step + 1} (batch of rows {rows}, …)")
+
+    def _not_a_number(self, what: str) -> SeqwrightError:
+        kept = f"; {self.folder.last.name} is of before" if self.folder.last.exists() else ""
+        return SeqwrightError(
+            f"the {what}, epoch {self.sampler.passes:.2f}{kept}",
             where=str(self.folder.path),
-            mend=f"train with a lower rate (--set training.rate={self.recipe.training.rate / 3:.2g}) or a shorter clip",
+            mend="train a new run with a lower rate (--set training.rate=…) or a shorter --set training.clip=…",
         )
 
     def _at_the_end(self) -> bool:
@@ -160,9 +169,13 @@ class Learner:
     def _evaluate(self, lines: TextIO) -> None:
         now = dict(self.model.named_parameters())
         self.average.evaluating(now)
+        measured = None
         if self.processes.first:
             self._lay(now)
             measured = self.data.evaluate(self.asked, self.recipe.evaluation.rows, self.device)
+        if not self.processes.agree(measured is not None and isfinite(measured.loss)):
+            raise self._not_a_number(f"dev loss is not a number after step {self.loop.step}")
+        if measured is not None:
             self._note(lines, {"step": self.loop.step, **measured.line()})
             self._judge(measured.loss, measured.exact_match)
             self._tell(measured)
@@ -252,13 +265,42 @@ class Learner:
         write_checkpoint(self.folder.last, tensors, standing)
 
     def _restore(self) -> None:
+        """Go on from ``last.safetensors``.
+
+        Raises:
+            SeqwrightError: it is damaged, or not of this run.
+        """
         tensors, self.standing = read_checkpoint(self.folder.last, Standing)
+        try:
+            self._take(tensors)
+        except (KeyError, ValueError, RuntimeError, TypeError) as error:
+            raise SeqwrightError(
+                f"does not fit this run: {str(error).splitlines()[0]}",
+                where=str(self.folder.last),
+                mend="it is damaged or of another run; take it from a copy, or train again",
+            ) from error
+
+    def _take(self, tensors: Mapping[str, Tensor]) -> None:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimizer": {}, "dropout": {}, "order": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = tensor
+            parts[part][rest] = tensor
+        weights = dict(self.model.named_parameters())
+        shapes = {
+            f"{number}.{key}": weight.shape if key != "step" else torch.Size([])
+            for number, weight in enumerate(weights.values())
+            for key in ("exp_avg", "exp_avg_sq", "step")
+        }
+        if {name: tensor.shape for name, tensor in parts["optimizer"].items()} != (
+            shapes if self.standing.step else {}
+        ):
+            raise ValueError("the optimiser's part is not whole")
+        if self.standing.step > self.recipe.training.steps:
+            raise ValueError(f"step {self.standing.step} is beyond the last")
         load_weights(self.model, parts["model"], self.folder.last)
         self.average.tensors = {name: tensor.to(self.device) for name, tensor in parts["average"].items()}
+        if self.standing.step and not self.average.fits(weights):
+            raise ValueError("the average's part is not whole")
         states: dict[int, dict[str, Tensor]] = {}
         for name, tensor in parts["optimizer"].items():
             number, _, key = name.partition(".")
@@ -266,9 +308,8 @@ class Learner:
         groups = self.loop.optimizer.state_dict()["param_groups"]
         self.loop.optimizer.load_state_dict({"state": states, "param_groups": groups})
         self.loop.step = self.standing.step
-        mine = parts["dropout"].get(str(self.processes.rank))
-        if mine is not None:  # a process that was not there when the run was stopped begins its own draws
-            self.dropout.set_state(mine)
+        if self.processes.rank < max(1, len(parts["dropout"])):  # one that was not there yet begins its own draws
+            self.dropout.set_state(parts["dropout"][str(self.processes.rank)])
         self.sampler.resume(self.standing.epoch, self.standing.index, parts["order"][""])
 
 

@@ -50,7 +50,14 @@ class Recipe(Spec):
         Raises:
             SeqwrightError: not of that form, no such path, or a value that does not fit there.
         """
-        return vary(self, dict(_edit(edit) for edit in edits))
+        recipe = self
+        for edit in edits:
+            path, value = _edit(edit)
+            try:
+                recipe = vary(recipe, {path: value})
+            except SeqwrightError as error:
+                raise SeqwrightError(f"--set {edit}: {error.what}", mend=error.mend) from error
+        return recipe
 
 
 def _edit(edit: str) -> tuple[str, Any]:

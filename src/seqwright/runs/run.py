@@ -18,6 +18,7 @@ from seqwright.evaluation.measures import Asked, Measures, measure
 from seqwright.evaluation.metrics import TextMetric
 from seqwright.evaluation.surprise import surprise
 from seqwright.evaluation.text import TextMeasures, measure_text
+from seqwright.nn.embedding import LookUpEmbedding
 from seqwright.nn.position import LearnedPosition
 from seqwright.nn.transformer import Transformer
 from seqwright.runs.checks import stretch_length
@@ -201,6 +202,9 @@ class Run:
         return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.stopped)
 
 
+_TOGETHER = "the files of a run belong together"
+
+
 def load(path: Path | str, *, device: str = "cpu") -> Run:
     """A run from its folder, with the best weights that it found.
 
@@ -215,7 +219,13 @@ def load(path: Path | str, *, device: str = "cpu") -> Run:
             where=str(path),
             mend=f"go on with seqwright train --resume {path}",
         )
-    model = spec.checked().build()
+    if spec != manifest.recipe.model:
+        raise SeqwrightError("is not the model that run.json speaks of", where=str(folder.model_file), mend=_TOGETHER)
+    symbols = folder.vocabulary()
+    if not isinstance(spec.embedding, LookUpEmbedding) or symbols.size != spec.embedding.vocabulary:
+        raise SeqwrightError("is not the vocabulary of this model", where=str(folder.vocabulary_file), mend=_TOGETHER)
+    with torch.device("meta"):  # shapes are compared before any memory is taken
+        model = spec.checked().build()
     tensors, _ = read_checkpoint(folder.best, Weights)
     load_weights(model, tensors, folder.best)
     return Run(folder, manifest, model.to(device).eval(), device)

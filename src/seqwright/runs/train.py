@@ -24,6 +24,7 @@ from seqwright.runs.page import write_curves
 from seqwright.runs.recipe import Recipe
 from seqwright.tasks.reading import Reading
 from seqwright.tasks.text import TextVocabulary
+from seqwright.training.device import precision_for
 from seqwright.training.processes import Processes, joined
 
 
@@ -38,9 +39,9 @@ class Plan:
         """Everything that ``--set`` reaches, and its value."""
         return self.manifest.recipe.settings()
 
-    def reading_from(self, moved: Mapping[str, Path]) -> Plan:
-        """The same plan, its data kept at other places: of ``train``, of ``dev``."""
-        paths = {{"train": "path", "dev": "dev"}[name]: str(path.resolve()) for name, path in moved.items()}
+    def reading_from(self, moved: Mapping[str, str]) -> Plan:
+        """The same plan, its data (of ``train``, of ``dev``) kept at these paths inside the run."""
+        paths = {{"train": "path", "dev": "dev"}[name]: path for name, path in moved.items()}
         return Plan(self.data, vary(self.manifest, {"source": replace(self.manifest.source, **paths)}))
 
 
@@ -64,7 +65,7 @@ def plan_pairs(
     recipe = pair_recipe(len(data.pairs), float(sources.mean() + targets.mean() + 2), data.vocabulary)
     if model is not None:
         recipe = with_model(recipe, model)
-    recipe = recipe.edited(edits)
+    recipe = with_precision(recipe, device).edited(edits)
     check_pairs(recipe, data)
     data.limit = min(data.limit, most_said(recipe.model))
     return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
@@ -81,10 +82,15 @@ def plan_text(
         recipe = named_text_recipe(model or NAMES[0], vocabulary)
     else:
         recipe = with_model(text_recipe(vocabulary), model)
-    recipe = recipe.edited(edits)
+    recipe = with_precision(recipe, device).edited(edits)
     check_text(recipe, vocabulary)
     data = TextData(train, held, vocabulary, stretch_length(recipe))
     return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
+
+
+def with_precision(recipe: Recipe, device: str) -> Recipe:
+    """The recipe in the precision that the device gains from; a run keeps it, so it is the same on resuming."""
+    return vary(recipe, {"training.precision": precision_for(device, recipe.model.width)})
 
 
 def with_model(recipe: Recipe, name: str) -> Recipe:
@@ -136,14 +142,14 @@ def _manifest(
     )
 
 
-def reread(manifest: Manifest) -> Data:
+def reread(manifest: Manifest, folder: RunFolder) -> Data:
     """The data of a run, read again.
 
     Raises:
         SeqwrightError: it is gone, or no longer what it was.
     """
     source, reading = manifest.source, manifest.reading
-    path, dev = Path(source.path), None if source.dev is None else Path(source.dev)
+    path, dev = folder.path / source.path, None if source.dev is None else folder.path / source.dev
     if manifest.recipe.model.encoder is None:
         train, held = read_text(reading, path, dev)
         data: Data = TextData(train, held, TextVocabulary(train.symbols), stretch_length(manifest.recipe))
@@ -171,7 +177,15 @@ def train(
         with folder.locked():
             if not folder.manifest_file.exists():
                 folder.begin(manifest, plan.data.vocabulary)
-            return _learn(plan, folder, processes, device, watch, stop, minutes)
+            try:
+                folder.result_file.unlink(missing_ok=True)
+                return _learn(plan, folder, processes, device, watch, stop, minutes)
+            except OSError as error:
+                raise SeqwrightError(
+                    f"cannot be written: {(error.strerror or str(error)).lower()}; the last checkpoint is kept",
+                    where=str(folder.path),
+                    mend="make room, then go on with --resume",
+                ) from error
 
 
 def _learn(

@@ -68,7 +68,7 @@ def resume(path: str | Path, *, max_minutes: float | None = None) -> Run:
     folder = RunFolder.existing(path)
     manifest = folder.manifest()
     if finished(folder, max_minutes) is None:
-        train_plan(Plan(reread(manifest), manifest), folder, minutes=max_minutes)
+        train_plan(Plan(reread(manifest, folder), manifest), folder, minutes=max_minutes)
     if not folder.best.exists():
         raise SeqwrightError("the run has no weights yet", where=str(path), mend="give it more minutes")
     return load(path, device=manifest.device)

@@ -187,9 +187,15 @@ class Sampler:
         return self.epoch, self.index, self.began_with
 
     def resume(self, epoch: int, index: int, began_with: torch.Tensor) -> None:
-        """Go on from a place."""
+        """Go on from a place.
+
+        Raises:
+            ValueError: there is no such place.
+        """
         self.generator.set_state(began_with)
         self._begin()
+        if not (epoch >= 0 and 0 <= index <= len(self.epoch_plan)):
+            raise ValueError(f"there is no batch {index} in an epoch of {len(self.epoch_plan)}")
         self.epoch, self.index = epoch, index
 
 

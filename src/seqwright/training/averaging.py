@@ -20,6 +20,10 @@ class Average(Protocol):
     tensors: Weights
     """All that it remembers, by name: what a checkpoint keeps."""
 
+    def fits(self, weights: Mapping[str, Tensor]) -> bool:
+        """Whether what it remembers is of such weights."""
+        ...
+
     def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
         """Step number ``step`` was taken."""
         ...
@@ -39,6 +43,9 @@ class Nothing:
     def __init__(self) -> None:
         self.tensors: Weights = {}
 
+    def fits(self, weights: Mapping[str, Tensor]) -> bool:
+        return not self.tensors
+
     def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
         pass
 
@@ -55,6 +62,9 @@ class Moving:
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self.tensors: Weights = {}
+
+    def fits(self, weights: Mapping[str, Tensor]) -> bool:
+        return _shapes(self.tensors) == _shapes(weights)
 
     def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
         if not self.tensors:
@@ -78,6 +88,11 @@ class Last:
         self.evaluations = evaluations
         self.tensors: Weights = {}  # "0.embedding.weight" is of the newest evaluation, "1.…" of the one before
 
+    def fits(self, weights: Mapping[str, Tensor]) -> bool:
+        kept = len(self.tensors) // len(weights)
+        wanted = {f"{age}.{name}": weight for age in range(kept) for name, weight in weights.items()}
+        return kept <= self.evaluations and _shapes(self.tensors) == _shapes(wanted)
+
     def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
         pass
 
@@ -94,6 +109,10 @@ class Last:
         if not kept:
             return now
         return {name: torch.stack([self.tensors[f"{age}.{name}"] for age in range(kept)]).mean(0) for name in now}
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
 
 
 class NoAverage(Spec):

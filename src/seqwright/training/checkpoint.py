@@ -53,7 +53,12 @@ def read_checkpoint(path: Path, kind: type[F], device: str = "cpu") -> tuple[dic
         ) from error
     if facts is None:
         raise SeqwrightError("was not written by seqwright", where=str(path), mend="name a run of ours")
-    return tensors, kind.from_json(facts)
+    try:
+        return tensors, kind.from_json(facts)
+    except SeqwrightError as error:
+        raise SeqwrightError(
+            error.what, where=str(path), mend="the file is damaged, or is another one of a run"
+        ) from error
 
 
 def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
@@ -63,7 +68,7 @@ def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: P
         SeqwrightError: a tensor is missing, unknown or of another shape.
     """
     try:
-        model.load_state_dict(dict(tensors))
+        model.load_state_dict(dict(tensors), assign=any(p.is_meta for p in model.parameters()))
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise SeqwrightError(

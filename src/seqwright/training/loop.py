@@ -109,7 +109,7 @@ class Gradient:
 
     @property
     def finite(self) -> bool:
-        """Whether nothing in it is infinite or not a number."""
+        """Whether no loss, and no norm where there are any, is infinite or not a number."""
         return bool(self.losses.isfinite().all()) and (self.norms is None or bool(self.norms.isfinite().all()))
 
 
