@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -70,6 +71,14 @@ def test_a_run_without_a_checkpoint_starts_over(whole: Path, tmp_path: Path):
     (run / "metrics.jsonl").write_bytes((run / "metrics.jsonl").read_bytes()[:500])  # and a line cut short
     seqwright("train", "--resume", run)
     assert losses(run) == losses(whole)
+
+
+def test_other_threads_are_told(whole: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "result.json").unlink()
+    (run / "run.json").write_text((run / "run.json").read_text().replace('"threads": 1', '"threads": 7'))
+    assert "1 threads, not 7" in seqwright("train", "--resume", run).stderr
 
 
 def test_data_that_changed_is_refused(whole: Path, tmp_path: Path):

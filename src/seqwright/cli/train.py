@@ -15,7 +15,7 @@ import typer
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
-    from seqwright.runs.folder import Result, RunFolder
+    from seqwright.runs.folder import Manifest, Result, RunFolder
     from seqwright.runs.train import Plan
 
 
@@ -105,7 +105,21 @@ def _go_on(path: Path, max_minutes: float | None, as_json: bool) -> None:
         print(result.to_json(indent=2) if as_json else f"finished: {result.why}")
         return
     checked_device(manifest.device)
+    _tell_differences(manifest)
     _run(Plan(reread(manifest, folder), manifest), folder, max_minutes, as_json)
+
+
+def _tell_differences(manifest: Manifest) -> None:
+    """Say what is not as it was, where that keeps the next steps from being the same to the last bit."""
+    import torch
+
+    told = []
+    if manifest.threads != torch.get_num_threads():
+        told.append(f"{torch.get_num_threads()} threads, not {manifest.threads} (OMP_NUM_THREADS={manifest.threads})")
+    if manifest.torch != str(torch.__version__):
+        told.append(f"torch {torch.__version__}, not {manifest.torch}")
+    if told:
+        print(f"seqwright: the next steps will differ in their last bits: {'; '.join(told)}", file=sys.stderr)
 
 
 def _run(plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool) -> None:

@@ -14,7 +14,7 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.model import Model
 from seqwright.core.spec import Count, Spec
 from seqwright.decoding.generate import CROWDED, PATIENCE
-from seqwright.decoding.reading import Reading
+from seqwright.decoding.prefixes import Prefixes
 from seqwright.decoding.request import Hypothesis, Request
 
 
@@ -115,7 +115,7 @@ class _Search:
 
     def __init__(self, beam: Beam, model: Model, request: Request) -> None:
         self.beam, self.end, self.limits = beam, request.end, request.limits
-        self.reading = Reading(model, request)
+        self.prefixes = Prefixes(model, request)
         self.last_steps = set(self.limits.tolist())
         self.longest = max(self.last_steps, default=0)
         size, self.device = len(self.limits), self.limits.device
@@ -128,7 +128,7 @@ class _Search:
     def run(self) -> list[list[Hypothesis]]:
         """Each row's answers, best first."""
         for step in range(1, self.longest + 1):
-            said = self.reading.logits().log_softmax(-1).unflatten(0, self.total.shape)  # [r w v]
+            said = self.prefixes.logits().log_softmax(-1).unflatten(0, self.total.shape)  # [r w v]
             if self.end is not None:
                 self._end(said, self.end, step)
             parent, token = self._continue(said)
@@ -146,8 +146,8 @@ class _Search:
                 parent, token = parent[~over], token[~over]
             if left == 0:
                 break
-            self.reading.select(parent.flatten())
-            self.reading.write(token.flatten())
+            self.prefixes.select(parent.flatten())
+            self.prefixes.write(token.flatten())
         return self.found
 
     def _end(self, said: Tensor, end: int, step: int) -> None:
@@ -168,8 +168,8 @@ class _Search:
 
     def _answers(self, log_probability: Tensor, prefix: Tensor, last: Tensor, length: int, *, stopped: bool) -> Ended:
         """Prefixes and a last token as answers; everything is ``[r w]``."""
-        given = self.reading.given
-        ids = self.reading.ids[:, given : given + self.longest][prefix]  # [r w t]
+        given = self.prefixes.given
+        ids = self.prefixes.ids[:, given : given + self.longest][prefix]  # [r w t]
         ids[..., length - 1] = last
         lengths = torch.full_like(prefix, length)
         score = log_probability / self.beam.divisor(lengths)

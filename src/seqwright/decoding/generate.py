@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqwright.core.model import Model
 from seqwright.core.probe import SILENT, Probe
-from seqwright.decoding.reading import Reading
+from seqwright.decoding.prefixes import Prefixes
 from seqwright.decoding.request import Hypothesis, Request
 
 CROWDED = 0.75
@@ -67,14 +67,14 @@ def generate(model: Model, request: Request, choose: Choice, probe: Probe = SILE
         choose: how a token is taken.
         probe: is offered the tensors of every step.
     """
-    reading = Reading(model, request, probe)
+    prefixes = Prefixes(model, request, probe)
     device, limits, end = request.limits.device, request.limits, request.end
     size, longest = len(limits), int(limits.max()) if len(limits) else 0
     ids = request.first.ids.new_full((size, longest), 0 if end is None else end)
     lengths, total = torch.zeros_like(limits), torch.zeros(size, dtype=torch.double, device=device)
     rows, over = torch.arange(size, device=device), limits <= 0
     for step in range(longest):
-        logits = reading.logits()
+        logits = prefixes.logits()
         following = choose(logits, rows, step).to(ids.dtype)
         if end is not None:
             following = following.masked_fill(over, end)
@@ -86,15 +86,15 @@ def generate(model: Model, request: Request, choose: Choice, probe: Probe = SILE
         over = over | (limits <= step + 1)
         over = over if end is None else over | (following == end)
         if device.type != "cpu" and (step + 1) % PATIENCE:
-            reading.write(following)
+            prefixes.write(following)
             continue
         left = int((~over).sum())
         if left == 0:
             break
-        reading.write(following)
+        prefixes.write(following)
         if left <= CROWDED * len(rows) and probe is SILENT:
             kept = (~over).nonzero()[:, 0]
-            reading.select(kept)
+            prefixes.select(kept)
             rows, limits, over = rows[kept], limits[kept], over[kept]
     ids = ids[:, : int(lengths.max()) if size else 0]
     last = ids.gather(1, (lengths - 1).clamp_min(0)[:, None])[:, 0] if ids.numel() else None

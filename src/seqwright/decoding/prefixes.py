@@ -14,7 +14,7 @@ from seqwright.core.tokens import Tokens
 from seqwright.decoding.request import Request
 
 
-class Reading:
+class Prefixes:
     """Rows in the making, and the model's state after what it has read of them.
 
     A causal decoder reads each new token once. One without a causal mask would read its past differently with every new
