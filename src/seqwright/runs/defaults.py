@@ -40,10 +40,10 @@ class Size(Spec):
         """The rule, by the number of training rows: narrow and deep, wider and with less dropout the more there are.
 
         >>> Size.of(800)
-        Size(width=64, layers=4, dropout=0.3, rate=0.01, rows=100, passes=125)
+        Size(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
         """
         if rows < 3_000:
-            return cls(width=64, layers=4, dropout=0.3, rate=0.01, rows=100, passes=125)
+            return cls(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
         if rows < 30_000:
             return cls(width=128, layers=4, dropout=0.2, rate=0.002, rows=64, passes=50)
         return cls(width=256, layers=4, dropout=0.1, rate=0.001, rows=256, passes=30)
