@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from seqwright.runs.learner import Learner
     from seqwright.training.loop import TrainingSpec
 
@@ -42,11 +44,8 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
         if not bar.live.is_started and time.perf_counter() - began > PATIENCE:
             bar.start()
 
-    try:
+    with _stopped(bar):
         yield watch
-    finally:
-        if bar.live.is_started:  # stopping one that never started would print an empty line
-            bar.stop()
 
 
 @contextmanager
@@ -86,8 +85,15 @@ def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Lear
         if not bar.live.is_started and now - began > PATIENCE:
             bar.start()
 
-    try:
+    with _stopped(bar):
         yield watch
+
+
+@contextmanager
+def _stopped(bar: Progress) -> Iterator[None]:
+    """The bar is gone afterwards; stopping one that never started would print an empty line."""
+    try:
+        yield
     finally:
         if bar.live.is_started:
             bar.stop()

@@ -16,7 +16,7 @@ from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
     from seqwright.runs.folder import Manifest, Result, RunFolder
-    from seqwright.runs.train import Plan
+    from seqwright.runs.plan import Plan
 
 
 def train(
@@ -95,7 +95,8 @@ def train(
 
 def _go_on(path: Path, max_minutes: float | None, as_json: bool) -> None:
     from seqwright.runs.folder import RunFolder
-    from seqwright.runs.train import Plan, finished, reread
+    from seqwright.runs.plan import plan_again
+    from seqwright.runs.train import finished
     from seqwright.training.device import checked_device
 
     folder = RunFolder.existing(path)
@@ -106,7 +107,7 @@ def _go_on(path: Path, max_minutes: float | None, as_json: bool) -> None:
         return
     checked_device(manifest.device)
     _tell_differences(manifest)
-    _run(Plan(reread(manifest, folder), manifest), folder, max_minutes, as_json)
+    _run(plan_again(folder), folder, max_minutes, as_json)
 
 
 def _tell_differences(manifest: Manifest) -> None:

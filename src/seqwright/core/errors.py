@@ -18,3 +18,12 @@ class SeqwrightError(Exception):
 
     def __str__(self) -> str:
         return (f"{self.where}: " if self.where else "") + self.what + (f"; {self.mend}" if self.mend else "")
+
+
+def reason(error: OSError) -> str:
+    """What the system said, as part of a sentence.
+
+    >>> reason(FileNotFoundError(2, "No such file or directory"))
+    'no such file or directory'
+    """
+    return (error.strerror or str(error)).lower()

@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 
 INK = "#1b1f24"
@@ -179,9 +179,9 @@ class Page:
                 write_atomically(folder / f"{chart.name}.svg", chart.svg)
             write_atomically(path, self.html())
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            told = reason(error)
             raise SeqwrightError(
-                f"the report cannot be written: {reason}", where=str(path), mend="name another folder with --out"
+                f"the report cannot be written: {told}", where=str(path), mend="name another folder with --out"
             ) from error
         return path
 

@@ -11,7 +11,7 @@ import msgspec
 from seqwright.core.errors import SeqwrightError
 from seqwright.runs.folder import KEPT_DATA, RunFolder
 from seqwright.runs.options import ReadingOptions
-from seqwright.runs.train import Plan, default_folder, plan_pairs, plan_text
+from seqwright.runs.plan import Plan, default_folder, plan_pairs, plan_text
 from seqwright.tasks.lines import as_file
 from seqwright.training.device import checked_device
 from seqwright.training.processes import speaks, together
@@ -38,7 +38,7 @@ def begin(
         data, dev: files, ``-`` for standard input, or pairs of texts; these two kinds are kept inside the run.
         options: how they are read.
         out: the run's folder; one named after the data if left out.
-        model, edits, seed, device, command: see :func:`seqwright.runs.train.plan_pairs`.
+        model, edits, seed, device, command: see :func:`seqwright.runs.plan.plan_pairs`.
     """
     checked_device(device)
     if not 0 <= seed < SEEDS:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
 from seqwright.core.errors import SeqwrightError
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.stream import answer_stream
@@ -16,7 +14,6 @@ from seqwright.nn.transformer import Transformer
 from seqwright.tasks.batching import Examples, PairExamples
 from seqwright.tasks.corpus import Corpus, CorpusExamples, TextCorpus
 from seqwright.tasks.reading import Reading
-from seqwright.tasks.task import Pair
 from seqwright.tasks.text import Consecutive, Stretches, TextVocabulary
 from seqwright.tasks.vocabulary import Vocabulary
 
@@ -73,9 +70,7 @@ class PairData:
         self.pairs, self.dev = train, dev
         self.train: Examples = CorpusExamples(train, self.vocabulary)
         self.fingerprints = (train.fingerprint, dev.fingerprint)
-        sources, targets = train.lengths()
-        self.longest_source, self.longest_target = int(sources.max()), int(targets.max())
-        self.limit = limit or 2 * (self.longest_target + 1)
+        self.limit = limit or 2 * (int(train.lengths()[1].max()) + 1)
         self.summary = _read_from(train, dev)
         if held_out:
             self.summary[1] += " (held out; no source is on both sides)"
@@ -87,7 +82,7 @@ class PairData:
             self.summary.append(f"note: symbols in dev that train never shows: {' '.join(sorted(foreign)[:20])}")
 
     def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
-        shown = [Pair(self.vocabulary.known(pair.source), self.vocabulary.known(pair.target)) for pair in self.dev]
+        shown = [self.vocabulary.known_pair(pair) for pair in self.dev]
         loss = surprise(model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=device).loss
         asked = [self.dev[index] for index in range(min(rows, len(self.dev)))]
         answers = answer_stream(
@@ -116,7 +111,7 @@ class TextData:
 
     def __init__(self, train: TextCorpus, dev: TextCorpus, vocabulary: TextVocabulary, length: int) -> None:
         self.vocabulary, self.reading = vocabulary, train.reading
-        ids = [self._numbers(corpus) for corpus in (train, dev)]
+        ids = [vocabulary.numbers(corpus.symbols, corpus.ids) for corpus in (train, dev)]
         for corpus, known in zip((train, dev), ids, strict=True):
             if len(known) <= length:
                 raise SeqwrightError(
@@ -129,12 +124,6 @@ class TextData:
         self.fingerprints = (train.fingerprint, dev.fingerprint)
         self.summary = _read_from(train, dev)
         self.limit = 500
-
-    def _numbers(self, corpus: TextCorpus) -> np.ndarray:
-        """The text in the vocabulary's numbers; what training never showed is left out."""
-        table = np.array([self.vocabulary.number(symbol) for symbol in corpus.symbols], dtype=np.int32)
-        ids = table[corpus.ids]
-        return ids[ids >= 0]
 
     def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         """Show a model the dev text."""

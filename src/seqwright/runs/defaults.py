@@ -49,6 +49,9 @@ class Size(Spec):
         return cls(width=256, layers=4, dropout=0.1, rate=0.001, rows=256, passes=30)
 
 
+LENGTH = 64
+"""How many tokens of running text a model reads at once."""
+
 HEADS = 4
 EVALUATIONS = 25
 LEAST_STEPS = 1_000
@@ -141,9 +144,6 @@ def named_text_recipe(name: str, vocabulary: Vocabulary) -> Recipe:
     recipe = text_recipe(vocabulary)
     return recipe if name == "nanogpt-cpu" else vary(recipe, LARGER)
 
-
-LENGTH = 64
-"""How many tokens of running text a model reads at once."""
 
 LARGER = {
     "model.width": 384,

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 from seqwright.core.spec import Count, Spec
 from seqwright.nn.transformer import TransformerSpec
@@ -130,7 +130,7 @@ class RunFolder:
             foreign = [file.name for file in path.iterdir() if not file.name.startswith(".")] if path.exists() else []
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be used: {(error.strerror or str(error)).lower()}", where=str(path), mend="name another --out"
+                f"cannot be used: {reason(error)}", where=str(path), mend="name another --out"
             ) from error
         if set(foreign) - {KEPT_DATA}:  # a run that was killed before it was a run may have left its data
             raise SeqwrightError(
@@ -157,7 +157,7 @@ class RunFolder:
             ) from error
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be written to: {(error.strerror or str(error)).lower()}",
+                f"cannot be written to: {reason(error)}",
                 where=str(self.path),
                 mend="make it writable, or name another --out",
             ) from error
@@ -223,7 +223,7 @@ class RunFolder:
             write_atomically(path, content)
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be written: {(error.strerror or str(error)).lower()}",
+                f"cannot be written: {reason(error)}",
                 where=str(path),
                 mend="make room, or name another --out",
             ) from error
@@ -233,7 +233,7 @@ class RunFolder:
             return kind.from_json(path.read_bytes())
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be read: {(error.strerror or str(error)).lower()}", where=str(path), mend="the run is damaged"
+                f"cannot be read: {reason(error)}", where=str(path), mend="the run is damaged"
             ) from error
         except SeqwrightError as error:
             raise SeqwrightError(

@@ -11,6 +11,7 @@ from typing import Annotated, TextIO
 
 import msgspec
 import torch
+from msgspec.structs import replace
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
@@ -180,7 +181,7 @@ class Learner:
             self._judge(measured.loss, measured.exact_match)
             self._tell(measured)
         waited = int(self.processes.agree(self.standing.waited))
-        self.standing = _changed(self.standing, waited=waited)
+        self.standing = replace(self.standing, waited=waited)
 
     def _lay(self, now: Mapping[str, Tensor]) -> None:
         """Lay the weights that are to be evaluated, or kept, into ``asked``."""
@@ -216,9 +217,9 @@ class Learner:
             standing.best_loss, standing.best_exact_match
         )
         if not better:
-            self.standing = _changed(standing, waited=standing.waited + 1)
+            self.standing = replace(standing, waited=standing.waited + 1)
             return
-        self.standing = _changed(
+        self.standing = replace(
             standing, best_step=self.loop.step, best_loss=loss, best_exact_match=exact_match, waited=0
         )
         write_checkpoint(self.folder.best, self.asked.state_dict(), Weights(step=self.loop.step))
@@ -261,7 +262,7 @@ class Learner:
             tensors |= {f"optimizer.{number}.{name}": tensor for name, tensor in state.items()}
         tensors |= {f"dropout.{rank}": state for rank, state in enumerate(generators)}
         tensors["order"] = began_with
-        standing = _changed(self.standing, step=self.loop.step, epoch=epoch, index=index, seconds=self.seconds)
+        standing = replace(self.standing, step=self.loop.step, epoch=epoch, index=index, seconds=self.seconds)
         write_checkpoint(self.folder.last, tensors, standing)
 
     def _restore(self) -> None:
@@ -314,7 +315,3 @@ class Learner:
 
 
 OUT_OF_TIME = "the time that was given is up"
-
-
-def _changed(standing: Standing, **fields: object) -> Standing:
-    return Standing(**{**{name: getattr(standing, name) for name in Standing.__struct_fields__}, **fields})

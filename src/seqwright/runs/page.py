@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 from seqwright.evaluation.measures import Measures
 from seqwright.report.evaluation import evaluation_page
@@ -45,8 +45,8 @@ def write_evaluation(path: Path, measured: Measures, run: Path, file: Path) -> N
     try:
         write_atomically(path, page.html())
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise SeqwrightError(f"cannot be written: {reason}", where=str(path), mend="name another file") from error
+        told = reason(error)
+        raise SeqwrightError(f"cannot be written: {told}", where=str(path), mend="name another file") from error
 
 
 def _named(line: str) -> tuple[str, str]:

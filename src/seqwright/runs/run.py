@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from seqwright.core.errors import SeqwrightError
@@ -26,7 +25,6 @@ from seqwright.runs.folder import Manifest, RunFolder
 from seqwright.runs.learner import Weights
 from seqwright.tasks.batching import PairExamples
 from seqwright.tasks.corpus import Corpus, TextCorpus
-from seqwright.tasks.task import Pair
 from seqwright.tasks.text import Consecutive, TextVocabulary
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.checkpoint import load_weights, read_checkpoint
@@ -131,7 +129,7 @@ class Run:
         if self.continues:
             return self._evaluate_text(Path(path))
         corpus = Corpus.read(path, self.reading)
-        shown = [Pair(self.vocabulary.known(pair.source), self.vocabulary.known(pair.target)) for pair in corpus]
+        shown = [self.vocabulary.known_pair(pair) for pair in corpus]
         seen = surprise(
             self.model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=self.device
         )
@@ -146,9 +144,9 @@ class Run:
 
     def _evaluate_text(self, path: Path) -> TextMeasures:
         corpus = TextCorpus.read(path, self.reading)
-        known = np.array([self.vocabulary.number(symbol) for symbol in corpus.symbols], dtype=np.int32)[corpus.ids]
-        length = stretch_length(self.manifest.recipe)
-        examples = Consecutive(known[known >= 0], length, self.vocabulary.pad)
+        assert isinstance(self.vocabulary, TextVocabulary), "a run that continues text has one"
+        known = self.vocabulary.numbers(corpus.symbols, corpus.ids)
+        examples = Consecutive(known, stretch_length(self.manifest.recipe), self.vocabulary.pad)
         return measure_text(surprise(self.model, examples, ignore=self.vocabulary.pad, device=self.device))
 
     def _ask(

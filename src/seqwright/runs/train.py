@@ -1,168 +1,20 @@
-"""Training a run: what is planned, begun, resumed and finished."""
+"""Training a planned run to its end, or until it is stopped."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 from msgspec.structs import replace
 
-from seqwright import __version__
-from seqwright.core.errors import SeqwrightError
-from seqwright.core.spec import vary
-from seqwright.nn.transformer import TransformerSpec
-from seqwright.runs.checks import check_pairs, check_text, most_said, stretch_length
-from seqwright.runs.data import Data, TextData, read_pair_data, read_text
-from seqwright.runs.defaults import NAMES, named_text_recipe, pair_recipe, text_recipe
+from seqwright.core.errors import SeqwrightError, reason
 from seqwright.runs.diagnosis import diagnose
-from seqwright.runs.folder import Manifest, Result, RunFolder, Source
+from seqwright.runs.folder import Result, RunFolder
 from seqwright.runs.learner import OUT_OF_TIME, Learner
 from seqwright.runs.page import write_curves
-from seqwright.runs.recipe import Recipe
-from seqwright.tasks.reading import Reading
-from seqwright.tasks.text import TextVocabulary
-from seqwright.training.device import precision_for
+from seqwright.runs.plan import Plan
 from seqwright.training.processes import Processes, joined
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A run before it begins: the data that was read, and the manifest that says what will be done with it."""
-
-    data: Data
-    manifest: Manifest
-
-    def settings(self) -> dict[str, object]:
-        """Everything that ``--set`` reaches, and its value."""
-        return self.manifest.recipe.settings()
-
-    def reading_from(self, moved: Mapping[str, str]) -> Plan:
-        """The same plan, its data (of ``train``, of ``dev``) kept at these paths inside the run."""
-        paths = {{"train": "path", "dev": "dev"}[name]: path for name, path in moved.items()}
-        return Plan(self.data, vary(self.manifest, {"source": replace(self.manifest.source, **paths)}))
-
-
-def plan_pairs(
-    reading: Reading, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
-    device: str = "cpu", command: Sequence[str] = (),
-) -> Plan:  # fmt: skip
-    """What training on pairs would be.
-
-    Args:
-        reading: how the files are read.
-        path, dev: the files; without ``dev`` some rows are held out.
-        model: a file with a model's spec, to take the place of the default one.
-        edits: ``path=value`` edits of the recipe.
-        seed: decides the parameters, the order of the rows, dropout, and what is held out.
-        device: where to train.
-        command: what the user typed.
-    """
-    data = read_pair_data(reading, path, dev, seed)
-    sources, targets = data.pairs.lengths()
-    recipe = pair_recipe(len(data.pairs), float(sources.mean() + targets.mean() + 2), data.vocabulary)
-    if model is not None:
-        recipe = with_model(recipe, model)
-    recipe = with_precision(recipe, device).edited(edits)
-    check_pairs(recipe, data)
-    data.limit = min(data.limit, most_said(recipe.model))
-    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
-
-
-def plan_text(
-    reading: Reading, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
-    device: str = "cpu", command: Sequence[str] = (),
-) -> Plan:  # fmt: skip
-    """What training on running text would be; see :func:`plan_pairs`."""
-    train, held = read_text(reading, path, dev)
-    vocabulary = TextVocabulary(train.symbols)
-    if model is None or model in NAMES:
-        recipe = named_text_recipe(model or NAMES[0], vocabulary)
-    else:
-        recipe = with_model(text_recipe(vocabulary), model)
-    recipe = with_precision(recipe, device).edited(edits)
-    check_text(recipe, vocabulary)
-    data = TextData(train, held, vocabulary, stretch_length(recipe))
-    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
-
-
-def with_precision(recipe: Recipe, device: str) -> Recipe:
-    """The recipe in the precision that the device gains from; a run keeps it, so it is the same on resuming."""
-    return vary(recipe, {"training.precision": precision_for(device, recipe.model.width)})
-
-
-def with_model(recipe: Recipe, name: str) -> Recipe:
-    """The recipe with the model of a file in the default one's place; its vocabulary is the data's.
-
-    Raises:
-        SeqwrightError: there is no such file, or it holds no model that reads and says symbols.
-    """
-    path = Path(name)
-    if not path.is_file():
-        raise SeqwrightError(
-            f"--model {name}: no such file, and no model of that name",
-            mend=f"give a model's JSON, or one of {', '.join(NAMES)} with --text",
-        )
-    try:
-        model = TransformerSpec.from_json(path.read_bytes())
-        sizes = {"embedding.vocabulary": recipe.model.embedding.vocabulary, "head.outputs": recipe.model.head.outputs}  # pyright: ignore[reportAttributeAccessIssue]
-        model = vary(model, sizes)
-    except SeqwrightError as error:
-        raise SeqwrightError(error.what, where=name, mend=error.mend) from error
-    if (model.encoder is None) != (recipe.model.encoder is None):
-        wanted = "with an encoder" if recipe.model.encoder else "without one"
-        raise SeqwrightError(
-            f"this data needs a model {wanted}", where=name, mend="--text is for models without an encoder"
-        )
-    return vary(recipe, {"model": model})
-
-
-def _manifest(
-    data: Data, recipe: Recipe, path: Path, dev: Path | None, seed: int, device: str,
-    command: Sequence[str], limit: int,
-) -> Manifest:  # fmt: skip
-    return Manifest(
-        seqwright=__version__,
-        torch=str(torch.__version__),
-        threads=torch.get_num_threads(),
-        command=list(command),
-        seed=seed,
-        device=device,
-        recipe=recipe,
-        reading=data.reading,
-        source=Source(
-            path=str(path.resolve()),
-            dev=None if dev is None else str(dev.resolve()),
-            fingerprint=data.fingerprints[0],
-            dev_fingerprint=data.fingerprints[1],
-        ),
-        limit=limit,
-    )
-
-
-def reread(manifest: Manifest, folder: RunFolder) -> Data:
-    """The data of a run, read again.
-
-    Raises:
-        SeqwrightError: it is gone, or no longer what it was.
-    """
-    source, reading = manifest.source, manifest.reading
-    path, dev = folder.path / source.path, None if source.dev is None else folder.path / source.dev
-    if manifest.recipe.model.encoder is None:
-        train, held = read_text(reading, path, dev)
-        data: Data = TextData(train, held, TextVocabulary(train.symbols), stretch_length(manifest.recipe))
-    else:
-        data = read_pair_data(reading, path, dev, manifest.seed, manifest.limit)
-    if data.fingerprints != (source.fingerprint, source.dev_fingerprint):
-        changed = path if data.fingerprints[0] != source.fingerprint else dev or path
-        raise SeqwrightError(
-            "this is not what the run was trained on: its content has changed",
-            where=str(changed),
-            mend="bring the file back as it was, or train a new run",
-        )
-    return data
 
 
 def train(
@@ -182,7 +34,7 @@ def train(
                 return _learn(plan, folder, processes, device, watch, stop, minutes)
             except OSError as error:
                 raise SeqwrightError(
-                    f"cannot be written: {(error.strerror or str(error)).lower()}; the last checkpoint is kept",
+                    f"cannot be written: {reason(error)}; the last checkpoint is kept",
                     where=str(folder.path),
                     mend="make room, then go on with --resume",
                 ) from error
@@ -199,15 +51,10 @@ def _learn(
     result = learner.learn(watch=watch, stop=stop, seconds=None if minutes is None else 60 * minutes)
     if processes.first:
         if result is not None:
-            result = with_notes(result, diagnose(folder.lines(), result))
+            result = replace(result, notes=diagnose(folder.lines(), result))
             folder.finish(result)
         write_curves(folder, plan.manifest, plan.data.summary, result)
     return result
-
-
-def with_notes(result: Result, notes: list[str]) -> Result:
-    """The result with what is to be said of it."""
-    return vary(result, {"notes": notes})
 
 
 def finished(folder: RunFolder, minutes: float | None) -> Result | None:
@@ -216,15 +63,3 @@ def finished(folder: RunFolder, minutes: float | None) -> Result | None:
     if result is None or (result.why == OUT_OF_TIME and minutes is not None and 60 * minutes > result.seconds):
         return None
     return result
-
-
-def default_folder(data: str) -> Path:
-    """``seqwright-out/NAME`` for the data's name, numbered if that is taken."""
-    stem = "stdin" if data == "-" else Path(data).name.removesuffix(".gz").split(".")[0] or "run"
-    base = Path("seqwright-out") / stem
-    number = 1
-    path = base
-    while path.exists():
-        number += 1
-        path = base.with_name(f"{stem}-{number}")
-    return path

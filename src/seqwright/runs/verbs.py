@@ -10,8 +10,9 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.runs.begin import begin
 from seqwright.runs.folder import RunFolder
 from seqwright.runs.options import ReadingOptions
+from seqwright.runs.plan import plan_again
 from seqwright.runs.run import Run, load
-from seqwright.runs.train import Plan, finished, reread
+from seqwright.runs.train import finished
 from seqwright.runs.train import train as train_plan
 
 
@@ -66,9 +67,8 @@ def resume(path: str | Path, *, max_minutes: float | None = None) -> Run:
         SeqwrightError: the folder is no run, or its data has changed.
     """
     folder = RunFolder.existing(path)
-    manifest = folder.manifest()
     if finished(folder, max_minutes) is None:
-        train_plan(Plan(reread(manifest, folder), manifest), folder, minutes=max_minutes)
+        train_plan(plan_again(folder), folder, minutes=max_minutes)
     if not folder.best.exists():
         raise SeqwrightError("the run has no weights yet", where=str(path), mend="give it more minutes")
-    return load(path, device=manifest.device)
+    return load(path, device=folder.manifest().device)

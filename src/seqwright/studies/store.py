@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 from seqwright.studies.cell import CellResult
 
@@ -40,7 +40,7 @@ class Store:
             ) from error
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be written to: {(error.strerror or str(error)).lower()}",
+                f"cannot be written to: {reason(error)}",
                 where=str(folder),
                 mend="name another folder with --out",
             ) from error

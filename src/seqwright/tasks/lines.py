@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, reason
 
 LONGEST_LINE = 2**24
 """Bytes that one line may have; a file without any line feed is not read into memory whole."""
@@ -121,7 +121,7 @@ class Input:
             raise SeqwrightError(told, where=f"{self.name}:{number}", mend="pack or fetch the file again") from error
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be read: {(error.strerror or str(error)).lower()}",
+                f"cannot be read: {reason(error)}",
                 where=f"{self.name}:{number}",
                 mend="name a file, or - for standard input",
             ) from error

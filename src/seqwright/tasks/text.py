@@ -61,6 +61,12 @@ class Consecutive:
 class TextVocabulary(Vocabulary):
     """A vocabulary for models that continue text: a question is a prompt, and its answer ends where its limit is."""
 
+    def numbers(self, symbols: Sequence[str], ids: Int[np.ndarray, "n"]) -> Int[np.ndarray, "m"]:
+        """A text, given as places in ``symbols``, in this vocabulary's numbers; what training never showed is left out."""
+        table = np.array([self.number(symbol) for symbol in symbols], dtype=np.int32)
+        mine = table[ids]
+        return mine[mine >= 0]
+
     def question(self, pairs: Sequence[Pair], limit: int) -> Question:
         """The sources as prompts, padded on the left."""
         prompts = Tokens.of([self.encode(pair.source) for pair in pairs], pad=self.pad, left=True)

@@ -89,6 +89,10 @@ class Vocabulary:
         """The symbols that training showed, in order: what is left to a model of a sequence with others in it."""
         return tuple(symbol for symbol in symbols if symbol in self._numbers)
 
+    def known_pair(self, pair: Pair) -> Pair:
+        """The same of both sides of a pair."""
+        return Pair(self.known(pair.source), self.known(pair.target))
+
     def batch(self, pairs: Sequence[Pair]) -> Batch:
         """START and the target go in; the target and END are to come out."""
         targets = [self.encode(pair.target) for pair in pairs]

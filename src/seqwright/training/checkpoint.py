@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 from seqwright.core.spec import Spec
 
@@ -29,7 +29,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Spec) -> 
         write_atomically(path, save(whole, {"facts": facts.to_json()}))
     except OSError as error:
         raise SeqwrightError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}; the last one written is kept",
+            f"cannot be written: {reason(error)}; the last one written is kept",
             where=str(path),
             mend="make room, then continue with --resume",
         ) from error
