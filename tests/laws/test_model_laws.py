@@ -132,6 +132,19 @@ def test_being_observed_changes_nothing(spec: TransformerSpec):
 
 
 @every_spec
+def test_being_observed_changes_no_gradient(spec: TransformerSpec):
+    """Without dropout a model trains through the fused kernel too."""
+    model, source, target = model_of(spec), source_of(spec), target_of(spec)
+
+    def gradients(*probe: Record) -> list[torch.Tensor]:
+        total = logits(model, target, source, *probe)[target.real].square().sum()
+        return list(torch.autograd.grad(total, list(model.parameters()), materialize_grads=True))
+
+    for watched, alone in zip(gradients(Record("weights")), gradients(), strict=True):
+        torch.testing.assert_close(watched, alone, rtol=1e-9, atol=1e-9)
+
+
+@every_spec
 def test_memory_layout_changes_nothing(spec: TransformerSpec):
     model, source, target = model_of(spec), source_of(spec), target_of(spec)
     relaid = logits(model, target.rows_innermost(), source and source.rows_innermost())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
@@ -11,18 +11,19 @@ from seqwright.core.probe import SILENT, Probe
 from seqwright.core.spec import Count, Spec
 from seqwright.nn import kernels, stacked
 from seqwright.nn.dropout import Dropout
-from seqwright.nn.linear import Linear, xavier
+from seqwright.nn.lifted import mapped
+from seqwright.nn.linear import Linear, side_by_side, xavier
 from seqwright.nn.mask import MaskSpec, NoMask
 from seqwright.nn.memory import Memory
-from seqwright.nn.position import Position
+from seqwright.nn.position import Places
 
 
 class Attention(nn.Module):
     """See :class:`AttentionSpec`.
 
     Offers a probe ``queries``, ``keys``, ``values`` (``[b h t c]``), ``scores`` and ``weights`` (``[b h q k]``, before
-    dropout). Weights are formed one by one only where training (our dropout, mapped ensembles) or a probe needs them;
-    otherwise PyTorch's fused kernel computes the same result.
+    dropout). Weights are formed one by one only where dropout, an ensemble or a probe needs them; otherwise PyTorch's
+    fused kernel computes the same result.
     """
 
     def __init__(self, width: int, heads: int, mask: MaskSpec, dropout: float) -> None:
@@ -38,34 +39,35 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b q d"],
-        at: Int[Tensor, "b q"],
-        read: tuple[Float[Tensor, "b s d"], Int[Tensor, "b s"]] | None,
+        here: Places,
+        read: tuple[Float[Tensor, "b s d"], Places] | None,
         memory: Memory | None,
-        position: Position,
         probe: Probe = SILENT,
     ) -> tuple[Float[Tensor, "b q d"], Memory]:
         """Remember what is to be read (vectors and their places), then let every query look at all that is remembered.
 
         Self-attention reads its own queries; cross attention reads the source at the first step and nothing later.
         """
-        if read is not None:
-            new = self.remember(*read, position, probe)
-            memory = memory.write(new) if memory is not None else new
-        assert memory is not None, "there is nothing to attend to"
-        query = probe("queries", position.turn(self.split(self.query(x)), at))
-        allowed = self.mask.allows(at[:, :, None], memory.at[:, None, :]) & (memory.at >= 0)[:, None, :]
-        bias = position.bias(at, memory.at)
+        if read is None:
+            assert memory is not None, "there is nothing to attend to"
+            (query,) = self.project(x, self.query)
+        else:
+            seen, places = read
+            if seen is x:
+                query, key, value = self.project(x, self.query, self.key, self.value)
+            else:
+                (query,), (key, value) = self.project(x, self.query), self.project(seen, self.key, self.value)
+            new = Memory(probe("keys", places.turn(key)), probe("values", value), places.at)
+            memory = new if memory is None else memory.write(new)
+        query = probe("queries", here.turn(query))
+        allowed = self.mask.allows(here.at[:, :, None], memory.at[:, None, :]) & (memory.at >= 0)[:, None, :]
+        bias = here.bias(memory.at)
         mixed = self.attend(query, memory, allowed[:, None], bias if bias is None else bias.to(x.dtype), probe)
         return self.output(mixed.transpose(1, 2).flatten(2)), memory
 
-    def remember(self, x: Tensor, at: Tensor, position: Position, probe: Probe) -> Memory:
-        """Keys and values of the given vectors."""
-        key = probe("keys", position.turn(self.split(self.key(x)), at))
-        return Memory(key, probe("values", self.split(self.value(x))), at)
-
-    def split(self, x: Tensor) -> Tensor:
-        """``[b t (h c)]`` to ``[b h t c]``."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+    def project(self, x: Tensor, *parts: Linear) -> list[Tensor]:
+        """What some of the in-projections make of the vectors, cut into heads: ``[b t d]`` to ``[b h t c]`` each."""
+        return [y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in side_by_side(x, parts)]
 
     def attend(self, query: Tensor, memory: Memory, allowed: Tensor, bias: Tensor | None, probe: Probe) -> Tensor:
         """The values mixed by softmax(q kᵀ / √c + bias) over the allowed keys: ``[b h q c]``."""
@@ -73,7 +75,7 @@ class Attention(nn.Module):
             if kernels.rows_innermost(query):
                 drop = self.dropout
                 return stacked.attend(query, memory.k, memory.v, allowed, bias, drop.active, drop.generator)
-            if not self.training:
+            if not (self.dropout.active or mapped()):
                 return F.scaled_dot_product_attention(query, memory.k, memory.v, _sdpa_mask(allowed, bias))
         scores = kernels.scores(query * query.shape[-1] ** -0.5, memory.k)
         scores = probe("scores", scores if bias is None else scores + bias)

@@ -15,7 +15,7 @@ from seqwright.nn.dropout import Dropout
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.memory import Memory
 from seqwright.nn.norm import LayerNormSpec, NormSpec, PreNormResidual, ResidualSpec
-from seqwright.nn.position import CrossPositionSpec, NoPosition, Position, PositionSpec
+from seqwright.nn.position import CrossPositionSpec, NoPosition, Places, Position, PositionSpec
 
 
 @dataclass(frozen=True)
@@ -64,24 +64,24 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b t d"],
-        at: Int[Tensor, "b t"],
-        source: Encoded | None,
+        here: Places,
+        across: Places,
+        source: tuple[Float[Tensor, "b s d"], Places] | None,
         memories: Memories,
-        position: Position,
-        across: Position,
         probe: Probe = SILENT,
     ) -> tuple[Float[Tensor, "b t d"], Memories]:
+        """The tokens' vectors one layer on; ``here`` and ``across`` is where they stand for either attention."""
         own, seen = memories.own, memories.source
 
         def look_back(h: Tensor) -> Tensor:
             nonlocal own
-            y, own = self.self_attention(h, at, (h, at), own, position, within(probe, "self_attention"))
+            y, own = self.self_attention(h, here, (h, here), own, within(probe, "self_attention"))
             return y
 
         def look_across(h: Tensor) -> Tensor:
             nonlocal seen
-            read = (source.x, source.at) if source is not None and seen is None else None
-            y, seen = self.cross_attention(h, at, read, seen, across, within(probe, "cross_attention"))
+            read = source if seen is None else None
+            y, seen = self.cross_attention(h, across, read, seen, within(probe, "cross_attention"))
             return y
 
         x = self.self_residual(x, look_back)
@@ -112,10 +112,11 @@ class Stack(nn.Module):
         probe: Probe = SILENT,
     ) -> tuple[Float[Tensor, "b t d"], tuple[Memories, ...]]:
         x = probe("embedded", self.dropout(self.position.embed(x, at)))
+        here, across = self.position.places(at, x.dtype), self.cross_position.places(at, x.dtype)
+        read = source and (source.x, self.cross_position.places(source.at, x.dtype))
         after = []
         for index, (block, before) in enumerate(zip(self.blocks, memories, strict=True)):
-            within_block = within(probe, f"blocks.{index}")
-            x, memory = block(x, at, source, before, self.position, self.cross_position, within_block)
+            x, memory = block(x, here, across, read, before, within(probe, f"blocks.{index}"))
             after.append(memory)
         return self.norm(x), tuple(after)
 

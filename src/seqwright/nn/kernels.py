@@ -59,7 +59,7 @@ def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
 def scores(query: Tensor, key: Tensor) -> Tensor:
     """``q·k`` for every pair, ``[b h q c]`` and ``[b h k c]`` to ``[b h q k]``, in the layout of the queries."""
     pairs = query @ key.mT
-    return pairs.movedim(0, -1).contiguous().movedim(-1, 0) if rows_innermost(query) else pairs
+    return _rows_innermost(pairs) if rows_innermost(query) else pairs
 
 
 def softmax(scores: Tensor, allowed: Tensor) -> Tensor:
@@ -67,11 +67,10 @@ def softmax(scores: Tensor, allowed: Tensor) -> Tensor:
 
     Both are ``[b h q k]``, ``allowed`` up to broadcasting.
     """
-    forbidden = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, -torch.inf)
-    scores = scores + forbidden  # masked_fill would lay the scores out anew, and dropout's noise follows the layout
-    highest = scores.detach().amax(-1, keepdim=True).clamp_min(torch.finfo(scores.dtype).min)
-    e = (scores - highest).exp()
-    return e / e.sum(-1, keepdim=True).clamp_min(torch.finfo(e.dtype).tiny)
+    lowest = torch.finfo(scores.dtype).min
+    forbidden = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, lowest)
+    weights = (scores + forbidden).softmax(-1).masked_fill(~allowed.any(-1, keepdim=True), 0)
+    return _rows_innermost(weights) if rows_innermost(scores) else weights
 
 
 def log_softmax(logits: Tensor) -> Tensor:
@@ -79,3 +78,7 @@ def log_softmax(logits: Tensor) -> Tensor:
     if not rows_innermost(logits):
         return logits.log_softmax(-1)
     return logits.transpose(0, 2).log_softmax(0).transpose(0, 2)
+
+
+def _rows_innermost(x: Tensor) -> Tensor:
+    return x.movedim(0, -1).contiguous().movedim(-1, 0)

@@ -14,6 +14,11 @@ from torch import Tensor
 from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def mapped() -> bool:
+    """Whether ``vmap`` maps over members just now."""
+    return _functorch.peek_interpreter_stack() is not None
+
+
 def lifted(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     """``function(*inputs)``, called once for all members where ``vmap`` maps over members.
 

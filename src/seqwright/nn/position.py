@@ -1,13 +1,15 @@
 """Positions: how a model is told the order of its tokens.
 
 A position can act in three places, and each kind uses one: ``embed`` adds to the token's vector, once, at the foot of
-a stack; ``turn`` rotates queries and keys in every self-attention; ``bias`` adds to their scores. Cross attention has a kind
-of its own, absent unless it is asked for: places in the source and in the target need not have anything in common.
+a stack; ``places`` says how queries and keys are turned in every attention of it; ``bias`` adds to their scores. Cross
+attention has a kind of its own, absent unless it is asked for: places in the source and in the target need not have
+anything in common.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -24,13 +26,41 @@ class Position(nn.Module):
         """The tokens' vectors with their places marked."""
         return x
 
-    def turn(self, heads: Float[Tensor, "b h t c"], at: Int[Tensor, "b t"]) -> Float[Tensor, "b h t c"]:
-        """Queries or keys, rotated by their places."""
-        return heads
+    def places(self, at: Int[Tensor, "b t"], dtype: torch.dtype) -> Places:
+        """Where the queries or keys of an attention stand; the same for every layer of a stack."""
+        return Places(self, at)
 
     def bias(self, query_at: Int[Tensor, "b q"], key_at: Int[Tensor, "b k"]) -> Float[Tensor, "b h q k"] | None:
         """What is added to the score of each query and key; ``None`` for nothing."""
         return None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where tokens stand, and what a kind of position makes of that in attention.
+
+    Attributes:
+        position: the kind.
+        at: ``[b t]``.
+        cos, sin: ``[b 1 t c]``, of the angle that each feature of a query or key is turned by, if it is; the sine has the
+            sign with which a pair's other feature comes in.
+    """
+
+    position: Position
+    at: Int[Tensor, "b t"]
+    cos: Float[Tensor, "b 1 t c"] | None = None
+    sin: Float[Tensor, "b 1 t c"] | None = None
+
+    def turn(self, heads: Float[Tensor, "b h t c"]) -> Float[Tensor, "b h t c"]:
+        """Queries or keys, rotated by their places."""
+        if self.cos is None or self.sin is None:
+            return heads
+        others = heads.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)  # the two features of each pair change places
+        return torch.addcmul(heads * self.cos.to(heads.dtype), others, self.sin.to(heads.dtype))
+
+    def bias(self, key_at: Int[Tensor, "b k"]) -> Float[Tensor, "b h t k"] | None:
+        """What is added to the scores of queries that stand here."""
+        return self.position.bias(self.at, key_at)
 
 
 class Sinusoidal(Position):
@@ -74,17 +104,16 @@ class Learned(Position):
 class Rotary(Position):
     """See :class:`RotaryPosition`."""
 
-    def __init__(self, base: float) -> None:
+    def __init__(self, base: float, width: int) -> None:
         super().__init__()
-        self.base = base
+        self.base, self.width = base, width
 
-    def turn(self, heads: Tensor, at: Tensor) -> Tensor:
-        width = heads.shape[-1]
-        even = torch.arange(0, width, 2, device=at.device, dtype=torch.float64)
-        angle = at.clamp_min(0)[:, None, :, None] * self.base ** (-even / width)  # [b 1 t c/2]
-        cos, sin = angle.cos().to(heads.dtype), angle.sin().to(heads.dtype)
-        first, second = heads[..., 0::2], heads[..., 1::2]
-        return torch.stack([first * cos - second * sin, first * sin + second * cos], -1).flatten(-2)
+    def places(self, at: Tensor, dtype: torch.dtype) -> Places:
+        even = torch.arange(0, self.width, 2, device=at.device, dtype=torch.float64)
+        angle = at.clamp_min(0)[:, None, :, None] * self.base ** (-even / self.width)  # [b 1 t c/2]
+        cos, sin = angle.cos(), angle.sin()
+        cos, sin = torch.stack([cos, cos], -1), torch.stack([-sin, sin], -1)  # [b 1 t c/2 2]
+        return Places(self, at, cos.flatten(-2).to(dtype), sin.flatten(-2).to(dtype))
 
 
 class ALiBi(Position):
@@ -166,7 +195,7 @@ class RotaryPosition(Spec):
                 f"rotary positions turn pairs of features, and a head of {width // heads} has an odd number",
                 mend="choose width and heads so that width / heads is even",
             )
-        return Rotary(self.base)
+        return Rotary(self.base, width // heads)
 
 
 class ALiBiPosition(Spec):

@@ -92,7 +92,7 @@ class Solo:
         return losses
 
     def clip(self, limit: float) -> Tensor:
-        return nn.utils.clip_grad_norm_(self.parameters(), limit)[None]
+        return nn.utils.clip_grad_norm_(self.parameters(), limit, foreach=True)[None]
 
 
 def total_count(batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
