@@ -107,7 +107,7 @@ def test_text_that_is_too_short(tmp_path: Path):
         (["--set", "training.rate=fast"], ["rate"]),
         (["--set", "training.steps=0"], ["steps"]),
         (["--set", "model.encoder.position=SpiralPosition"], ["SpiralPosition"]),
-        (["--set", f"model.encoder.position={LEARNED % 3}"], ["row ", "a source of 6 tokens", "3 learned positions"]),
+        (["--set", f"model.encoder.position={LEARNED % 3}"], ["row ", "a source of 8 tokens", "3 learned positions"]),
         (["--model", "nowhere.json"], ["nowhere.json", "no such file"]),
         (["--device", "tpu"], ["--device tpu"]),
         (["--dev", "nowhere.tsv"], ["nowhere.tsv", "cannot be read"]),

@@ -6,7 +6,7 @@ import torch
 from seqwright.core.errors import SeqwrightError
 from seqwright.tasks.paper import EIGHT
 from seqwright.tasks.task import Pair
-from seqwright.tasks.vocabulary import Scalars, Vocabulary
+from seqwright.tasks.vocabulary import MarkedSources, Scalars, Vocabulary
 
 BITS = Vocabulary(("0", "1"))
 
@@ -18,6 +18,18 @@ def test_a_batch_shows_each_token_and_wants_the_next():
     assert batch.source.at.tolist() == [[0, 1, 2], [0, -1, -1]]
     assert batch.target.ids.tolist() == [[2, 1, 4, 4], [2, 0, 0, 0]]
     assert batch.labels.tolist() == [[1, 3, 4, 4], [0, 0, 0, 3]]
+
+
+def test_a_marked_source_is_read_the_same_in_training_and_when_asked():
+    pairs = [Pair.of("000", "1"), Pair.of("1", "000")]
+    marked = Vocabulary(("0", "1"), MarkedSources())
+    batch, question = marked.batch(pairs), marked.question(pairs, 5)
+    assert batch.source is not None
+    assert question.source is not None
+    assert batch.source.ids.tolist() == question.source.ids.tolist() == [[2, 0, 0, 0, 3], [2, 1, 3, 4, 4]]
+    assert batch.source.at.tolist() == [[0, 1, 2, 3, 4], [0, 1, 2, -1, -1]]
+    bare = BITS.batch(pairs)
+    assert batch.target.ids.tolist() == bare.target.ids.tolist()
 
 
 def test_an_answer_is_right_only_with_its_end():

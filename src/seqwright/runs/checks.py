@@ -11,14 +11,14 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
 from seqwright.nn.position import LearnedPosition
 from seqwright.nn.transformer import TransformerSpec
-from seqwright.runs.data import PairData
 from seqwright.runs.recipe import Recipe
 from seqwright.tasks.batching import RandomStretches
+from seqwright.tasks.corpus import Corpus
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.objective import CrossEntropy
 
 
-def check_pairs(recipe: Recipe, data: PairData) -> None:
+def check_pairs(recipe: Recipe, train: Corpus, dev: Corpus, vocabulary: Vocabulary) -> None:
     """A recipe for pairs.
 
     Raises:
@@ -32,12 +32,13 @@ def check_pairs(recipe: Recipe, data: PairData) -> None:
         )
     if isinstance(recipe.batching, RandomStretches):
         raise SeqwrightError("batching=RandomStretches is for running text", mend='give {"type": "TokenBatches", …}')
-    _check_parts(recipe, data.vocabulary)
-    for corpus in (data.pairs, data.dev):
+    _check_parts(recipe, vocabulary)
+    marks = {"source": len(vocabulary.source(())), "target": 1}
+    for corpus in (train, dev):
         for stack, lengths, side in zip(
             (model.encoder, model.decoder), corpus.lengths(), ("source", "target"), strict=True
         ):
-            longest = int(lengths.max()) + (side == "target")
+            longest = int(lengths.max()) + marks[side]
             if isinstance(stack.position, LearnedPosition) and longest > stack.position.length:
                 raise SeqwrightError(
                     f"row {int(np.argmax(lengths)) + 1} has a {side} of {longest} tokens, and the model has"

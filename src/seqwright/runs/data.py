@@ -26,15 +26,31 @@ MOST_HELD_OUT = 1000
 
 @dataclass(frozen=True)
 class Measured:
-    """An evaluation: mean nats a token, and the fraction of dev rows answered exactly (``None`` where none is asked)."""
+    """An evaluation.
+
+    Attributes:
+        loss: mean nats a token.
+        exact_match: the fraction of dev rows answered exactly; ``None`` where none is asked.
+        rows: how many were asked.
+    """
 
     loss: float
-    exact_match: float | None
+    exact_match: float | None = None
+    rows: int = 0
 
     def line(self) -> dict[str, float]:
         """As a line of ``metrics.jsonl`` has it."""
         found = {"dev_loss": self.loss}
         return found if self.exact_match is None else found | {"dev_exact_match": self.exact_match}
+
+    def rivals(self, highest: float) -> bool:
+        """Whether its exact match lies within one standard error of the highest one.
+
+        >>> Measured(0.5, 0.70, rows=100).rivals(0.74), Measured(0.5, 0.70, rows=1000).rivals(0.74)
+        (True, False)
+        """
+        assert self.exact_match is not None, "there is none to compare"
+        return self.exact_match >= highest - (highest * (1 - highest) / self.rows) ** 0.5
 
 
 @runtime_checkable
@@ -65,12 +81,11 @@ class Data(Protocol):
 class PairData:
     """Sources and targets."""
 
-    def __init__(self, train: Corpus, dev: Corpus, held_out: bool, limit: int | None = None) -> None:
-        self.vocabulary, self.reading = Vocabulary(train.symbols), train.reading
-        self.pairs, self.dev = train, dev
+    def __init__(self, train: Corpus, dev: Corpus, vocabulary: Vocabulary, limit: int, *, held_out: bool) -> None:
+        self.vocabulary, self.reading = vocabulary, train.reading
+        self.pairs, self.dev, self.limit = train, dev, limit
         self.train: Examples = CorpusExamples(train, self.vocabulary)
         self.fingerprints = (train.fingerprint, dev.fingerprint)
-        self.limit = limit or 2 * (int(train.lengths()[1].max()) + 1)
         self.summary = _read_from(train, dev)
         if held_out:
             self.summary[1] += " (held out; no source is on both sides)"
@@ -96,7 +111,7 @@ class PairData:
         )
         said = [self.vocabulary.spelt(best[0].ids) if best[0].stopped else None for best in answers]
         right = sum(answer == pair.target for answer, pair in zip(said, asked, strict=True))
-        return Measured(loss, right / len(asked))
+        return Measured(loss, right / len(asked), len(asked))
 
 
 def _read_from(train: Corpus | TextCorpus, dev: Corpus | TextCorpus) -> list[str]:
@@ -127,10 +142,10 @@ class TextData:
 
     def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         """Show a model the dev text."""
-        return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss, None)
+        return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss)
 
 
-def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int, limit: int | None = None) -> PairData:
+def read_pairs(reading: Reading, path: Path, dev: Path | None, seed: int) -> tuple[Corpus, Corpus]:
     """Read pairs to learn from; without a dev file, some rows are held out, no source on both sides.
 
     Raises:
@@ -138,7 +153,7 @@ def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int, li
     """
     corpus = Corpus.read(path, reading)
     if dev is not None:
-        return PairData(corpus, Corpus.read(dev, corpus.reading), held_out=False, limit=limit)
+        return corpus, Corpus.read(dev, corpus.reading)
     train, held = corpus.split(HELD_OUT, MOST_HELD_OUT, seed)
     if not len(held) or not len(train):
         raise SeqwrightError(
@@ -146,7 +161,7 @@ def read_pair_data(reading: Reading, path: Path, dev: Path | None, seed: int, li
             where=str(path),
             mend="give a dev file with --dev (for a first try it may be the training file itself)",
         )
-    return PairData(train, held, held_out=True, limit=limit)
+    return train, held
 
 
 def read_text(reading: Reading, path: Path, dev: Path | None) -> tuple[TextCorpus, TextCorpus]:

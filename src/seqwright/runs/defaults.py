@@ -17,7 +17,7 @@ from seqwright.nn.position import LearnedPosition, RotaryPosition
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.runs.recipe import Evaluation, Recipe
 from seqwright.tasks.batching import RandomStretches, TokenBatches
-from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.tasks.vocabulary import MarkedSources, Vocabulary
 from seqwright.training.averaging import MovingAverage
 from seqwright.training.loop import TrainingSpec
 from seqwright.training.objective import CrossEntropy
@@ -103,6 +103,7 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
         batching=TokenBatches(tokens=max(64, round(size.rows * symbols_a_row))),
         evaluation=Evaluation(every=steps // EVALUATIONS, patience=10),
         averaging=MovingAverage(decay=1 - 5 / steps),
+        sources=MarkedSources(),
     )
 
 

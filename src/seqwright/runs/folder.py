@@ -190,9 +190,9 @@ class RunFolder:
         """The model's spec."""
         return self._read(self.model_file, TransformerSpec)
 
-    def vocabulary(self) -> Vocabulary:
-        """Its symbols."""
-        return Vocabulary(self._read(self.vocabulary_file, Symbols).symbols)
+    def symbols(self) -> tuple[str, ...]:
+        """What its vocabulary holds."""
+        return self._read(self.vocabulary_file, Symbols).symbols
 
     def result(self) -> Result | None:
         """How it ended; ``None`` while it has not."""

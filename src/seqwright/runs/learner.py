@@ -43,6 +43,8 @@ class Standing(Spec):
     best_step: Natural = 0
     best_loss: float | None = None
     best_exact_match: float | None = None
+    highest: float = 0.0
+    """The highest exact match of all evaluations; the best one's may be a little lower."""
     waited: Natural = 0
     """Evaluations since the best one."""
 
@@ -178,7 +180,7 @@ class Learner:
             raise self._not_a_number(f"dev loss is not a number after step {self.loop.step}")
         if measured is not None:
             self._note(lines, {"step": self.loop.step, **measured.line()})
-            self._judge(measured.loss, measured.exact_match)
+            self._judge(measured)
             self._tell(measured)
         waited = int(self.processes.agree(self.standing.waited))
         self.standing = replace(self.standing, waited=waited)
@@ -206,21 +208,28 @@ class Learner:
             f"  dev loss {measured.loss:.4f}{matches}{best}"
         )
 
-    def _judge(self, loss: float, exact_match: float | None) -> None:
+    def _judge(self, measured: Measured) -> None:
+        """Keep the weights if they are the best so far.
+
+        By exact match, the latest are the best of those that chance alone may separate from the highest (after the one
+        standard error rule of Breiman et al. 1984, §3.4.3): on a few hundred dev rows the highest is mostly luck, and later
+        weights were trained at a lower rate.
+        """
         standing = self.standing
-        by_match = self.recipe.evaluation.by == "exact_match" and exact_match is not None
-
-        def goodness(loss: float | None, exact_match: float | None) -> tuple[float, float]:
-            return (exact_match or 0.0) if by_match else 0.0, -(float("inf") if loss is None else loss)
-
-        better = standing.best_loss is None or goodness(loss, exact_match) > goodness(
-            standing.best_loss, standing.best_exact_match
-        )
+        if self.recipe.evaluation.by == "exact_match" and measured.exact_match is not None:
+            standing = replace(standing, highest=max(standing.highest, measured.exact_match))
+            better = measured.rivals(standing.highest)
+        else:
+            better = standing.best_loss is None or measured.loss < standing.best_loss
         if not better:
             self.standing = replace(standing, waited=standing.waited + 1)
             return
         self.standing = replace(
-            standing, best_step=self.loop.step, best_loss=loss, best_exact_match=exact_match, waited=0
+            standing,
+            best_step=self.loop.step,
+            best_loss=measured.loss,
+            best_exact_match=measured.exact_match,
+            waited=0,
         )
         write_checkpoint(self.folder.best, self.asked.state_dict(), Weights(step=self.loop.step))
 

@@ -14,12 +14,13 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import vary
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.runs.checks import check_pairs, check_text, most_said, stretch_length
-from seqwright.runs.data import Data, TextData, read_pair_data, read_text
+from seqwright.runs.data import Data, PairData, TextData, read_pairs, read_text
 from seqwright.runs.defaults import NAMES, named_text_recipe, pair_recipe, text_recipe
 from seqwright.runs.folder import Manifest, RunFolder, Source
 from seqwright.runs.recipe import Recipe
 from seqwright.tasks.reading import Reading
 from seqwright.tasks.text import TextVocabulary
+from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.device import precision_for
 
 
@@ -55,14 +56,17 @@ def plan_pairs(
         device: where to train.
         command: what the user typed.
     """
-    data = read_pair_data(reading, path, dev, seed)
-    sources, targets = data.pairs.lengths()
-    recipe = pair_recipe(len(data.pairs), float(sources.mean() + targets.mean() + 2), data.vocabulary)
+    train, held = read_pairs(reading, path, dev, seed)
+    vocabulary = Vocabulary(train.symbols)
+    sources, targets = train.lengths()
+    recipe = pair_recipe(len(train), float(sources.mean() + targets.mean() + 2), vocabulary)
     if model is not None:
         recipe = with_model(recipe, model)
     recipe = with_precision(recipe, device).edited(edits)
-    check_pairs(recipe, data)
-    data.limit = min(data.limit, most_said(recipe.model))
+    vocabulary = Vocabulary(train.symbols, recipe.sources)
+    check_pairs(recipe, train, held, vocabulary)
+    limit = min(2 * (int(targets.max()) + 1), most_said(recipe.model))
+    data = PairData(train, held, vocabulary, limit, held_out=dev is None)
     return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
 
 
@@ -150,7 +154,9 @@ def plan_again(folder: RunFolder) -> Plan:
         train, held = read_text(reading, path, dev)
         data: Data = TextData(train, held, TextVocabulary(train.symbols), stretch_length(manifest.recipe))
     else:
-        data = read_pair_data(reading, path, dev, manifest.seed, manifest.limit)
+        train, held = read_pairs(reading, path, dev, manifest.seed)
+        vocabulary = Vocabulary(train.symbols, manifest.recipe.sources)
+        data = PairData(train, held, vocabulary, manifest.limit, held_out=dev is None)
     if data.fingerprints != (source.fingerprint, source.dev_fingerprint):
         changed = path if data.fingerprints[0] != source.fingerprint else dev or path
         raise SeqwrightError(

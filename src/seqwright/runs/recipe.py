@@ -11,6 +11,7 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Count, Spec, leaves, vary
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.tasks.batching import BatchingSpec
+from seqwright.tasks.vocabulary import BareSources, SourcesSpec
 from seqwright.training.averaging import AveragingSpec, NoAverage
 from seqwright.training.loop import TrainingSpec
 
@@ -20,7 +21,8 @@ class Evaluation(Spec):
 
     Attributes:
         every: steps between evaluations.
-        by: what makes one evaluation better than another: more exact matches (then less loss), or less loss.
+        by: which evaluation is the best: the latest whose exact match lies within a standard error of the highest, or the
+            one of the least loss.
         patience: evaluations without a better one before training stops.
         rows: how many dev rows are answered by generating, at most; the loss is of all.
     """
@@ -39,6 +41,7 @@ class Recipe(Spec):
     batching: BatchingSpec
     evaluation: Evaluation
     averaging: AveragingSpec = NoAverage()
+    sources: SourcesSpec = BareSources()
 
     def settings(self) -> dict[str, Any]:
         """Every field under its path, as ``--set`` takes it."""

@@ -57,9 +57,9 @@ class Run:
 
     def __init__(self, folder: RunFolder, manifest: Manifest, model: Transformer, device: str) -> None:
         self.folder, self.manifest, self.model, self.device = folder, manifest, model, device
-        symbols = folder.vocabulary().symbols
+        symbols = folder.symbols()
         self.continues = model.encoder is None
-        self.vocabulary: Vocabulary = (TextVocabulary if self.continues else Vocabulary)(symbols)
+        self.vocabulary = TextVocabulary(symbols) if self.continues else Vocabulary(symbols, manifest.recipe.sources)
         self.reading = manifest.reading
         self.unknown: dict[str, int] = {}
 
@@ -188,9 +188,10 @@ class Run:
             SeqwrightError: it is longer than the model's learned positions.
         """
         position = None if self.model.spec.encoder is None else self.model.spec.encoder.position
-        if isinstance(position, LearnedPosition) and len(symbols) > position.length:
+        longest = len(symbols) + len(self.vocabulary.source(()))
+        if isinstance(position, LearnedPosition) and longest > position.length:
             raise SeqwrightError(
-                f"a source of {len(symbols)} symbols, and the model has {position.length} learned positions",
+                f"a source of {longest} tokens, and the model has {position.length} learned positions",
                 where=where,
                 mend="shorten it, or train with a greater length or with RotaryPosition",
             )
@@ -219,7 +220,7 @@ def load(path: Path | str, *, device: str = "cpu") -> Run:
         )
     if spec != manifest.recipe.model:
         raise SeqwrightError("is not the model that run.json speaks of", where=str(folder.model_file), mend=_TOGETHER)
-    symbols = folder.vocabulary()
+    symbols = Vocabulary(folder.symbols())
     if not isinstance(spec.embedding, LookUpEmbedding) or symbols.size != spec.embedding.vocabulary:
         raise SeqwrightError("is not the vocabulary of this model", where=str(folder.vocabulary_file), mend=_TOGETHER)
     with torch.device("meta"):  # shapes are compared before any memory is taken

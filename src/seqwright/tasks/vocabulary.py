@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Spec
 from seqwright.core.tokens import Tokens
 from seqwright.tasks.task import Batch, Pair, Question, spell
+
+
+class BareSources(Spec):
+    """A source's symbols alone, as the paper's models read them."""
+
+    def framed(self, ids: list[int], start: int, end: int) -> list[int]:
+        """What an encoder reads of a source of these symbols."""
+        return ids
+
+
+class MarkedSources(Spec):
+    """A source between START and END.
+
+    Positions that tell how far apart two tokens lie do not tell where a sequence begins and ends, and much depends on that: a
+    final consonant is devoiced, a stress falls on the last syllable but one.
+    """
+
+    def framed(self, ids: list[int], start: int, end: int) -> list[int]:
+        """What an encoder reads of a source of these symbols."""
+        return [start, *ids, end]
+
+
+SourcesSpec = BareSources | MarkedSources
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """The symbols that both sides are written in; after them come START, END and PAD, in this order.
 
-    A model says symbols, START and END, never PAD: :attr:`outputs` numbers, while it reads :attr:`size`.
+    A model says symbols, START and END, never PAD: :attr:`outputs` numbers, while it reads :attr:`size`. Targets always
+    stand between START and END, sources where ``sources`` says so.
 
     >>> vocabulary = Vocabulary(("0", "1"))
     >>> vocabulary.batch([Pair.of("01", "1")]).labels.tolist()  # 1, then the end
@@ -26,6 +51,7 @@ class Vocabulary:
     """
 
     symbols: tuple[str, ...]
+    sources: SourcesSpec = field(default_factory=BareSources)
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> Vocabulary:
@@ -72,6 +98,14 @@ class Vocabulary:
                 )
         return [self._numbers[symbol] for symbol in symbols]
 
+    def source(self, symbols: Sequence[str]) -> list[int]:
+        """What an encoder reads of a source; see :meth:`encode`.
+
+        >>> Vocabulary(("0", "1"), MarkedSources()).source("011")
+        [2, 0, 1, 1, 3]
+        """
+        return self.sources.framed(self.encode(symbols), self.start, self.end)
+
     def number(self, symbol: str) -> int:
         """The symbol's number, −1 for one that training never showed."""
         return self._numbers.get(symbol, -1)
@@ -97,14 +131,14 @@ class Vocabulary:
         """START and the target go in; the target and END are to come out."""
         targets = [self.encode(pair.target) for pair in pairs]
         return Batch(
-            Tokens.of([self.encode(pair.source) for pair in pairs], pad=self.pad),
+            Tokens.of([self.source(pair.source) for pair in pairs], pad=self.pad),
             Tokens.of([[self.start, *target] for target in targets], pad=self.pad),
             Tokens.of([[*target, self.end] for target in targets], pad=self.pad).ids,
         )
 
     def question(self, pairs: Sequence[Pair], limit: int) -> Question:
         """The sources, and START."""
-        source = Tokens.of([self.encode(pair.source) for pair in pairs], pad=self.pad)
+        source = Tokens.of([self.source(pair.source) for pair in pairs], pad=self.pad)
         return Question(source, Tokens.of([[self.start]] * len(pairs)), self.end, limit)
 
     def answer(self, row: Tensor) -> tuple[str, ...]:
