@@ -140,8 +140,9 @@ def test_data_is_read_packed_or_not_and_the_run_remembers_how(
     assert tell("train", "--resume", tmp_path / "run").code == 0
 
 
-def test_what_comes_from_standard_input_is_kept(tmp_path: Path):
-    told = tell("train", "-", "--out", tmp_path / "run", *FEW, stdin=TSV.encode())
+@pytest.mark.parametrize(("content", "options"), [(TSV, []), (CSV, NAMED), (JSONL, KEYED)], ids=["TSV", "CSV", "JSONL"])
+def test_what_comes_from_standard_input_is_kept(tmp_path: Path, content: str, options: list[str]):
+    told = tell("train", "-", "--out", tmp_path / "run", *options, *FEW, stdin=content.encode())
     assert told.code == 0, told.err
     before = losses(tmp_path / "run")
     for name in ("result.json", "last.safetensors"):

@@ -74,7 +74,10 @@ class ReadingOptions:
             return RunningText()
         if self.source_key is not None or self.target_key is not None or name.endswith((".jsonl", ".ndjson")):
             return JSONLines(source=self.source_key or "source", target=self.target_key or "target")
-        if name.endswith(".csv"):
+        named = [column for column in (self.source_column, self.target_column) if column and not column.isdecimal()]
+        if name.endswith(".csv") or (
+            named and not name.endswith(".tsv")
+        ):  # from standard input, names say that it is CSV
             return CommaSeparated(source=self.source_column or "source", target=self.target_column or "target")
         if (self.source_column, self.target_column, self.features_column) == (None, None, None):
             return FirstLineDecides()
