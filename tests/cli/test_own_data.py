@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import random
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -17,7 +18,7 @@ import pytest
 
 import seqwright as sw
 from seqwright.cli.main import main
-from tests.runs.small import SMALL, losses, sets, write_pairs
+from tests.runs.small import SMALL, command, environment, losses, sets, write_pairs
 
 FEW = sets(*SMALL, "training.steps=2", "evaluation.every=2")
 FEW_TEXT = sets("model.width=16", "model.decoder.layers=1", "model.decoder.feedforward.inner=16", "batching.rows=2",
@@ -138,6 +139,27 @@ def test_data_is_read_packed_or_not_and_the_run_remembers_how(
     assert json.loads(measured.out)["rows"] == 40
     (tmp_path / "run" / "result.json").unlink()
     assert tell("train", "--resume", tmp_path / "run").code == 0
+
+
+def test_a_program_that_asks_line_by_line_is_answered_line_by_line(tmp_path: Path):
+    """It waits for each answer before it asks again."""
+    data = write_pairs(tmp_path / "pairs.tsv")
+    assert tell("train", data, "--out", tmp_path / "run", *FEW).code == 0
+    with subprocess.Popen(
+        command("predict", tmp_path / "run"),
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as asked:
+        assert asked.stdin is not None
+        assert asked.stdout is not None
+        for question in ("ab", "c", "dab"):
+            asked.stdin.write(question + "\n")
+            asked.stdin.flush()
+            assert asked.stdout.readline().startswith(f"{question}\t")
+        asked.stdin.close()
+        assert asked.wait() == 0
 
 
 @pytest.mark.parametrize(("content", "options"), [(TSV, []), (CSV, NAMED), (JSONL, KEYED)], ids=["TSV", "CSV", "JSONL"])

@@ -52,6 +52,23 @@ def test_sources_are_read_a_window_at_a_time():
         assert read == -(-count // 8) * 8
 
 
+def test_what_has_come_is_answered_before_the_next_is_waited_for():
+    words, read = [tuple(word) for word in many_words(5)], []
+
+    def coming() -> Iterator[tuple[str, ...] | None]:
+        for word in words:
+            read.append(word)
+            yield word
+            yield None
+            yield None  # however often that is said
+
+    found = []
+    for number, answers in enumerate(_stream(Greedy(), coming(), tokens=100, window=8), 1):
+        assert len(read) == number
+        found.append(answers[0].ids)
+    assert found == [answers[0].ids for answers in _stream(Greedy(), words, tokens=100, window=8)]
+
+
 def test_batches_keep_to_their_budget():
     class Noting:
         def __init__(self):

@@ -132,7 +132,7 @@ def test_any_bytes_are_read_or_refused_with_their_place(
         with reading.rows(path) as rows:
             return [where for pair, where in rows if pair.source and pair.target]
 
-    for act in (read, lambda: [asked.where for asked in reading.questions(path)]):
+    for act in (read, lambda: [asked and asked.where for asked in reading.questions(path)]):
         try:
             places = act()
         except SeqwrightError as error:
@@ -179,4 +179,4 @@ def test_a_file_of_questions_may_be_csv_where_rows_are(tmp_path: Path):
     path = tmp_path / "asked.csv"
     for content in (b'id,word\n1,"a,b"\n2,c\n', b"a,b\nc\n"):
         path.write_bytes(content)
-        assert [asked.text for asked in Reading(format=CSV).questions(path)] == ["a,b", "c"]
+        assert [asked and asked.text for asked in Reading(format=CSV).questions(path)] == ["a,b", "c"]

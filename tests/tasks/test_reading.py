@@ -109,12 +109,18 @@ def test_questions_are_read_as_they_come(monkeypatch: pytest.MonkeyPatch):
     with open(receiving, encoding="utf-8") as standard_input, open(sending, "wb", buffering=0) as pipe:
         monkeypatch.setattr(sys, "stdin", standard_input)
         questions = Reading().questions("-")
-        pipe.write(b"ab\n")
-        assert next(questions).symbols == ("a", "b")
+        pipe.write(b"ab\nb\n")
+        asked = [next(questions), next(questions)]  # the second lies in a buffer, where the system does not see it
+        assert [question and question.symbols for question in asked] == [("a", "b"), ("b",)]
+        assert next(questions) is None
         pipe.write(b"c\n")
-        assert next(questions) == ("c", ("c",), "standard input:2")
+        assert next(questions) == ("c", ("c",), "standard input:3")
         pipe.close()
         assert list(questions) == []
+
+
+def test_a_file_is_never_waited_for(written: Callable[[bytes], Path]):
+    assert [question and question.text for question in Reading().questions(written(b"ab\nc\n"))] == ["ab", "c"]
 
 
 def test_an_over_long_line_is_refused(written: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch):

@@ -51,20 +51,22 @@ def predict(
     from seqwright.training.device import checked_device
 
     loaded = load(run, device=checked_device(device))
-    window = 1 if file == "-" and sys.stdin.isatty() else 4096
     asked: deque[str] = deque()  # questions that are read and not yet answered
 
-    def sources() -> Iterator[tuple[str, ...]]:
+    def sources() -> Iterator[tuple[str, ...] | None]:
         for question in loaded.reading.questions(file):
+            if question is None:
+                yield None
+                continue
             loaded.check_length(question.symbols, question.where)
             asked.append(question.text)
             yield question.symbols
 
-    found = loaded.answers_to(sources(), decoder, seed=seed, limit=limit, window=window)
+    found = loaded.answers_to(sources(), decoder, seed=seed, limit=limit)
     for number, predictions in enumerate(found, 1):
         question = asked.popleft()
         _write(sys.stdout, number, question, predictions, scores=answers > 1, jsonl=jsonl, continues=loaded.continues)
-        if window == 1:
+        if not asked:  # whoever asked them may be waiting for the answers before asking more
             sys.stdout.flush()
     sys.stdout.flush()
     tell_unknown(loaded)

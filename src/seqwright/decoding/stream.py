@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 
 import torch
 
@@ -16,7 +15,7 @@ from seqwright.tasks.task import Coder, Pair
 def answer_stream(
     model: Model,
     coder: Coder,
-    sources: Iterable[tuple[str, ...]],
+    sources: Iterable[tuple[str, ...] | None],
     decoder: DecoderSpec,
     *,
     limit: Callable[[int], int] | int,
@@ -36,7 +35,8 @@ def answer_stream(
     Args:
         model: in eval mode, on ``device``.
         coder: how the sources are written.
-        sources: symbols; where the model only continues, prompts.
+        sources: symbols; where the model only continues, prompts. ``None`` says that the next has yet to come: those before
+            it are answered first.
         decoder: how answers are chosen.
         limit: how many tokens an answer may have, or a function from a source's length to that.
         tokens_per_batch: how many source tokens, padding counted, are answered at once; a source that is longer is
@@ -47,18 +47,31 @@ def answer_stream(
         forbidden: symbols that are never said.
         context: see :class:`Request`; batches then hold sources of equal length, as padding would count as context.
     """
-    waiting = iter(sources)
-    while pairs := [Pair(source, ()) for source in islice(waiting, window)]:
+    for asked in _windows(sources, window):
+        pairs = [Pair(source, ()) for source in asked]
         lengths = [len(pair.source) for pair in pairs]
         limits = [limit if isinstance(limit, int) else limit(length) for length in lengths]
         seeds = draw_seeds(len(pairs), generator)
         answers: list[list[Hypothesis]] = [[]] * len(pairs)
         for rows in _batches(lengths, tokens_per_batch, equal=context is not None):
             question = coder.question([pairs[row] for row in rows], max(limits[row] for row in rows))
-            asked = Request.of(question, [limits[row] for row in rows], seeds[rows], forbidden, context)
-            for row, found in zip(rows, decoder.decode(model, asked.to(device)), strict=True):
+            request = Request.of(question, [limits[row] for row in rows], seeds[rows], forbidden, context)
+            for row, found in zip(rows, decoder.decode(model, request.to(device)), strict=True):
                 answers[row] = found
         yield from answers
+
+
+def _windows(sources: Iterable[tuple[str, ...] | None], most: int) -> Iterator[list[tuple[str, ...]]]:
+    """At most so many sources at a time, fewer where the next has yet to come."""
+    window: list[tuple[str, ...]] = []
+    for source in sources:
+        if source is not None:
+            window.append(source)
+        if window and (source is None or len(window) == most):
+            yield window
+            window = []
+    if window:
+        yield window
 
 
 def _batches(lengths: list[int], tokens: int, *, equal: bool) -> Iterator[list[int]]:

@@ -99,15 +99,15 @@ class Run:
 
     def answers_to(
         self,
-        sources: Iterable[tuple[str, ...]],
+        sources: Iterable[tuple[str, ...] | None],
         decoder: DecoderSpec | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
         window: int = 4096,
     ) -> Iterator[list[Prediction]]:
-        """The same for sources that are symbols already."""
-        known = (self._known(source) for source in sources)
+        """The same for sources that are symbols already; ``None`` where the next has yet to come."""
+        known = (None if source is None else self._known(source) for source in sources)
         generator = torch.Generator().manual_seed(seed)
         for found in self._ask(known, decoder or Greedy(), generator, limit or self.manifest.limit, window):
             yield [self._prediction(hypothesis) for hypothesis in found]
@@ -151,7 +151,7 @@ class Run:
 
     def _ask(
         self,
-        sources: Iterable[tuple[str, ...]],
+        sources: Iterable[tuple[str, ...] | None],
         decoder: DecoderSpec,
         generator: torch.Generator | None,
         limit: int,

@@ -10,6 +10,7 @@ import codecs
 import gzip
 import io
 import os
+import select
 import stat
 import sys
 import zlib
@@ -107,6 +108,22 @@ class Input:
             return min(1.0, self._file.tell() / status.st_size) if stat.S_ISREG(status.st_mode) else None
         except (OSError, ValueError, ZeroDivisionError):
             return None
+
+    def waits(self) -> bool:
+        """Whether the next line has yet to be written by somebody: a pipe or a terminal has nothing in it just now."""
+        if self._bytes is not self._file:
+            return False  # nobody talks in gzip
+        try:
+            number = self._file.fileno()
+            if select.select([number], [], [], 0)[0]:
+                return False
+            os.set_blocking(number, False)  # what is buffered is seen, and nothing is waited for
+            try:
+                return not self._file.peek(1)
+            finally:
+                os.set_blocking(number, True)
+        except (OSError, ValueError):
+            return False  # held in memory, or of a kind that the system does not wait for
 
     def _read(self, most: int) -> Iterator[bytes]:
         number = 1

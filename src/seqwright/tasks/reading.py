@@ -77,14 +77,20 @@ class Reading(Spec):
         """
         return self._source(self.format.asked(Line(line, "", where)))
 
-    def questions(self, path: Path | str) -> Iterator[Asked]:
-        """The lines of a file, or of standard input, as a model is asked them; read as they come.
+    def questions(self, path: Path | str) -> Iterator[Asked | None]:
+        """The lines of a file, or of standard input, as a model is asked them; ``None`` where the next has yet to come.
 
         Raises:
             SeqwrightError: the file or a line in it cannot be used; with the line.
         """
         with Input(path) as file:
-            for record in self.format.questions(file.lines()):
+            records = self.format.questions(file.lines())
+            while True:
+                if file.waits():
+                    yield None
+                record = next(records, None)
+                if record is None:
+                    return
                 yield Asked(record.source, self._source(record), record.where)
 
     def answer(self, symbols: Sequence[str]) -> str:
