@@ -44,7 +44,7 @@ def test_a_runs_page_says_what_its_lines_say():
         steps(40), data=[("train", "800 rows")], facts=[("made by", "seqwright train x")], notes=["Mind this."]
     )
     seen = check_offline(page.html())
-    assert "Best at step 20 of 40: exact match 0.50 and loss 1.00." in seen.text.replace("dev ", "")
+    assert "The weights of step 20 of 40 are kept: exact match 0.50 and loss 1.00." in seen.text.replace("dev ", "")
     for told in ("Mind this.", "800 rows", "seqwright train x", "training.rate", "0.0003", "1.0000"):
         assert told in seen.text
     assert dict(page.facts) == {"steps": "40", "epochs": "10.0", "minutes": "0.3", "made by": "seqwright train x"}
@@ -68,14 +68,14 @@ def test_losses_that_are_no_numbers_are_told_and_left_out(bad: float | None):
     page = curves(lines)
     assert "The training loss was not a number at step 7 and at 1 later step." in page.lead
     assert "NaN" not in drawn(page)
-    assert "Best at step 20" in page.lead[0]
+    assert "The weights of step 20" in page.lead[0]
     every = [{"step": step, "loss": bad} for step in range(3)]
     assert "nothing to draw" in curves(every).html()
 
 
-def test_the_best_evaluation_is_marked():
+def test_the_evaluation_whose_weights_are_kept_is_marked():
     def badges(page: Page) -> list[str]:
-        return re.findall(r'<td class="number">([\d,]+)</td>(?:(?!</tr>).)*<span class="good">best', page.html(), re.S)
+        return re.findall(r'<td class="number">([\d,]+)</td>(?:(?!</tr>).)*<span class="good">kept', page.html(), re.S)
 
     assert badges(curves(steps(40))) == ["20"]
     assert badges(curves(steps(40), best_step=30)) == ["30"]

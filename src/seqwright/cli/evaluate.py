@@ -66,8 +66,8 @@ def _tell(measured: Measures) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    title = f"{measured.rows:,} rows, {measured.questions:,} different sources; 95 % intervals"
-    table = Table(title=title, title_justify="left")
+    console.print(f"{measured.rows:,} rows, {measured.questions:,} different sources; 95 % intervals", soft_wrap=True)
+    table = Table()
     for heading in ("", "value", "low", "high"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name in ("exact_match", "wer", "per", "loss", "perplexity", "token_accuracy", "bleu", "chrf"):
@@ -80,7 +80,8 @@ def _tell(measured: Measures) -> None:
     for heading in ("symbols", "sources", "exact match"):
         lengths.add_column(heading, justify="right")
     for part in measured.by_length:
-        lengths.add_row(f"{part.shortest}–{part.longest}", f"{part.questions:,}", f"{part.exact_match:.3f}")
+        ends = f"{part.shortest}" if part.shortest == part.longest else f"{part.shortest}–{part.longest}"
+        lengths.add_row(ends, f"{part.questions:,}", f"{part.exact_match:.3f}")
     console.print(lengths)
     if measured.confusion:
         told = ", ".join(f"{c.gold or '∅'}→{c.said or '∅'} {c.count}×" for c in measured.confusion[:10])

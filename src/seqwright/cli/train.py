@@ -170,7 +170,7 @@ def _tell(result: Result, folder: RunFolder) -> None:
         measured.append(f"exact match {result.dev_exact_match:.3f}")
     print(f"done: {result.why}; {result.steps:,} steps, {result.epochs:g} epochs, {result.seconds:,.0f} s")
     print(
-        f"best: step {result.best_step:,}, {', '.join(measured) or 'not evaluated: the time was up before the first one'}"
+        f"kept: step {result.best_step:,}, {', '.join(measured) or 'not evaluated: the time was up before the first one'}"
     )
     for note in result.notes:
         print(f"note: {note}")

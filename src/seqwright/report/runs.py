@@ -99,7 +99,7 @@ def _lead(
         return
     told = [f"dev {key}{number(best[name])}" for name, key in DEV.items() if best and _finite(best.get(name))]
     if best and told:
-        yield f"Best at step {best['step']:,} of {steps[-1]['step']:,}: {listing(told)}."
+        yield f"The weights of step {best['step']:,} of {steps[-1]['step']:,} are kept: {listing(told)}."
     elif not evaluations:
         yield f"{count(len(steps), 'step')} so far, and no evaluation yet."
     broken = [line["step"] for line in steps if not _finite(line.get("loss"))]
@@ -145,7 +145,7 @@ def _curves(
         return
     mark = None if best is None else int(best["step"])
     names = listing(strip.title for strip in shown)
-    says = f"Lines over steps: {names}" + ("." if mark is None else f"; the best evaluation is at step {mark:,}.")
+    says = f"Lines over steps: {names}" + ("." if mark is None else f"; the weights of step {mark:,} are kept.")
     caption = ["Solid: training loss, dropout on"]
     if window > 1:
         caption[0] += f", the mean of {window:,} steps; faint: every step"
@@ -157,7 +157,7 @@ def _curves(
 
 
 def _evaluations(evaluations: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> Iterator[Part]:
-    """As a table: the best and the last one, and of the others as many as one reads."""
+    """As a table: the one whose weights are kept, the last one, and of the others as many as one reads."""
     every = -(-len(evaluations) // EVALUATIONS)
     step = None if best is None else best["step"]
     kept = [
@@ -171,7 +171,7 @@ def _evaluations(evaluations: Sequence[Mapping[str, Any]], best: Mapping[str, An
         (
             f"{line['step']:,}",
             *(_told(line.get(key)) for key in ("dev_loss", "dev_exact_match")),
-            Text("best", "good") if line["step"] == step else "",
+            Text("kept", "good") if line["step"] == step else "",
         )
         for line in kept
     )

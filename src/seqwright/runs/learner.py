@@ -201,11 +201,11 @@ class Learner:
     def _tell(self, measured: Measured) -> None:
         """What people are shown of an evaluation."""
         matches = "" if measured.exact_match is None else f"  exact match {measured.exact_match:.3f}"
-        best = "  (best)" if self.standing.best_step == self.loop.step else ""
+        kept = "  (kept)" if self.standing.best_step == self.loop.step else ""
         self.evaluated = self.loop.step
         self.news = (
             f"step {self.loop.step:,}  epoch {self.sampler.passes:.1f}  loss {self.loss:.4f}"
-            f"  dev loss {measured.loss:.4f}{matches}{best}"
+            f"  dev loss {measured.loss:.4f}{matches}{kept}"
         )
 
     def _judge(self, measured: Measured) -> None:

@@ -32,6 +32,13 @@ class Evaluation(Spec):
     patience: Count = 10
     rows: Count = 1000
 
+    @property
+    def keeps(self) -> str:
+        """In words, whose weights are kept."""
+        if self.by == "loss":
+            return "the weights of least dev loss"
+        return "the latest weights whose dev exact match is within a standard error of the highest"
+
 
 class Recipe(Spec):
     """A model and how it is trained; ``--set`` reaches every field by its dotted path."""
