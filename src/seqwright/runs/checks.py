@@ -14,7 +14,7 @@ from seqwright.nn.transformer import TransformerSpec
 from seqwright.runs.recipe import Recipe
 from seqwright.tasks.batching import RandomStretches
 from seqwright.tasks.corpus import Corpus
-from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.tasks.vocabulary import BareSources, Vocabulary
 from seqwright.training.objective import CrossEntropy
 
 
@@ -56,6 +56,8 @@ def check_text(recipe: Recipe, vocabulary: Vocabulary) -> None:
     """
     if recipe.model.encoder is not None or recipe.model.decoder.cross_attention is not None:
         raise SeqwrightError("running text has no sources to encode", mend="leave encoder and cross_attention out")
+    if not isinstance(recipe.sources, BareSources):
+        raise SeqwrightError("running text has no sources to mark", mend="leave sources as it is")
     if stretch_length(recipe) > most_said(recipe.model):
         raise SeqwrightError(
             f"batching.length={stretch_length(recipe)} is more than the model's {most_said(recipe.model)} learned positions",
