@@ -88,6 +88,12 @@ def test_standard_input_goes_by_its_name(tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
+def test_text_has_no_sources_to_mark(tmp_path: Path):
+    (tmp_path / "t.txt").write_text("to be or not to be\n" * 200)
+    told = tell("train", "--text", tmp_path / "t.txt", "--out", tmp_path / "run", "--set", "sources=MarkedSources")
+    refused(told, "no sources to mark")
+
+
 def test_text_that_is_too_short(tmp_path: Path):
     (tmp_path / "t.txt").write_text("short")
     told = tell("train", "--text", tmp_path / "t.txt", "--out", tmp_path / "run")
