@@ -88,10 +88,13 @@ def test_standard_input_goes_by_its_name(tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
-def test_text_has_no_sources_to_mark(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("edit", "part"),
+    [("sources=MarkedSources", "no sources to mark"), ("evaluation.by=exact_match", "no answers to match")],
+)
+def test_what_text_has_not(tmp_path: Path, edit: str, part: str):
     (tmp_path / "t.txt").write_text("to be or not to be\n" * 200)
-    told = tell("train", "--text", tmp_path / "t.txt", "--out", tmp_path / "run", "--set", "sources=MarkedSources")
-    refused(told, "no sources to mark")
+    refused(tell("train", "--text", tmp_path / "t.txt", "--out", tmp_path / "run", "--set", edit), part)
 
 
 def test_text_that_is_too_short(tmp_path: Path):

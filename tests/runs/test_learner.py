@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from seqwright.runs.begin import begin
 from seqwright.runs.data import Measured, PairData
 from seqwright.runs.folder import Result
+from seqwright.runs.learner import Standing
 from seqwright.runs.options import ReadingOptions
 from seqwright.runs.run import load
 from seqwright.runs.train import train
+from seqwright.training.checkpoint import read_checkpoint, write_checkpoint
 from tests.runs.small import SMALL
 
 CALLS = [("cat", "meow"), ("dog", "woof"), ("cow", "moo"), ("owl", "hoot"), ("duck", "quack"), ("bee", "buzz")]
@@ -52,6 +55,42 @@ def test_patience_counts_the_evaluations_that_are_worse(tmp_path: Path, monkeypa
     result = _trained(tmp_path / "run", "training.steps=6", "evaluation.patience=2")
     assert (result.steps, result.best_step) == (4, 2)
     assert "no better evaluation" in result.why
+
+
+def test_until_a_row_is_answered_exactly_less_loss_is_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    _scripted(monkeypatch, [Measured(loss, 0.0, rows=100) for loss in (3.0, 1.0, 2.0, 5.0, 9.0)])
+    result = _trained(tmp_path / "run", "training.steps=5", "evaluation.patience=2")
+    assert (result.steps, result.best_step, result.dev_loss) == (4, 2, 1.0)
+
+
+def test_a_run_that_did_not_note_the_highest_keeps_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    _scripted(monkeypatch, [Measured(1.0, 0.8, rows=100), Measured(1.0, 0.3, rows=100)])
+    plan, folder = begin(
+        CALLS,
+        ReadingOptions(),
+        dev=CALLS,
+        out=tmp_path / "run",
+        edits=[*SMALL, "evaluation.every=1", "training.steps=2"],
+    )
+    assert train(plan, folder, stop=lambda: folder.last.exists()) is None
+    tensors, standing = read_checkpoint(folder.last, Standing)
+    write_checkpoint(folder.last, tensors, replace(standing, highest=0.0))
+    result = train(plan, folder)
+    assert result is not None
+    assert (result.best_step, result.dev_exact_match) == (1, 0.8)
+
+
+def test_the_page_of_a_stopped_run_names_the_weights_that_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    _scripted(monkeypatch, [Measured(1.0, match, rows=100) for match in (0.74, 0.71)])
+    plan, folder = begin(
+        CALLS,
+        ReadingOptions(),
+        dev=CALLS,
+        out=tmp_path / "run",
+        edits=[*SMALL, "evaluation.every=1", "training.steps=9"],
+    )
+    assert train(plan, folder, stop=lambda: len(folder.lines()) == 4) is None
+    assert "The weights of step 2 of 2 are kept" in folder.report.read_text()
 
 
 def test_by_loss_the_least_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

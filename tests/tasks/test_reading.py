@@ -113,8 +113,11 @@ def test_questions_are_read_as_they_come(monkeypatch: pytest.MonkeyPatch):
         asked = [next(questions), next(questions)]  # the second lies in a buffer, where the system does not see it
         assert [question and question.symbols for question in asked] == [("a", "b"), ("b",)]
         assert next(questions) is None
-        pipe.write(b"c\n")
+        pipe.write(b"c\nd")
         assert next(questions) == ("c", ("c",), "standard input:3")
+        assert next(questions) is None  # half a line is not there yet
+        pipe.write(b"e\n")
+        assert next(questions) == ("de", ("d", "e"), "standard input:4")
         pipe.close()
         assert list(questions) == []
 

@@ -54,7 +54,7 @@ def train(
     normalise: Annotated[str, typer.Option(help="as-is, nfc, nfd, or jamo (Hangul taken apart).")] = "as-is",
     source_column: Annotated[
         str | None,
-        typer.Option(help="The source's column: its number in a TSV, its name in a CSV (and a name means CSV)."),
+        typer.Option(help="The source's column: its number in a TSV, its name in a CSV (on stdin, names mean CSV)."),
     ] = None,
     target_column: Annotated[str | None, typer.Option(help="The target's column.")] = None,
     features_column: Annotated[int | None, typer.Option(help="A TSV's column of features such as V;PST.")] = None,

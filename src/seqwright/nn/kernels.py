@@ -59,7 +59,7 @@ def rms_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
 def scores(query: Tensor, key: Tensor) -> Tensor:
     """``q·k`` for every pair, ``[b h q c]`` and ``[b h k c]`` to ``[b h q k]``, in the layout of the queries."""
     pairs = query @ key.mT
-    return _rows_innermost(pairs) if rows_innermost(query) else pairs
+    return _laid_rows_innermost(pairs) if rows_innermost(query) else pairs
 
 
 def softmax(scores: Tensor, allowed: Tensor) -> Tensor:
@@ -67,10 +67,10 @@ def softmax(scores: Tensor, allowed: Tensor) -> Tensor:
 
     Both are ``[b h q k]``, ``allowed`` up to broadcasting.
     """
-    lowest = torch.finfo(scores.dtype).min
+    lowest = torch.finfo(scores.dtype).min / 2  # a score that is added leaves it finite
     forbidden = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, lowest)
     weights = (scores + forbidden).softmax(-1).masked_fill(~allowed.any(-1, keepdim=True), 0)
-    return _rows_innermost(weights) if rows_innermost(scores) else weights
+    return _laid_rows_innermost(weights) if rows_innermost(scores) else weights
 
 
 def log_softmax(logits: Tensor) -> Tensor:
@@ -80,5 +80,5 @@ def log_softmax(logits: Tensor) -> Tensor:
     return logits.transpose(0, 2).log_softmax(0).transpose(0, 2)
 
 
-def _rows_innermost(x: Tensor) -> Tensor:
+def _laid_rows_innermost(x: Tensor) -> Tensor:
     return x.movedim(0, -1).contiguous().movedim(-1, 0)

@@ -41,8 +41,8 @@ class Linear(nn.Module):
 def side_by_side(x: Float[Tensor, "b t i"], parts: Sequence[Linear]) -> Sequence[Float[Tensor, "b t o"]]:
     """What each of several maps makes of the same vectors.
 
-    While training that is one product with all their weights side by side: laying these together costs less than two products
-    more, forward and back. A step of decoding, of a few rows, would cost more.
+    Where gradients are wanted that is one product with all their weights side by side: laying these together costs less than
+    two products more, forward and back. A step of decoding, of a few rows, would cost more.
     """
     if len(parts) == 1 or not torch.is_grad_enabled():
         return [part(x) for part in parts]

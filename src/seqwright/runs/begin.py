@@ -82,7 +82,7 @@ def _held(given: str | Path | Iterable[tuple[str, str]] | None, copy: Path) -> t
     if given is None:
         return None, False
     if isinstance(given, str | Path):
-        return as_file(given, copy.with_suffix(".txt")), str(given) == "-"
+        return as_file(given, copy), str(given) == "-"
     path = copy.with_suffix(".jsonl")
     with path.open("wb") as file:
         for source, target in given:

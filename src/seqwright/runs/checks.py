@@ -58,6 +58,8 @@ def check_text(recipe: Recipe, vocabulary: Vocabulary) -> None:
         raise SeqwrightError("running text has no sources to encode", mend="leave encoder and cross_attention out")
     if not isinstance(recipe.sources, BareSources):
         raise SeqwrightError("running text has no sources to mark", mend="leave sources as it is")
+    if recipe.evaluation.by == "exact_match":
+        raise SeqwrightError("running text has no answers to match", mend="leave evaluation.by as it is")
     if stretch_length(recipe) > most_said(recipe.model):
         raise SeqwrightError(
             f"batching.length={stretch_length(recipe)} is more than the model's {most_said(recipe.model)} learned positions",

@@ -35,8 +35,8 @@ class Measured:
     """
 
     loss: float
-    exact_match: float | None = None
-    rows: int = 0
+    exact_match: float | None
+    rows: int
 
     def line(self) -> dict[str, float]:
         """As a line of ``metrics.jsonl`` has it."""
@@ -63,10 +63,12 @@ class Data(Protocol):
         reading: how it was read, with what its first line decided.
         summary: what was read, a line each, for people to check.
         fingerprints: of the training and of the dev rows.
+        limit: how many tokens an answer may have.
     """
 
     train: Examples
     reading: Reading
+    limit: int
     summary: list[str]
     fingerprints: tuple[str, str]
 
@@ -142,7 +144,7 @@ class TextData:
 
     def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         """Show a model the dev text."""
-        return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss)
+        return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss, None, 0)
 
 
 def read_pairs(reading: Reading, path: Path, dev: Path | None, seed: int) -> tuple[Corpus, Corpus]:

@@ -44,9 +44,9 @@ class Standing(Spec):
     best_loss: float | None = None
     best_exact_match: float | None = None
     highest: float = 0.0
-    """The highest exact match of all evaluations; the best one's may be a little lower."""
+    """The highest exact match of all evaluations; that of ``best_step``, whose weights are kept, may be a little lower."""
     waited: Natural = 0
-    """Evaluations since the best one."""
+    """Evaluations since weights were kept."""
 
 
 class Weights(Spec):
@@ -209,19 +209,21 @@ class Learner:
         )
 
     def _judge(self, measured: Measured) -> None:
-        """Keep the weights if they are the best so far.
+        """Keep the weights if no earlier ones are known to be better.
 
-        By exact match, the latest are the best of those that chance alone may separate from the highest (after the one
-        standard error rule of Breiman et al. 1984, §3.4.3): on a few hundred dev rows the highest is mostly luck, and later
-        weights were trained at a lower rate.
+        By exact match, the latest are kept of those that chance alone may separate from the highest (after the one standard
+        error rule of Breiman et al. 1984, §3.4.3): on a few hundred dev rows the highest is mostly luck, and later weights
+        were trained at a lower rate. Until a row is answered exactly, less loss is better.
         """
         standing = self.standing
         if self.recipe.evaluation.by == "exact_match" and measured.exact_match is not None:
-            standing = replace(standing, highest=max(standing.highest, measured.exact_match))
-            better = measured.rivals(standing.highest)
+            before = max(standing.highest, standing.best_exact_match or 0.0)  # the latter in runs that did not note it
+            standing = replace(standing, highest=max(before, measured.exact_match))
+        if standing.highest:
+            kept = measured.rivals(standing.highest)
         else:
-            better = standing.best_loss is None or measured.loss < standing.best_loss
-        if not better:
+            kept = standing.best_loss is None or measured.loss < standing.best_loss
+        if not kept:
             self.standing = replace(standing, waited=standing.waited + 1)
             return
         self.standing = replace(

@@ -74,10 +74,11 @@ class ReadingOptions:
             return RunningText()
         if self.source_key is not None or self.target_key is not None or name.endswith((".jsonl", ".ndjson")):
             return JSONLines(source=self.source_key or "source", target=self.target_key or "target")
-        named = [column for column in (self.source_column, self.target_column) if column and not column.isdecimal()]
-        if name.endswith(".csv") or (
-            named and not name.endswith(".tsv")
-        ):  # from standard input, names say that it is CSV
+        columns = [column for column in (self.source_column, self.target_column) if column is not None]
+        named = bool(columns) and not any(column.isdecimal() for column in columns)
+        if name.endswith(".csv") or ("." not in name and named):  # what comes from standard input has no name
+            if self.features_column is not None:
+                raise SeqwrightError("--features-column is for TSV", mend="write the features into the source's column")
             return CommaSeparated(source=self.source_column or "source", target=self.target_column or "target")
         if (self.source_column, self.target_column, self.features_column) == (None, None, None):
             return FirstLineDecides()

@@ -16,8 +16,10 @@ from seqwright.report.runs import curves_page
 from seqwright.runs.folder import Manifest, Result, RunFolder
 
 
-def write_curves(folder: RunFolder, manifest: Manifest, summary: Sequence[str], result: Result | None) -> None:
-    """Write the run's ``report.html``."""
+def write_curves(
+    folder: RunFolder, manifest: Manifest, summary: Sequence[str], best_step: int | None, result: Result | None
+) -> None:
+    """Write the run's ``report.html``; ``best_step`` is the one whose weights are kept so far."""
     page = curves_page(
         folder.lines(),
         title=f"Run {folder.path.name}",
@@ -31,7 +33,7 @@ def write_curves(folder: RunFolder, manifest: Manifest, summary: Sequence[str], 
             ("ended", result.why if result else "not yet: go on with --resume"),
         ],
         notes=result.notes if result else [],
-        best_step=(result.best_step or None) if result else None,
+        best_step=best_step,
     )
     write_atomically(folder.report, page.html())
 

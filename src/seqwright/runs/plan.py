@@ -67,7 +67,7 @@ def plan_pairs(
     check_pairs(recipe, train, held, vocabulary)
     limit = min(2 * (int(targets.max()) + 1), most_said(recipe.model))
     data = PairData(train, held, vocabulary, limit, held_out=dev is None)
-    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
+    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command))
 
 
 def plan_text(
@@ -84,7 +84,7 @@ def plan_text(
     recipe = with_precision(recipe, device).edited(edits)
     check_text(recipe, vocabulary)
     data = TextData(train, held, vocabulary, stretch_length(recipe))
-    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command, data.limit))
+    return Plan(data, _manifest(data, recipe, path, dev, seed, device, command))
 
 
 def with_precision(recipe: Recipe, device: str) -> Recipe:
@@ -120,7 +120,7 @@ def with_model(recipe: Recipe, name: str) -> Recipe:
 
 def _manifest(
     data: Data, recipe: Recipe, path: Path, dev: Path | None, seed: int, device: str,
-    command: Sequence[str], limit: int,
+    command: Sequence[str],
 ) -> Manifest:  # fmt: skip
     return Manifest(
         seqwright=__version__,
@@ -137,7 +137,7 @@ def _manifest(
             fingerprint=data.fingerprints[0],
             dev_fingerprint=data.fingerprints[1],
         ),
-        limit=limit,
+        limit=data.limit,
     )
 
 

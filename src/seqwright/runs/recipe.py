@@ -21,9 +21,9 @@ class Evaluation(Spec):
 
     Attributes:
         every: steps between evaluations.
-        by: which evaluation is the best: the latest whose exact match lies within a standard error of the highest, or the
-            one of the least loss.
-        patience: evaluations without a better one before training stops.
+        by: whose weights are kept: the latest whose exact match lies within a standard error of the highest, or those of the
+            least loss.
+        patience: evaluations in a row whose weights are not kept before training stops.
         rows: how many dev rows are answered by generating, at most; the loss is of all.
     """
 

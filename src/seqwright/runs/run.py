@@ -188,10 +188,10 @@ class Run:
             SeqwrightError: it is longer than the model's learned positions.
         """
         position = None if self.model.spec.encoder is None else self.model.spec.encoder.position
-        longest = len(symbols) + len(self.vocabulary.source(()))
-        if isinstance(position, LearnedPosition) and longest > position.length:
+        length = len(symbols) + len(self.vocabulary.source(()))
+        if isinstance(position, LearnedPosition) and length > position.length:
             raise SeqwrightError(
-                f"a source of {longest} tokens, and the model has {position.length} learned positions",
+                f"a source of {length} tokens, and the model has {position.length} learned positions",
                 where=where,
                 mend="shorten it, or train with a greater length or with RotaryPosition",
             )

@@ -53,7 +53,7 @@ def _learn(
         if result is not None:
             result = replace(result, notes=diagnose(folder.lines(), result))
             folder.finish(result)
-        write_curves(folder, plan.manifest, plan.data.summary, result)
+        write_curves(folder, plan.manifest, plan.data.summary, learner.standing.best_step or None, result)
     return result
 
 

@@ -110,18 +110,20 @@ class Input:
             return None
 
     def waits(self) -> bool:
-        """Whether the next line has yet to be written by somebody: a pipe or a terminal has nothing in it just now."""
+        """Whether the next line has yet to be written by somebody, or its end: a pipe or terminal has no more just now."""
         if self._bytes is not self._file:
             return False  # nobody talks in gzip
         try:
             number = self._file.fileno()
-            if select.select([number], [], [], 0)[0]:
+            if stat.S_ISREG(os.fstat(number).st_mode):
                 return False
+            blocking = os.get_blocking(number)
             os.set_blocking(number, False)  # what is buffered is seen, and nothing is waited for
             try:
-                return not self._file.peek(1)
+                seen = self._file.peek(1)
             finally:
-                os.set_blocking(number, True)
+                os.set_blocking(number, blocking)
+            return b"\n" not in seen and not select.select([number], [], [], 0)[0]
         except (OSError, ValueError):
             return False  # held in memory, or of a kind that the system does not wait for
 
