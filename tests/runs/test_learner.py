@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from seqwright.runs.begin import begin
 from seqwright.runs.data import Measured, PairData
-from seqwright.runs.folder import Result
+from seqwright.runs.folder import Result, RunFolder
 from seqwright.runs.learner import Standing
 from seqwright.runs.options import ReadingOptions
+from seqwright.runs.plan import Plan
 from seqwright.runs.run import load
 from seqwright.runs.train import train
 from seqwright.training.checkpoint import read_checkpoint, write_checkpoint
@@ -22,9 +23,12 @@ from tests.runs.small import SMALL
 CALLS = [("cat", "meow"), ("dog", "woof"), ("cow", "moo"), ("owl", "hoot"), ("duck", "quack"), ("bee", "buzz")]
 
 
+def _begun(out: Path, *edits: str) -> tuple[Plan, RunFolder]:
+    return begin(CALLS, ReadingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
+
+
 def _trained(out: Path, *edits: str) -> Result:
-    plan, folder = begin(CALLS, ReadingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
-    result = train(plan, folder)
+    result = train(*_begun(out, *edits))
     assert result is not None
     return result
 
@@ -65,13 +69,7 @@ def test_until_a_row_is_answered_exactly_less_loss_is_better(tmp_path: Path, mon
 
 def test_a_run_that_did_not_note_the_highest_keeps_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     _scripted(monkeypatch, [Measured(1.0, 0.8, rows=100), Measured(1.0, 0.3, rows=100)])
-    plan, folder = begin(
-        CALLS,
-        ReadingOptions(),
-        dev=CALLS,
-        out=tmp_path / "run",
-        edits=[*SMALL, "evaluation.every=1", "training.steps=2"],
-    )
+    plan, folder = _begun(tmp_path / "run", "training.steps=2")
     assert train(plan, folder, stop=lambda: folder.last.exists()) is None
     tensors, standing = read_checkpoint(folder.last, Standing)
     write_checkpoint(folder.last, tensors, replace(standing, highest=0.0))
@@ -82,13 +80,7 @@ def test_a_run_that_did_not_note_the_highest_keeps_its_weights(tmp_path: Path, m
 
 def test_the_page_of_a_stopped_run_names_the_weights_that_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     _scripted(monkeypatch, [Measured(1.0, match, rows=100) for match in (0.74, 0.71)])
-    plan, folder = begin(
-        CALLS,
-        ReadingOptions(),
-        dev=CALLS,
-        out=tmp_path / "run",
-        edits=[*SMALL, "evaluation.every=1", "training.steps=9"],
-    )
+    plan, folder = _begun(tmp_path / "run", "training.steps=9")
     assert train(plan, folder, stop=lambda: len(folder.lines()) == 4) is None
     assert "The weights of step 2 of 2 are kept" in folder.report.read_text()
 
