@@ -1,0 +1,190 @@
+"""Tasks whose answer does not depend on the order of the source."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from math import comb
+
+import numpy as np
+
+from seqwright.tasks.algorithmic.task import Several, Symbols, Task, letters, numerals, some
+
+MOVES = ("0", "+", "-")
+
+
+class Parity(Task):
+    """Whether N bits hold an odd number of ones: their sum modulo 2.
+
+    The negative control: one changed bit changes the answer, which averaging attention hardly notices (Hahn 2020, arXiv
+    1906.06755).
+
+    >>> Parity().row("0 1 1 1")
+    '0 1 1 1 -> 1'
+    """
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return numerals(2)
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return numerals(2)
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        return (str(source.count("1") % 2),)
+
+    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        return some(numerals(2), length, generator)
+
+    def _space(self, length: int) -> int:
+        return 2**length
+
+
+class CycleNavigation(Task):
+    """N moves on a cycle of places, one on (+), one back (-) or none (0); the answer is where they end.
+
+    Separates what comes after averaging: the sum is easy to average, but to wrap it round takes a feed-forward layer
+    (Delétang et al. 2022, arXiv 2207.02098).
+
+    >>> CycleNavigation().row("- 0 - +")
+    '- 0 - + -> 4'
+    """
+
+    places: Several = 5
+
+    @property
+    def shortest(self) -> int:
+        return self.places // 2  # with fewer moves, some place is out of reach
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return MOVES
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return numerals(self.places)
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        return (str((source.count("+") - source.count("-")) % self.places),)
+
+    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        return some(MOVES, length, generator)
+
+    def _space(self, length: int) -> int:
+        return len(MOVES) ** length
+
+
+class Majority(Task):
+    """N symbols, one of them more frequent than any other; the answer is that one.
+
+    The positive control: counting needs no positions, so taking them away must cost nothing. It is "mode" in Zhou et al.
+    2023 (arXiv 2310.16028).
+
+    >>> Majority().row("b a c b a b")
+    'b a c b a b -> b'
+    """
+
+    symbols: Several = 8
+
+    @property
+    def shortest(self) -> int:
+        return 3  # without a tie, one or two symbols are all the same
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        return (Counter(source).most_common(1)[0][0],)
+
+    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        while True:  # seldom for long, but where a few places are drawn from hundreds of symbols
+            source = some(letters(self.symbols), length, generator)
+            times = sorted(Counter(source).values())
+            if len(times) == 1 or times[-1] > times[-2]:
+                return source
+
+    def _space(self, length: int) -> int:
+        return _untied(self.symbols, length)
+
+
+class Histogram(Task):
+    """N symbols; the answer is how often each symbol of the alphabet occurs, in the alphabet's order.
+
+    A positive control too, with more to say: as many numbers as there are symbols (after Weiss et al. 2021, arXiv
+    2106.06981, where each place is answered with its own symbol's number).
+
+    >>> Histogram(symbols=3).row("c a c c")
+    'c a c c -> 1 0 3'
+    """
+
+    symbols: Symbols = 4
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return numerals(longest + 1)
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        times = Counter(source)
+        return tuple(str(times[letter]) for letter in letters(self.symbols))
+
+    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        return some(letters(self.symbols), length, generator)
+
+    def _space(self, length: int) -> int:
+        return self.symbols**length
+
+
+class BucketSort(Task):
+    """N symbols, sorted; repeats stay.
+
+    Separates counting from order: the source's order means nothing, and what is to come depends on what was said
+    (Delétang et al. 2022, arXiv 2207.02098).
+
+    >>> BucketSort().row("c a b a")
+    'c a b a -> a a b c'
+    """
+
+    symbols: Symbols = 8
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        times = Counter(source)
+        return tuple(letter for letter in letters(self.symbols) for _ in range(times[letter]))
+
+    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        return some(letters(self.symbols), length, generator)
+
+    def _space(self, length: int) -> int:
+        return self.symbols**length
+
+
+@cache
+def _untied(symbols: int, length: int) -> int:
+    """How many words have a most frequent symbol: which it is, where it stands, and the rest, in which none stands as often."""
+    return symbols * sum(
+        comb(length, times) * _words(symbols - 1, length - times, times - 1) for times in range(1, length + 1)
+    )
+
+
+def _words(symbols: int, length: int, times: int) -> int:
+    """How many words there are in which no symbol occurs more often than so many times.
+
+    Words of one symbol alone have the exponential series p = Σ xⁿ/n! up to x to the power ``times``; words of all symbols
+    have its power. From q = pˢ follows q′p = s p′q, and from that each coefficient of q from those before it (Euler).
+
+    >>> _words(2, 3, 2)  # all eight, but aaa and bbb
+    6
+    """
+    words = [1]
+    for n in range(1, length + 1):
+        shorter = range(1, min(n, times) + 1)
+        words.append(sum((i * (symbols + 1) - n) * comb(n, i) * words[n - i] for i in shorter) // n)
+    return words[length]

@@ -1,0 +1,121 @@
+"""Tasks whose source is built by rules: a number is more than its digits, a bracket belongs to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated
+
+import msgspec
+import numpy as np
+
+from seqwright.tasks.algorithmic.task import Several, Task, numerals, some
+
+PLUS = "+"
+CLOSING = {"(": ")", "[": "]"}
+
+
+class ReversedAddition(Task):
+    """Two numbers of N digits, least digit first, with + between; the answer is their sum, N + 1 digits, least first.
+
+    ``symbols`` is the base, and numbers may end in zeros.
+
+    Separates what positions mean: a digit needs the two of its own place and what is carried from the one before (least
+    digit first as in Lee et al. 2023, arXiv 2307.03381).
+
+    >>> ReversedAddition().row("5 2 + 7 1")  # 25 + 17 = 042
+    '5 2 + 7 1 -> 2 4 0'
+    """
+
+    symbols: Several = 10
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return (*numerals(self.symbols), PLUS)
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return numerals(self.symbols)
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        length = len(source) // 2
+        total, carried = [], 0
+        for one, other in zip(source[:length], source[length + 1 :], strict=True):
+            carried, digit = divmod(int(one) + int(other) + carried, self.symbols)
+            total.append(str(digit))
+        return (*total, str(carried))
+
+    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        digits = some(numerals(self.symbols), 2 * length, generator)
+        return (*digits[:length], PLUS, *digits[length:])
+
+    def _space(self, length: int) -> int:
+        return self.symbols ** (2 * length)
+
+
+class Dyck(Task):
+    """The first N brackets of a word of two kinds that closes all it opens; the answer is the one that may close next.
+
+    Never more than ``depth`` are open, and at least one is at the end. The last bracket is a closing one: were it an opening
+    one, as it mostly is, its partner would be the answer and nothing else need be looked at.
+
+    Separates heads and depth: the bracket that is still open stands before all that were closed since (Yao et al. 2021,
+    arXiv 2105.11115; there every bracket is asked for).
+
+    >>> Dyck().row("( [ [ ] ( )")
+    '( [ [ ] ( ) -> ]'
+    """
+
+    depth: Annotated[int, msgspec.Meta(ge=3, le=512)] = 4  # with two, there are no such words of even length
+
+    @property
+    def shortest(self) -> int:
+        return 3
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return (*CLOSING, *CLOSING.values())
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return tuple(CLOSING.values())
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        opened: list[str] = []
+        for bracket in source:
+            if bracket in CLOSING:
+                opened.append(bracket)
+            else:
+                opened.pop()
+        return (CLOSING[opened[-1]],)
+
+    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        chance, kinds = _chances(self.depth, length), some(tuple(CLOSING), length, generator)
+        source, opened = [], []
+        for left, kind, coin in zip(range(length, 0, -1), kinds, generator.random(length).tolist(), strict=True):
+            if coin < chance[left][len(opened)]:
+                source.append(kind)
+                opened.append(kind)
+            else:
+                source.append(CLOSING[opened.pop()])
+        return tuple(source)
+
+    def _space(self, length: int) -> int:
+        return _ways(self.depth, length)[length][0]
+
+
+@cache
+def _ways(depth: int, length: int) -> list[list[int]]:
+    """``[left][open]``: how many ways there are to go on for so many brackets, close one last, and still have one open."""
+    ways = [[], [0, 0] + [1] * (depth - 1)]
+    while len(ways) <= length:
+        after = [*ways[-1], 0]  # nothing goes on from deeper than ``depth``
+        ways.append([2 * after[now + 1] + (after[now - 1] if now else 0) for now in range(depth + 1)])
+    return ways
+
+
+@cache
+def _chances(depth: int, length: int) -> list[list[float]]:
+    """``[left][open]``: with which chance the next bracket opens, so that every way on is equally likely."""
+    ways = _ways(depth, length)
+    chances = [[], [0.0] * (depth + 1)]  # the last one closes
+    for left in range(2, length + 1):
+        opening = [2 * after for after in (*ways[left - 1][1:], 0)]
+        chances.append([part / every if every else 0.0 for part, every in zip(opening, ways[left], strict=True)])
+    return chances

@@ -1,0 +1,257 @@
+"""From a task to the rows that a model trains on and those it is asked, which it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import Annotated, NamedTuple, Protocol, runtime_checkable
+
+import msgspec
+import numpy as np
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Count, Rate, Spec
+from seqwright.tasks.algorithmic import TaskSpec
+from seqwright.tasks.task import Pair
+
+HELD_OUT = 4
+"""At most one source in so many of each length is held out: the others are left to learn from."""
+
+
+@runtime_checkable
+class Sides(Protocol):
+    """What symbols there are on either side of rows up to some length: a task says so, and so may any rows."""
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]: ...
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]: ...
+
+
+class Noise(Spec):
+    """What happens to a row after its answer was worked out: nothing, where a kind of noise does not say otherwise."""
+
+    def trained(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+        """What a row is trained on as."""
+        return pair
+
+    def tested(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+        """What a row is asked as."""
+        return pair
+
+
+class NoNoise(Noise):
+    """Rows as the task gives them."""
+
+
+class SourceFlips(Noise):
+    """Each symbol of a training source is another one with this probability; the target is still that of the clean source."""
+
+    rate: Rate
+
+    def trained(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+        return Pair(flipped(pair.source, self.rate, sides.source_symbols(longest), generator), pair.target)
+
+
+class TargetFlips(Noise):
+    """Each symbol of a training target is another one with this probability."""
+
+    rate: Rate
+
+    def trained(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+        return Pair(pair.source, flipped(pair.target, self.rate, sides.target_symbols(longest), generator))
+
+
+class TestFlips(Noise):
+    """Each symbol of a source that is asked, though of none that is trained on, is another one with this probability.
+
+    The wanted answer stays that of the clean source.
+    """
+
+    __test__ = False  # no test, whatever its name makes pytest think
+
+    rate: Rate
+
+    def tested(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+        return Pair(flipped(pair.source, self.rate, sides.source_symbols(longest), generator), pair.target)
+
+
+NoiseSpec = NoNoise | SourceFlips | TargetFlips | TestFlips
+
+
+def flipped(
+    sequence: tuple[str, ...], rate: float, symbols: Sequence[str], generator: np.random.Generator
+) -> tuple[str, ...]:
+    """The sequence with each symbol, with probability ``rate``, replaced by one of the others, all equally likely.
+
+    >>> flipped(("0", "1"), 0.999999, ("0", "1"), np.random.default_rng(0))
+    ('1', '0')
+    """
+    changed = list(sequence)
+    for place in np.flatnonzero(generator.random(len(sequence)) < rate).tolist():
+        others = [symbol for symbol in symbols if symbol != sequence[place]]
+        if others:
+            changed[place] = others[int(generator.integers(len(others)))]
+    return tuple(changed)
+
+
+Source = tuple[str, ...]
+
+
+class Draw(NamedTuple):
+    """Rows, drawn.
+
+    Attributes:
+        train: they repeat as chance will have it.
+        test: of the same lengths, distinct and held out.
+        beyond: longer ones, distinct.
+        notes: a sentence for each length that has fewer sources than were asked for.
+    """
+
+    train: tuple[Pair, ...]
+    test: tuple[Pair, ...]
+    beyond: tuple[Pair, ...]
+    notes: tuple[str, ...]
+
+
+class Dataset(Spec):
+    """How rows are drawn from a task; the same value always draws the same rows.
+
+    Training lengths are uniform between the two ``lengths``, both included. The ``test`` rows are spread evenly over the
+    same lengths, and as many again over the lengths ``beyond``.
+
+    No clean source of ``test`` is trained on, nor does noise turn one that is trained on into it. Of each length at most a
+    quarter of all sources is held out (one, where there are fewer than eight), so a small space gives fewer test rows than
+    were asked for, and a note. The one source of a space without others is trained on and asked, and a note says so.
+
+    Training rows, test rows and noise have generators of their own: more training rows begin with the same ones, and
+    noise changes nothing but the symbols that it flips.
+
+    >>> from seqwright.tasks.algorithmic import Parity
+    >>> draw = Dataset(task=Parity(), train=100, test=6, lengths=(2, 4)).draw()
+    >>> len(draw.train), len(draw.test)
+    (100, 5)
+    >>> print(*draw.notes)
+    parity has 4 sources of length 2: 1 is held out, not 2, and training draws from the other 3
+    """
+
+    task: TaskSpec
+    train: Count = 1000
+    test: Count = 200
+    lengths: tuple[int, int] = (4, 8)
+    beyond: tuple[int, ...] = ()
+    noise: NoiseSpec = NoNoise()
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    @property
+    def longest(self) -> int:
+        """The greatest length of all."""
+        return max((self.lengths[1], *self.beyond))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Every symbol that a row may hold."""
+        return self.task.alphabet(self.longest)
+
+    def draw(self) -> Draw:
+        """The rows.
+
+        Raises:
+            SeqwrightError: a field is out of its range, or the task has no sources of some length.
+        """
+        self._check()
+        test, test_notes = self._test()
+        beyond, beyond_notes = self._beyond()
+        train = self._train(frozenset(test))
+        noise = self._generator(_TEST_NOISE)
+        asked = [
+            self.noise.tested(Pair(source, self.task.answer(source)), self.task, self.longest, noise)
+            for source in (*test, *beyond)
+        ]
+        return Draw(train, tuple(asked[: len(test)]), tuple(asked[len(test) :]), (*test_notes, *beyond_notes))
+
+    def _test(self) -> tuple[list[Source], list[str]]:
+        sources, notes, generator, name = [], [], self._generator(_TEST), self.task.name
+        for length, wanted in _evenly(self.test, range(self.lengths[0], self.lengths[1] + 1)):
+            space = self.task.space(length)
+            rows = _distinct(self.task, length, min(wanted, max(space // HELD_OUT, 1)), generator)
+            sources += rows
+            if rows and space == 1:
+                notes.append(f"{name} has only 1 source of length {length}: it is both trained on and asked")
+            elif len(rows) < wanted:
+                notes.append(
+                    f"{name} has {space} sources of length {length}: {_are(len(rows))} held out, not {wanted}, "
+                    f"and training draws from the other {space - len(rows)}"
+                )
+        return sources, notes
+
+    def _beyond(self) -> tuple[list[Source], list[str]]:
+        sources, notes, generator, name = [], [], self._generator(_BEYOND), self.task.name
+        for length, wanted in _evenly(self.test, sorted(set(self.beyond))):
+            rows = _distinct(self.task, length, min(wanted, self.task.space(length)), generator)
+            sources += rows
+            if len(rows) < wanted:
+                notes.append(f"{name} has no more sources of length {length}: {_are(len(rows))} asked, not {wanted}")
+        return sources, notes
+
+    def _train(self, held_out: frozenset[Source]) -> tuple[Pair, ...]:
+        least, most = self.lengths
+        alone = {length for length in range(least, most + 1) if self.task.space(length) == 1}
+        rows, generator, noise = [], self._generator(_TRAIN), self._generator(_TRAIN_NOISE)
+        while len(rows) < self.train:
+            length = int(generator.integers(least, most + 1))
+            source = self.task.source(length, generator)
+            while source in held_out and length not in alone:
+                source = self.task.source(length, generator)
+            clean = Pair(source, self.task.answer(source))
+            noisy = self.noise.trained(clean, self.task, self.longest, noise)
+            shows = noisy.source != source and noisy.source in held_out  # then the row stays clean
+            rows.append(clean if shows else noisy)
+        return tuple(rows)
+
+    def _generator(self, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, stream])
+
+    def _check(self) -> None:
+        self.checked()
+        least, most = self.lengths
+        if least > most:
+            raise SeqwrightError(f"there are no lengths from {least} to {most}", mend="give the shorter one first")
+        for length in (least, most, *self.beyond):
+            self.task.require(length)
+        for length in self.beyond:
+            if length <= most:
+                raise SeqwrightError(
+                    f"length {length} is not beyond the training lengths, {least} to {most}", mend="give longer ones"
+                )
+
+
+_TEST, _BEYOND, _TRAIN, _TEST_NOISE, _TRAIN_NOISE = range(5)
+"""Which generator is for what."""
+
+
+def _evenly(rows: int, lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Each length and how many rows it gets: as many as any other, or one more for the longest.
+
+    >>> _evenly(7, (4, 5, 6))
+    [(4, 2), (5, 2), (6, 3)]
+    """
+    each, over = divmod(rows, max(len(lengths), 1))
+    return [(length, each + (place >= len(lengths) - over)) for place, length in enumerate(lengths)]
+
+
+def _distinct(task: TaskSpec, length: int, rows: int, generator: np.random.Generator) -> list[Source]:
+    """So many sources of one length, no two the same.
+
+    All are equally likely, so even where there are no others all of them are found after rows × (log rows + 40) draws, but
+    for a chance of e⁻⁴⁰.
+    """
+    found: dict[Source, None] = {}
+    for _ in range(int(rows * (log(rows + 1) + 40))):
+        if len(found) == rows:
+            break
+        found[task.source(length, generator)] = None
+    return list(found)
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
