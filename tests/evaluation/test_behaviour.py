@@ -13,7 +13,7 @@ from seqwright.tasks.vocabulary import Scalars
 
 def _names(spec, task, coder=BITS, *, seed=0, padding=False):
     model = build(spec, seed=seed).eval()
-    return signatures(observe(model, coder, task.pairs, limit=task.limit(), padding=padding))
+    return signatures(observe(model, coder, task.pairs, limit=limit(task.pairs), padding=padding))
 
 
 def test_a_norm_over_one_feature_hides_the_input():

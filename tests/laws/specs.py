@@ -8,16 +8,19 @@ from seqwright.nn.block import StackSpec
 from seqwright.nn.embedding import LiftedScalarEmbedding, LookUpEmbedding, ScalarHead, SymbolHead
 from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
-from seqwright.nn.norm import LayerNormSpec, NoNorm, PostNormResidual, PreNormResidual, RMSNormSpec
+from seqwright.nn.norm import LayerNormSpec, NoNorm, NoResidual, PostNormResidual, PreNormResidual, RMSNormSpec
 from seqwright.nn.padding import MaskedPadding
 from seqwright.nn.position import (
     ALiBiPosition,
     LearnedPosition,
     NoPosition,
+    PositionSpec,
+    RandomisedPosition,
     RotaryPosition,
     SinusoidalPosition,
     T5RelativePosition,
 )
+from seqwright.nn.scale import LinearScale, NoScale, RootScale
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.studies.ladder.rungs import paper_ladder
 
@@ -51,10 +54,15 @@ POSITIONS = [
     RotaryPosition(),
     ALiBiPosition(),
     T5RelativePosition(buckets=8, furthest=16),
+    *(
+        RandomisedPosition(position=inner, places=32, longest=12)
+        for inner in (SinusoidalPosition(), LearnedPosition(length=32), RotaryPosition())
+    ),
 ]
+SCALES = [NoScale(), RootScale(), LinearScale()]
 RESIDUALS = [
     kind(norm=norm)
-    for kind in (PreNormResidual, PostNormResidual)
+    for kind in (PreNormResidual, PostNormResidual, NoResidual)
     for norm in (LayerNormSpec(), RMSNormSpec(), NoNorm())
 ]
 
@@ -64,14 +72,28 @@ def _on_every_stack(spec: TransformerSpec, part: str, value: object) -> Transfor
     return vary(spec, {f"{side}.{part}": value for side in sides})
 
 
+def _kind(position: PositionSpec) -> str:
+    name = type(position).__name__
+    return f"{name}.{_kind(position.position)}" if isinstance(position, RandomisedPosition) else name
+
+
 def _named() -> dict[str, TransformerSpec]:
     specs = {f"ladder.{cell.key}": cell.spec for cell in paper_ladder(1).cells}
     for base, spec in (("both", ENCODER_DECODER), ("decoder", DECODER_ONLY)):
         for position in POSITIONS:
-            specs[f"{base}.{type(position).__name__}"] = _on_every_stack(spec, "position", position)
+            specs[f"{base}.{_kind(position)}"] = _on_every_stack(spec, "position", position)
         for residual in RESIDUALS:
             name = f"{base}.{type(residual).__name__}.{type(residual.norm).__name__}"
-            specs[name] = _on_every_stack(spec, "residual", residual)
+            # with nothing beside the branches, two layers make all vectors alike (Dong et al. 2021): laws would hold of anything
+            layers = 1 if isinstance(residual, NoResidual) else 2
+            specs[name] = _on_every_stack(_on_every_stack(spec, "residual", residual), "layers", layers)
+        for scale in SCALES:
+            name = type(scale).__name__
+            specs[f"{base}.embedding.{name}"] = vary(spec, {"embedding.scale": scale})
+            scaled = _on_every_stack(spec, "self_attention.scale", scale)
+            crossing = {"decoder.cross_attention.scale": scale} if spec.decoder.cross_attention else {}
+            specs[f"{base}.attention.{name}"] = vary(scaled, crossing)
+        specs[f"{base}.no-feedforward"] = _on_every_stack(spec, "feedforward", None)
         specs[f"{base}.no-mask"] = vary(spec, {"decoder.self_attention.mask": NoMask()})
     for position in (RotaryPosition(), ALiBiPosition(), T5RelativePosition(buckets=8, furthest=16)):
         specs[f"across.{type(position).__name__}"] = vary(ENCODER_DECODER, {"decoder.cross_position": position})

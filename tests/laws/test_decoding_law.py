@@ -18,6 +18,7 @@ from tests.laws.inputs import logits, model_of, row, source_of, target_of
 from tests.laws.specs import PADDABLE, SPECS
 
 LIMIT = 4
+SOURCES = [4, 3, 5, 2]  # not 1: a lone token answers every query alike, so without a residual stream answers tie
 WORDED = {name: spec for name, spec in SPECS.items() if isinstance(spec.head, SymbolHead)}
 BESIDE = {name: spec for name, spec in WORDED.items() if name in PADDABLE}
 DECODERS = [Greedy(), Beam(width=3, answers=2)]
@@ -33,7 +34,7 @@ def _decode(decoder: DecoderSpec, model: Transformer, source: Tokens | None, fir
 @pytest.mark.parametrize("left", [False, True], ids=["right", "left"])
 def test_answers_among_others_are_answers_alone(spec: TransformerSpec, left: bool):
     """Sources are padded on either side; prompts, which have to end together, on the left."""
-    model, source = model_of(spec), source_of(spec, left=left)
+    model, source = model_of(spec), source_of(spec, SOURCES, left=left)
     first = target_of(spec, left=True) if source is None or left else target_of(spec, [1] * 4)
     for decoder in DECODERS:
         together = _decode(decoder, model, source, first)

@@ -6,8 +6,9 @@ from itertools import repeat
 
 import pytest
 import torch
+from torch import nn
 
-from seqwright.nn.dropout import Dropout
+from seqwright.nn.dropout import Dropout, draw_from
 from seqwright.nn.embedding import LookUpEmbedding
 from seqwright.nn.transformer import TransformerSpec, build
 from seqwright.tasks.task import Batch
@@ -36,15 +37,11 @@ def test_twenty_steps_together_are_twenty_steps_alone(spec: TransformerSpec):
     try:
         batch, training = _batch(spec), TrainingSpec(steps=20, rate=0.003, objective=_objective(spec))
         ensemble = Ensemble(spec, SEEDS)
-        for module in ensemble.template.modules():
-            if isinstance(module, Dropout):
-                module.rate = 0.0
+        _draw_alike(ensemble.template)
         together = fit(ensemble, repeat(ensemble.lay(batch)), training)
         for index, seed in enumerate(SEEDS):
             model = build(spec, seed=seed).train()
-            for module in model.modules():
-                if isinstance(module, Dropout):
-                    module.rate = 0.0
+            _draw_alike(model)
             alone = fit(Solo(model), repeat(batch), training)
             torch.testing.assert_close(together.losses[:, index], alone.losses[:, 0], rtol=0, atol=1e-10)
             member = ensemble.member(index)
@@ -54,6 +51,14 @@ def test_twenty_steps_together_are_twenty_steps_alone(spec: TransformerSpec):
             # what is compared is what the models say
     finally:
         torch.set_default_dtype(torch.float)
+
+
+def _draw_alike(model: nn.Module) -> None:
+    """Dropout, which every member has of its own, is off; what members share is drawn from one seed."""
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.rate = 0.0
+    draw_from(model, torch.Generator().manual_seed(0))
 
 
 def test_members_drop_out_differently():

@@ -13,6 +13,7 @@ from torch.func import vmap
 from seqwright.nn import kernels, stacked
 
 ROWS, PLACES, WIDTH, HEADS, MEMBERS = 3, 4, 6, 2, 3
+ROOT = (WIDTH / HEADS) ** 0.5
 
 
 def _draw(*shape: int, seed: int = 0) -> Tensor:
@@ -25,8 +26,10 @@ def _rows_innermost(x: Tensor) -> Tensor:
     return x.movedim(batch, -1).contiguous().movedim(-1, batch)
 
 
-def _attend_plainly(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, bias: Tensor | None) -> Tensor:
-    scores = kernels.scores(query * query.shape[-1] ** -0.5, key)
+def _attend_plainly(
+    query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, bias: Tensor | None, scale: float = ROOT
+) -> Tensor:
+    scores = kernels.scores(query, key) / scale
     return kernels.softmax(scores if bias is None else scores + bias, allowed) @ value
 
 
@@ -48,17 +51,22 @@ CASES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor
         [X, W[0], W[1]],
     ),
     "attend": (
-        lambda q, k, v: stacked.attend(q, k, v, _allowed(), None, 0.0, None),
+        lambda q, k, v: stacked.attend(q, k, v, _allowed(), None, ROOT, 0.0, None),
         lambda q, k, v: _attend_plainly(q, k, v, _allowed(), None),
         [Q, K, V],
     ),
+    "attend with another scale": (
+        lambda q, k, v: stacked.attend(q, k, v, _allowed(), None, 0.5, 0.0, None),
+        lambda q, k, v: _attend_plainly(q, k, v, _allowed(), None, scale=0.5),
+        [Q, K, V],
+    ),
     "attend with a bias": (
-        lambda q, k, v, bias: stacked.attend(q, k, v, _allowed(), bias, 0.0, None),
+        lambda q, k, v, bias: stacked.attend(q, k, v, _allowed(), bias, ROOT, 0.0, None),
         lambda q, k, v, bias: _attend_plainly(q, k, v, _allowed(), bias),
         [Q, K, V, BIAS],
     ),
     "attend with a bias that rows and heads share": (
-        lambda q, k, v, bias: stacked.attend(q, k, v, _allowed(), bias, 0.0, None),
+        lambda q, k, v, bias: stacked.attend(q, k, v, _allowed(), bias, ROOT, 0.0, None),
         lambda q, k, v, bias: _attend_plainly(q, k, v, _allowed(), bias),
         [Q, K, V, BIAS[:1, :1]],
     ),
@@ -108,7 +116,7 @@ def test_stacked(ours: Callable, plain: Callable, inputs: list[Tensor], shared: 
 def test_a_query_that_may_look_at_nothing_gets_zeros_and_gives_no_gradient():
     nothing = torch.zeros(ROWS, 1, PLACES, PLACES, dtype=torch.bool)
     inputs = [_rows_innermost(x).clone(memory_format=torch.preserve_format).requires_grad_() for x in (Q, K, V)]
-    mixed = stacked.attend(*inputs, nothing, None, 0.0, None)
+    mixed = stacked.attend(*inputs, nothing, None, ROOT, 0.0, None)
     mixed.sum().backward()
     assert not mixed.any()
     assert all(x.grad is not None and not x.grad.any() for x in inputs)  # not any: NaN would be true
@@ -117,7 +125,7 @@ def test_a_query_that_may_look_at_nothing_gets_zeros_and_gives_no_gradient():
 def test_attention_drops_weights_out_and_its_gradient_knows_which():
     def ours(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(5)  # the same noise at every evaluation
-        return _laid_out(lambda *x: stacked.attend(*x, _allowed(), None, 0.4, generator))(q, k, v)
+        return _laid_out(lambda *x: stacked.attend(*x, _allowed(), None, ROOT, 0.4, generator))(q, k, v)
 
     inputs = [x.clone().requires_grad_() for x in (Q, K, V)]
     assert torch.autograd.gradcheck(ours, inputs)

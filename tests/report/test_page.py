@@ -14,8 +14,9 @@ from seqwright.evaluation.ranges import Range
 from seqwright.report import charts
 from seqwright.report.page import Card, Cards, Chart, Figure, Heading, Page, Prose, Section, Table, Terms, Text
 from seqwright.studies.ladder.report import write_report
+from seqwright.studies.ladder.rows import LadderResult, Rung
 from seqwright.studies.ladder.rungs import paper_ladder
-from seqwright.studies.study import Claim, Row, Shown, StudyResult
+from seqwright.studies.study import Claim, Shown
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"'"
 
@@ -50,11 +51,11 @@ def check_offline(html: str) -> Seen:
     return seen
 
 
-def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1) -> Row:
+def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1) -> Rung:
     """A row of a study, its spec taken from the ladder."""
-    cell = next(cell for cell in paper_ladder(1).cells if (cell.rung, cell.variant) == (rung, variant))
-    return Row(
-        rung=rung,
+    cell = next(cell for cell in paper_ladder(1).cells if (cell.base, cell.variant) == (rung, variant))
+    return Rung(
+        base=rung,
         variant=variant,
         task=task,
         spec=cell.spec,
@@ -71,13 +72,23 @@ def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float =
         steps=[1, 2],
         curve=[Range(median=loss, low=loss, high=loss), Range(median=nan, low=0.0, high=inf)],
         losses=[loss] * seeds,
+        eval_losses=[loss] * seeds,
+        waste=0.0,
         matches=[match] * seeds,
         seconds=1.0,
+        matches_alone=[match / 2] * seeds,
+        matches_beyond=[],
+        exams=[],
+        beyond=None,
+        learnt_at=[None] * seeds,
+        diverged=0,
+        measured={},
+        notes=[],
     )
 
 
-def study(*rows: Row, claims: list[Claim] | None = None) -> StudyResult:
-    return StudyResult(study="ladder", seeds=len(rows[0].matches), seconds=60.0, rungs=list(rows), claims=claims or [])
+def study(*rows: Rung, claims: list[Claim] | None = None) -> LadderResult:
+    return LadderResult(study="ladder", seeds=len(rows[0].matches), seconds=60.0, rungs=list(rows), claims=claims or [])
 
 
 def test_whatever_a_page_is_given_is_escaped() -> None:
@@ -155,7 +166,7 @@ def test_one_cell_of_ones_own_data_without_claims(tmp_path: Path) -> None:
 def test_many_answers_are_cut_and_endless_ones_too(tmp_path: Path) -> None:
     shown = [Shown(source=f"{n:04}", target="01", predicted="0" * 4, right=False, stopped=False) for n in range(50)]
     given = row("padding", "paper", "words", match=0.0)
-    many = Row(**{name: getattr(given, name) for name in given.__struct_fields__} | {"answers": shown})
+    many = Rung(**{name: getattr(given, name) for name in given.__struct_fields__} | {"answers": shown})
     text = Seen(write_report(study(many), tmp_path, "c").read_text(encoding="utf-8")).text
     assert "12 of 50 rows" in text
     assert "0011 → 0000…" in text

@@ -45,7 +45,9 @@ class Behaviour:
     reordered: float | None
 
 
-def observe(model: Model, coder: Coder, pairs: Sequence[Pair], *, limit: int, padding: bool = True) -> Behaviour:
+def observe(
+    model: Model, coder: Coder, pairs: Sequence[Pair], *, limit: int, padding: bool = True, masked: bool = False
+) -> Behaviour:
     """Ask a model (in eval mode) for everything that a :class:`Behaviour` records.
 
     Args:
@@ -54,11 +56,13 @@ def observe(model: Model, coder: Coder, pairs: Sequence[Pair], *, limit: int, pa
         pairs: distinct pairs.
         limit: how many tokens an answer may have.
         padding: whether the model was trained among padding; if not, ``padded`` is what ``alone`` is.
+        masked: whether the model masks padding. Then answers alone are answers among padding, by law, and are not asked
+            for twice.
     """
-    alone = answers(model, coder, pairs, limit=limit, padding=False)
+    alone = answers(model, coder, pairs, limit=limit, padding=padding and masked)
     return Behaviour(
         pairs=tuple(pairs),
-        padded=answers(model, coder, pairs, limit=limit, padding=True) if padding else alone,
+        padded=alone if masked or not padding else answers(model, coder, pairs, limit=limit, padding=True),
         alone=alone,
         forced=_forced(model, coder, pairs, padding),
         spread=_spread(model, coder, pairs),

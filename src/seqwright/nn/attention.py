@@ -16,6 +16,7 @@ from seqwright.nn.linear import Linear, side_by_side, xavier
 from seqwright.nn.mask import MaskSpec, NoMask
 from seqwright.nn.memory import Memory
 from seqwright.nn.position import Places
+from seqwright.nn.scale import RootScale, ScaleSpec
 
 
 class Attention(nn.Module):
@@ -26,7 +27,7 @@ class Attention(nn.Module):
     fused kernel computes the same result.
     """
 
-    def __init__(self, width: int, heads: int, mask: MaskSpec, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, mask: MaskSpec, scale: ScaleSpec, dropout: float) -> None:
         super().__init__()
         packed = xavier(width, 3 * width)  # the three in-projections start as one packed matrix would
         self.query = Linear(width, width, bound=packed, bias_bound=0)
@@ -34,7 +35,7 @@ class Attention(nn.Module):
         self.value = Linear(width, width, bound=packed, bias_bound=0)
         self.output = Linear(width, width, bound=xavier(width, width), bias_bound=0)
         self.dropout = Dropout(dropout)
-        self.heads, self.mask = heads, mask
+        self.heads, self.mask, self.scale = heads, mask, scale.of(width // heads)
 
     def forward(
         self,
@@ -70,14 +71,15 @@ class Attention(nn.Module):
         return [y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in side_by_side(x, parts)]
 
     def attend(self, query: Tensor, memory: Memory, allowed: Tensor, bias: Tensor | None, probe: Probe) -> Tensor:
-        """The values mixed by softmax(q kᵀ / √c + bias) over the allowed keys: ``[b h q c]``."""
+        """The values mixed by softmax(q kᵀ / scale + bias) over the allowed keys: ``[b h q c]``."""
         if not (probe.wants("weights") or probe.wants("scores")):
             if kernels.rows_innermost(query):
-                drop = self.dropout
-                return stacked.attend(query, memory.k, memory.v, allowed, bias, drop.active, drop.generator)
+                rate, generator = self.dropout.active, self.dropout.generator
+                return stacked.attend(query, memory.k, memory.v, allowed, bias, self.scale, rate, generator)
             if not (self.dropout.active or mapped()):
-                return F.scaled_dot_product_attention(query, memory.k, memory.v, _sdpa_mask(allowed, bias))
-        scores = kernels.scores(query * query.shape[-1] ** -0.5, memory.k)
+                mask = _sdpa_mask(allowed, bias)
+                return F.scaled_dot_product_attention(query, memory.k, memory.v, mask, scale=1 / self.scale)
+        scores = kernels.scores(query / self.scale, memory.k)
         scores = probe("scores", scores if bias is None else scores + bias)
         weights = probe("weights", kernels.softmax(scores, allowed))
         return self.dropout(weights) @ memory.v
@@ -90,12 +92,13 @@ def _sdpa_mask(allowed: Tensor, bias: Tensor | None) -> Tensor:
 class AttentionSpec(Spec):
     """Scaled dot-product attention in several heads (Vaswani et al. 2017, eq. 1 and §3.2.2).
 
-    ``softmax(q kᵀ / √c) v`` in each of ``heads`` slices of the width, over the keys that ``mask`` allows. Padding is
-    never allowed. In-projections start as ``torch.nn.MultiheadAttention``'s packed one: U(±√(6/4d)), biases 0.
+    ``softmax(q kᵀ / scale) v`` in each of ``heads`` slices of the width, over the keys that ``mask`` allows; ``scale`` is
+    of the slice's width c, √c unless told otherwise. Padding is never allowed. In-projections start as ``torch.nn.MultiheadAttention``'s packed one: U(±√(6/4d)), biases 0.
     """
 
     heads: Count = 1
     mask: MaskSpec = NoMask()
+    scale: ScaleSpec = RootScale()
 
     def build(self, width: int, dropout: float) -> Attention:
         if width % self.heads:
@@ -103,4 +106,4 @@ class AttentionSpec(Spec):
                 f"a width of {width} cannot be cut into {self.heads} heads",
                 mend="choose a number of heads that divides it",
             )
-        return Attention(width, self.heads, self.mask, dropout)
+        return Attention(width, self.heads, self.mask, self.scale, dropout)

@@ -47,7 +47,7 @@ class Memories:
 
 
 class Block(nn.Module):
-    """Self-attention, cross attention where there is a source, feed-forward: each a branch beside the residual stream."""
+    """Self-attention, cross attention where there is a source, feed-forward unless left out: each a residual branch."""
 
     def __init__(self, stack: StackSpec, width: int) -> None:
         super().__init__()
@@ -57,9 +57,10 @@ class Block(nn.Module):
         if stack.cross_attention is not None:
             self.cross_residual = residual()
             self.cross_attention = stack.cross_attention.build(width, stack.dropout)
-        self.feedforward_residual = residual()
-        self.feedforward = stack.feedforward.build(width, stack.dropout)
-        self.crosses = stack.cross_attention is not None
+        if stack.feedforward is not None:
+            self.feedforward_residual = residual()
+            self.feedforward = stack.feedforward.build(width, stack.dropout)
+        self.crosses, self.feeds_forward = stack.cross_attention is not None, stack.feedforward is not None
 
     def forward(
         self,
@@ -87,7 +88,8 @@ class Block(nn.Module):
         x = self.self_residual(x, look_back)
         if self.crosses:
             x = self.cross_residual(x, look_across)
-        x = self.feedforward_residual(x, self.feedforward)
+        if self.feeds_forward:
+            x = self.feedforward_residual(x, self.feedforward)
         return probe("output", x), Memories(own, seen)
 
 
@@ -111,8 +113,9 @@ class Stack(nn.Module):
         memories: tuple[Memories, ...],
         probe: Probe = SILENT,
     ) -> tuple[Float[Tensor, "b t d"], tuple[Memories, ...]]:
-        x = probe("embedded", self.dropout(self.position.embed(x, at)))
-        here, across = self.position.places(at, x.dtype), self.cross_position.places(at, x.dtype)
+        standing = self.position.stand(at)
+        x = probe("embedded", self.dropout(self.position.embed(x, standing)))
+        here, across = self.position.places(standing, x.dtype), self.cross_position.places(at, x.dtype)
         read = source and (source.x, self.cross_position.places(source.at, x.dtype))
         after = []
         for index, (block, before) in enumerate(zip(self.blocks, memories, strict=True)):
@@ -125,14 +128,14 @@ class StackSpec(Spec):
     """Layers of attention and feed-forward over one side's tokens (Vaswani et al. 2017, figure 1).
 
     The kind of position belongs to the stack, the mask to the attention. A decoder that hears a source has a
-    ``cross_attention``. ``dropout`` acts on attention weights, inside the feed-forward and on each branch's result, as in
+    ``cross_attention``; without ``feedforward`` a layer is attention alone. ``dropout`` acts on attention weights, inside the feed-forward and on each branch's result, as in
     ``torch.nn.Transformer``; ``embedding_dropout`` on the embedded tokens.
 
     ``cross_position`` tells how far a source token's place lies from the target token's own. It is absent in the first transformers; where targets follow their sources in order, as sounds follow
     letters, it spares a model most of what it would have to learn.
     """
 
-    feedforward: FeedForwardSpec
+    feedforward: FeedForwardSpec | None
     self_attention: AttentionSpec = AttentionSpec()
     cross_attention: AttentionSpec | None = None
     layers: Count = 1

@@ -1,6 +1,8 @@
-"""Dropout that draws from a generator one can name, save and restore."""
+"""Dropout, and how every part that draws is given a generator one can name, save and restore."""
 
 from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +37,15 @@ class Dropout(nn.Module):
         return self.rate if self.training else 0.0
 
 
+@runtime_checkable
+class Draws(Protocol):
+    """A part that draws random numbers while training: from its generator, or from torch's own where it has none."""
+
+    generator: torch.Generator | None
+
+
 def draw_from(model: nn.Module, generator: torch.Generator) -> None:
-    """Let every dropout of the model draw from this generator from now on."""
+    """Let every part of the model that draws while training draw from this generator from now on."""
     for module in model.modules():
-        if isinstance(module, Dropout):
+        if isinstance(module, Draws):
             module.generator = generator

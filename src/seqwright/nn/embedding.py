@@ -9,21 +9,22 @@ from torch import Tensor, nn
 from seqwright.core.spec import Count, Spec
 from seqwright.nn import kernels
 from seqwright.nn.linear import Linear
+from seqwright.nn.scale import RootScale, ScaleSpec
 
 
 class LookUp(nn.Module):
     """See :class:`LookUpEmbedding`."""
 
-    def __init__(self, vocabulary: int, width: int, deviation: float) -> None:
+    def __init__(self, vocabulary: int, width: int, deviation: float, scale: ScaleSpec) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(vocabulary, width))
-        self.deviation = deviation
+        self.deviation, self.scale = deviation, scale.of(width)
 
     def reset(self, generator: torch.Generator) -> None:
         nn.init.normal_(self.weight, std=self.deviation, generator=generator)
 
     def forward(self, ids: Shaped[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
-        return kernels.look_up(self.weight, ids) * self.weight.shape[1] ** 0.5
+        return kernels.look_up(self.weight, ids) * self.scale
 
 
 class Scalar(nn.Module):
@@ -45,17 +46,18 @@ class LiftedScalar(nn.Module):
 
 
 class LookUpEmbedding(Spec):
-    """A trained vector for each symbol, N(0, deviation²), times √d (Vaswani et al. 2017, §3.4); one for both sides.
+    """A trained vector for each symbol, N(0, deviation²), times ``scale``; one for both sides.
 
-    The deviation 1 is ``torch.nn.Embedding``'s. In a wide model it makes embeddings so large beside what layers add to them
-    that the layers count for little; 1/√d gives features of variance 1.
+    The scale is of the model's width d, √d unless told otherwise (Vaswani et al. 2017, §3.4). The deviation 1 is ``torch.nn.Embedding``'s. In a wide model it makes embeddings so large beside what layers add to them
+    that the layers count for little; with the scale √d, 1/√d gives features of variance 1.
     """
 
     vocabulary: Count
     deviation: float = 1.0
+    scale: ScaleSpec = RootScale()
 
     def build(self, width: int) -> nn.Module:
-        return LookUp(self.vocabulary, width, self.deviation)
+        return LookUp(self.vocabulary, width, self.deviation, self.scale)
 
 
 class ScalarEmbedding(Spec):

@@ -1,7 +1,7 @@
-"""A way past ``vmap`` for functions that know how to take a stack of models in one call.
+"""Ways past ``vmap``: for functions that take a stack of models in one call, and for what all members share.
 
 ``torch.autograd.Function`` has a public way to do this (a ``vmap`` static method), but it spends some 200 µs of Python on
-every call: as long as the work itself. What is done here is what that way does in the end, and nothing else. It is
+every call: as long as the work itself. What is done here is what that way does in the end, and nothing else. This is
 the one place that knows functorch from inside; the laws run it on every torch that is tested.
 """
 
@@ -45,3 +45,18 @@ def lifted(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     finally:
         _functorch.push_dynamic_layer_stack(popped)
     return _functorch._add_batch_dim(result, 0, level)
+
+
+def shared(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    """``function(*inputs)``, called once and given to every member: a draw, for one, that all of them share.
+
+    The inputs must be the same for every member.
+    """
+    layer = _functorch.peek_interpreter_stack()
+    if layer is None or layer.key() != _functorch.TransformType.Vmap:
+        return function(*inputs)
+    popped = _functorch.pop_dynamic_layer_stack()
+    try:
+        return shared(function, *inputs)
+    finally:
+        _functorch.push_dynamic_layer_stack(popped)

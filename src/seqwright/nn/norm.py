@@ -1,4 +1,4 @@
-"""Normalisation over features, and the two places where a residual branch can have it."""
+"""Normalisation over features, and what stands around each branch of a block: a residual sum, or nothing."""
 
 from __future__ import annotations
 
@@ -91,6 +91,17 @@ class PostNorm(nn.Module):
         return self.norm(x + self.dropout(branch(x)))
 
 
+class BranchAlone(nn.Module):
+    """``dropout(f(norm(x)))``: nothing goes past the branch."""
+
+    def __init__(self, norm: nn.Module, dropout: float) -> None:
+        super().__init__()
+        self.norm, self.dropout = norm, Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "b t d"], branch: Callable[[Tensor], Tensor]) -> Float[Tensor, "b t d"]:
+        return self.dropout(branch(self.norm(x)))
+
+
 class PreNormResidual(Spec):
     """Normalise what enters each branch."""
 
@@ -109,4 +120,13 @@ class PostNormResidual(Spec):
         return PostNorm(self.norm.build(width), dropout)
 
 
-ResidualSpec = PreNormResidual | PostNormResidual
+class NoResidual(Spec):
+    """Normalise what enters each branch, and pass on the branch's result alone: what a residual stream is there to spare."""
+
+    norm: NormSpec = LayerNormSpec()
+
+    def build(self, width: int, dropout: float) -> nn.Module:
+        return BranchAlone(self.norm.build(width), dropout)
+
+
+ResidualSpec = PreNormResidual | PostNormResidual | NoResidual

@@ -1,7 +1,8 @@
 """Positions: how a model is told the order of its tokens.
 
 A position can act in three places, and each kind uses one: ``embed`` adds to the token's vector, once, at the foot of
-a stack; ``places`` says how queries and keys are turned in every attention of it; ``bias`` adds to their scores. Cross
+a stack; ``places`` says how queries and keys are turned in every attention of it; ``bias`` adds to their scores. All
+three are told where the tokens ``stand``, which is where they are unless a kind says otherwise. Cross
 attention has a kind of its own, absent unless it is asked for: places in the source and in the target need not have
 anything in common.
 """
@@ -17,10 +18,15 @@ from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Count, Spec
+from seqwright.nn.lifted import shared
 
 
 class Position(nn.Module):
     """No position at all, and the base of every kind: what a kind does not use, it leaves as it is here."""
+
+    def stand(self, at: Int[Tensor, "b t"]) -> Int[Tensor, "b t"]:
+        """Where the tokens of a stack are said to stand. Their order is kept, so what a mask allows is too."""
+        return at
 
     def embed(self, x: Float[Tensor, "b t d"], at: Int[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
         """The tokens' vectors with their places marked."""
@@ -92,13 +98,18 @@ class Learned(Position):
         nn.init.normal_(self.table, std=0.02, generator=generator)
 
     def embed(self, x: Tensor, at: Tensor) -> Tensor:
-        longest = int(at.max()) + 1 if at.numel() else 0
+        longest = length(at)
         if longest > self.table.shape[0]:
             raise SeqwrightError(
                 f"a sequence of {longest} tokens is longer than the {self.table.shape[0]} learned positions",
                 mend="give LearnedPosition a greater length, or use a kind of position that has none",
             )
         return x + self.table[at.clamp_min(0)]
+
+
+def length(at: Int[Tensor, "b t"]) -> int:
+    """How many places the longest row takes."""
+    return int(at.max()) + 1 if at.numel() else 0
 
 
 class Rotary(Position):
@@ -150,6 +161,47 @@ class T5Relative(Position):
         ).long().clamp_max(half - exact - 1)
         bucket = torch.where(distance < exact, distance, logarithmic) + half * (ahead > 0)
         return self.table[bucket].movedim(-1, 1)
+
+
+class Randomised(Position):
+    """See :class:`RandomisedPosition`. While training, rows are to be read whole: their pieces would be drawn apart."""
+
+    def __init__(self, position: Position, places: int, longest: int) -> None:
+        super().__init__()
+        self.position = position
+        self.among, self.longest = places, longest
+        self.generator: torch.Generator | None = None  # torch's own, until :func:`draw_from` names one
+
+    def stand(self, at: Tensor) -> Tensor:
+        taken, most = length(at), self.among if self.training else self.longest
+        if taken > most:
+            raise SeqwrightError(
+                f"a sequence of {taken} tokens is longer than the {most} that randomised positions have room for",
+                mend="give RandomisedPosition a greater " + ("number of places" if self.training else "longest"),
+            )
+        if not self.training or not taken:
+            return torch.where(at < 0, at, at * (self.among // self.longest))
+        return torch.where(at < 0, at, shared(drawn, at, taken, self.among, self.generator))
+
+    def embed(self, x: Tensor, at: Tensor) -> Tensor:
+        return self.position.embed(x, at)
+
+    def places(self, at: Tensor, dtype: torch.dtype) -> Places:
+        return self.position.places(at, dtype)
+
+    def bias(self, query_at: Tensor, key_at: Tensor) -> Tensor | None:
+        return self.position.bias(query_at, key_at)
+
+
+def drawn(at: Int[Tensor, "b t"], taken: int, among: int, generator: torch.Generator | None) -> Int[Tensor, "b t"]:
+    """For every row as many places as it has tokens, drawn without replacement and given to the tokens in their order.
+
+    Of numbers drawn one a place, the ``n`` greatest stand at ``n`` places chosen at random. What padding gets is no place.
+    """
+    lots = torch.rand(at.shape[0], among, generator=generator, device=at.device, dtype=torch.float64)
+    chosen = lots.topk(taken).indices  # [b n], the greatest first: a shorter row's are the first of them
+    spare = torch.arange(taken, device=at.device) > at.amax(1, keepdim=True)  # [b n]
+    return chosen.masked_fill(spare, among).sort(1).values.gather(1, at.clamp_min(0))
 
 
 class NoPosition(Spec):
@@ -219,7 +271,42 @@ class T5RelativePosition(Spec):
         return T5Relative(heads, self.buckets, self.furthest)
 
 
-PositionSpec = NoPosition | SinusoidalPosition | LearnedPosition | RotaryPosition | ALiBiPosition | T5RelativePosition
+class RandomisedPosition(Spec):
+    """While training, tokens stand at a random choice of many places, in their order (Ruoss et al. 2023, §3).
+
+    A row of n tokens gets n of the ``places``, without replacement and sorted, anew at every step: short sequences so train
+    the places that long ones will need. When answering, place p stands at ``p ⌊places / longest⌋``, evenly spread
+    and the same each time; sequences of up to ``longest`` tokens then fit. The paper has one draw for all rows of a batch, and
+    draws when answering too.
+    """
+
+    position: SinusoidalPosition | LearnedPosition | RotaryPosition
+    places: Count = 512
+    longest: Count = 128
+
+    def build(self, width: int, heads: int) -> Position:
+        if self.longest > self.places:
+            raise SeqwrightError(
+                f"{self.longest} tokens cannot stand at {self.places} places",
+                mend="give RandomisedPosition at least as many places as its longest",
+            )
+        if isinstance(self.position, LearnedPosition) and self.position.length != self.places:
+            raise SeqwrightError(
+                f"{self.position.length} learned positions cannot serve {self.places} randomised places",
+                mend=f"give LearnedPosition the length {self.places}",
+            )
+        return Randomised(self.position.build(width, heads), self.places, self.longest)
+
+
+PositionSpec = (
+    NoPosition
+    | SinusoidalPosition
+    | LearnedPosition
+    | RotaryPosition
+    | ALiBiPosition
+    | T5RelativePosition
+    | RandomisedPosition
+)
 
 CrossPositionSpec = NoPosition | RotaryPosition | ALiBiPosition | T5RelativePosition
 """The kinds that act on pairs of places, and so between two sides too."""

@@ -41,14 +41,15 @@ def attend(
     value: Tensor,
     allowed: Tensor,
     bias: Tensor | None,
+    scale: float,
     rate: float,
     generator: torch.Generator | None,
 ) -> Tensor:
-    """``dropout(softmax(q kᵀ / √c + bias)) v`` over the allowed keys, ``[b h q c]``; 0 where none is allowed.
+    """``dropout(softmax(q kᵀ / scale + bias)) v`` over the allowed keys, ``[b h q c]``; 0 where none is allowed.
 
     ``query [b h q c]``, ``key`` and ``value [b h k c]``; ``allowed`` and ``bias`` broadcast to ``[b h q k]``.
     """
-    return lifted(_Attend.apply, query, key, value, allowed, bias, rate, generator)
+    return lifted(_Attend.apply, query, key, value, allowed, bias, scale, rate, generator)
 
 
 class _Linear(torch.autograd.Function):
@@ -96,9 +97,9 @@ class _LayerNorm(torch.autograd.Function):
 
 
 class _Attend(torch.autograd.Function):
-    """``s = q kᵀ / √c + bias``, ``p = softmax(s)``, ``y = (p m) v``, with ``m`` the noise of dropout.
+    """``s = q kᵀ / a + bias``, ``p = softmax(s)``, ``y = (p m) v``, with ``a`` the scale and ``m`` the noise of dropout.
 
-    Backward: ``v̄ = (p m)ᵀ ȳ``, ``p̄ = m (ȳ vᵀ)``, ``s̄ = p (p̄ − Σ_k p p̄)``, ``q̄ = s̄ k / √c``, ``k̄ = s̄ᵀ q / √c``. Where no
+    Backward: ``v̄ = (p m)ᵀ ȳ``, ``p̄ = m (ȳ vᵀ)``, ``s̄ = p (p̄ − Σ_k p p̄)``, ``q̄ = s̄ k / a``, ``k̄ = s̄ᵀ q / a``. Where no
     key is allowed ``p`` is 0, hence ``y`` and every gradient.
     """
 
@@ -110,16 +111,18 @@ class _Attend(torch.autograd.Function):
         value: Tensor,
         allowed: Tensor,
         bias: Tensor | None,
+        scale: float,
         rate: float,
         generator: torch.Generator | None,
     ) -> Tensor:
         lowest = torch.finfo(query.dtype).min / 2  # far below every score, and finite: −∞ alone in a row would be NaN
         terms = torch.zeros_like(allowed, dtype=query.dtype) if bias is None else bias
         terms = terms.masked_fill(~allowed, lowest).movedim(-4, -1)
-        scores = torch.add(terms, _pairs(_heads_first(query), _heads_first(key)), alpha=query.shape[-1] ** -0.5)
+        scores = torch.add(terms, _pairs(_heads_first(query), _heads_first(key)), alpha=1 / scale)
         weights = scores.softmax(-2).mul_(allowed.any(-1, keepdim=True).movedim(-4, -1))  # [... h q k r]
         mask = noise.kept(weights, rate, generator) if rate else torch.ones_like(weights[..., :1, :1, :1])
         ctx.save_for_backward(query, key, value, bias, weights, mask)
+        ctx.scale = scale
         return _heads_last(_mix(weights * mask, _heads_first(value)))
 
     @staticmethod
@@ -130,9 +133,9 @@ class _Attend(torch.autograd.Function):
         of_weights = _pairs(grad, value).mul_(mask)
         of_scores = torch._softmax_backward_data(of_weights, weights, -2, weights.dtype)
         of_bias = of_scores.movedim(-1, -4).sum_to_size(bias.shape) if ctx.needs_input_grad[4] else None
-        of_products = of_scores * query.shape[-3] ** -0.5
+        of_products = of_scores / ctx.scale
         of_query, of_key = _mix(of_products, key), _mix(of_products.transpose(-2, -3), query)
-        return *map(_heads_last, (of_query, of_key, of_value)), None, of_bias, None, None
+        return *map(_heads_last, (of_query, of_key, of_value)), None, of_bias, None, None, None
 
 
 def _pairs(a: Tensor, b: Tensor) -> Tensor:

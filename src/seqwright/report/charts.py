@@ -16,7 +16,10 @@ import altair as alt
 from seqwright.report.page import INK, PAPER, Chart
 from seqwright.report.words import Interval
 
-BLUE, ORANGE = "#0072b2", "#d55e00"
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
+MANY = 8
+"""More rows than this, and a matrix is drawn low."""
+
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 _SHORT = "datum.value != 0 && abs(datum.value) < 0.001 ? format(datum.value, '.0e') : format(datum.value, '~g')"
@@ -69,7 +72,8 @@ class Panel:
 
 
 def matrix(name: str, says: str, squares: Sequence[Square], rows: Sequence[str], columns: Sequence[str]) -> Chart:
-    """A heat map of rates, with what they are written in it."""
+    """A heat map of rates, with what they are written in it; with many rows the squares are low and have one line of text."""
+    low = len(rows) > MANY
     data = alt.Data(
         values=[
             {"row": s.row, "column": s.column, "value": s.value, "text": s.text, "below": s.below,
@@ -86,11 +90,12 @@ def matrix(name: str, says: str, squares: Sequence[Square], rows: Sequence[str],
     colour = alt.Color("value:Q", legend=None).scale(scheme="cividis", domain=[0, 1])
     filled = base.transform_filter("isValid(datum.value)").mark_rect(cornerRadius=4).encode(color=colour)
     ink = alt.Color("ink:N", scale=None)
-    upper = filled.mark_text(dy=-8, fontSize=18, fontWeight="bold").encode(text="text:N", color=ink)
+    upper = filled.mark_text(dy=0 if low else -8, fontSize=13 if low else 18, fontWeight="bold")
     lower = filled.mark_text(dy=13, fontSize=12.5).encode(text="below:N", color=ink)
+    texts = [upper.encode(text="text:N", color=ink), *([] if low else [lower])]
     blank = base.transform_filter("!isValid(datum.value)").mark_text(fontSize=14, opacity=0.6)
-    chart = alt.layer(filled, upper, lower, blank.encode(text="text:N", color=ink)).resolve_scale(color="independent")
-    return draw(name, says, chart.properties(width=alt.Step(140), height=alt.Step(68)))
+    chart = alt.layer(filled, *texts, blank.encode(text="text:N", color=ink)).resolve_scale(color="independent")
+    return draw(name, says, chart.properties(width=alt.Step(140), height=alt.Step(30 if low else 68)))
 
 
 def curve(
@@ -199,8 +204,8 @@ def _rows(
     axis = alt.Axis(ticks=False, domain=False, labelPadding=10, labels=labels, grid=True)
     places = alt.Scale(type="band", domain=list(rows), paddingInner=0, paddingOuter=0)
     legend = alt.Legend(orient="top", title=None, symbolOpacity=1) if many else None
-    colours = alt.Scale(domain=series, range=[BLUE, ORANGE] if many else [INK])
-    shapes = alt.Scale(domain=series, range=["circle", "diamond"])
+    colours = alt.Scale(domain=series, range=[BLUE, ORANGE, GREEN] if many else [INK])
+    shapes = alt.Scale(domain=series, range=["circle", "diamond", "square"])
     chart = alt.Chart(alt.Data(values=values)).encode(
         y=alt.Y("row:N", sort=None, title=None, axis=axis, scale=places),
         color=alt.Color("series:N", legend=legend, scale=colours),

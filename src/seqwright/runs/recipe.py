@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import msgspec
-
-from seqwright.core.errors import SeqwrightError
-from seqwright.core.spec import Count, Spec, leaves, vary
+from seqwright.core.edits import edited
+from seqwright.core.spec import Count, Spec, leaves
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.tasks.batching import BatchingSpec
 from seqwright.tasks.vocabulary import BareSources, SourcesSpec
@@ -60,23 +58,4 @@ class Recipe(Spec):
         Raises:
             SeqwrightError: not of that form, no such path, or a value that does not fit there.
         """
-        recipe = self
-        for edit in edits:
-            path, value = _edit(edit)
-            try:
-                recipe = vary(recipe, {path: value})
-            except SeqwrightError as error:
-                raise SeqwrightError(f"--set {edit}: {error.what}", mend=error.mend) from error
-        return recipe
-
-
-def _edit(edit: str) -> tuple[str, Any]:
-    path, equals, text = edit.partition("=")
-    if not equals or not path:
-        raise SeqwrightError(
-            f"--set {edit}: there is no value", mend="write --set path=value, as in training.rate=0.001"
-        )
-    try:
-        return path, msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return path, {"type": text} if text[:1].isupper() else text
+        return edited(self, edits)

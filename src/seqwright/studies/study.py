@@ -14,10 +14,10 @@ from seqwright.core.spec import Spec
 from seqwright.evaluation.ranges import Range
 from seqwright.evaluation.signature import SIGNATURES, name
 from seqwright.nn.transformer import TransformerSpec
-from seqwright.studies.cell import Cell, CellResult, SeedResult
+from seqwright.studies.cell import Cell, CellResult, SeedResult, pace
+from seqwright.studies.data import Asked
 from seqwright.studies.store import Store
-from seqwright.studies.workers import Piece, finished
-from seqwright.tasks.task import spell
+from seqwright.studies.workers import Crew, Piece, Processes
 
 SEEDS_A_PIECE = {"cpu": 16, "cuda": 1024}
 """How many members train side by side. More would not be faster on a CPU, and a kill would cost more."""
@@ -33,15 +33,27 @@ class Shown(Spec, tag=False):
     stopped: bool
 
 
+class ExamResult(Spec, tag=False):
+    """What came of one exam: each seed's exact match, in the order of the seeds."""
+
+    exam: str
+    beyond: bool
+    rows: int
+    matches: list[float]
+
+
 class Row(Spec, tag=False):
     """A cell's results over all seeds: one row of the table.
 
     ``per_task`` is the fraction of seeds that answer each sequence, ``signatures`` the number of seeds that carry each
-    name, ``answers`` those of a typical seed, ``curve`` the training loss at ``steps``; ``losses`` and
-    ``matches`` are each seed's last training loss and exact match.
+    name, ``answers`` those of a typical seed, ``curve`` the training loss at ``steps``; ``losses``,
+    ``eval_losses`` and ``matches`` (``matches_alone``, ``matches_beyond``) are each seed's last losses and exact match, ``waste``
+    the part of all tokens trained on that was padding. ``exams`` has exact match exam by exam, ``beyond``
+    on rows longer than any that was trained on, where such were asked; ``learnt_at`` the step at which each seed knew the next tokens, if it ever did, ``diverged`` how many seeds ended with a loss that is not a number, and ``measured``
+    the ranges of what else was measured.
     """
 
-    rung: str
+    base: str
     variant: str
     task: str
     spec: TransformerSpec
@@ -56,8 +68,18 @@ class Row(Spec, tag=False):
     steps: list[int]
     curve: list[Range]
     losses: list[float]
+    eval_losses: list[float]
     matches: list[float]
     seconds: float
+    waste: float
+    matches_alone: list[float]
+    matches_beyond: list[float]
+    exams: list[ExamResult]
+    beyond: Range | None
+    learnt_at: list[int | None]
+    diverged: int
+    measured: dict[str, list[Range]]
+    notes: list[str]
 
 
 class Claim(Spec, tag=False):
@@ -68,19 +90,6 @@ class Claim(Spec, tag=False):
     measured: str
     verdict: str
     evidence: str
-
-
-class StudyResult(Spec, tag=False):
-    """All that a study found: what ``--json`` prints and ``results.json`` holds.
-
-    ``seconds`` is the work of all processes added up, so a study that was killed and went on says the same.
-    """
-
-    study: str
-    seeds: int
-    seconds: float
-    rungs: list[Row]
-    claims: list[Claim]
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,17 @@ class Study:
             Piece(cell, tuple(range(start, min(start + size, self.seeds)))) for cell in self.cells for start in starts
         ]
 
+    def seconds(self, *, workers: int | None = None) -> float:
+        """About how long all of it will take here: a few steps of a piece of middling cost are tried."""
+        pieces = sorted(self.pieces(), key=lambda piece: piece.cell.cost)
+        tried = pieces[len(pieces) // 2]
+        each = pace(tried.cell, tried.seeds, self.device) / (tried.cell.cost * len(tried.seeds))
+        return each * sum(piece.work for piece in pieces) / self.processes(workers)
+
+    def processes(self, workers: int | None) -> int:
+        """How many there are where nobody says: one a core, one on a GPU."""
+        return workers or (1 if self.device != "cpu" else os.cpu_count() or 1)
+
     def manifest(self) -> dict[str, object]:
         """What tells this study from any other: a folder belongs to exactly one."""
         return {
@@ -116,6 +136,7 @@ class Study:
         out: Path,
         *,
         workers: int | None = None,
+        crew: Crew | None = None,
         watch: Callable[[float, float, int, int], None] = lambda done, total, cells, all_cells: None,
     ) -> list[Row]:
         """Do what is not yet done in ``out`` and gather all of it.
@@ -123,7 +144,8 @@ class Study:
         Args:
             out: the study's folder; made if need be.
             workers: processes; one a core if left out, one on a GPU.
-            watch: is told model-steps done and in all, and pieces done and in all.
+            crew: who does the work, where it is not processes of this machine.
+            watch: is told the work done and in all, and pieces done and in all.
 
         Raises:
             SeqwrightError: the folder cannot be used, or a worker keeps dying.
@@ -134,13 +156,13 @@ class Study:
             todo = [piece for piece in pieces if results[piece.key] is None]
             total = sum(piece.work for piece in pieces)
             kept = total - sum(piece.work for piece in todo)
-            count = workers or (1 if self.device != "cpu" else os.cpu_count() or 1)
 
             def tick(running: float) -> None:
                 watch(kept + running, total, len(pieces) - len(todo), len(pieces))
 
             tick(0)
-            for piece, result in finished(list(todo), workers=count, device=self.device, tick=tick):
+            crew = crew or Processes(self.processes(workers))
+            for piece, result in crew.finished(list(todo), self.device, tick):
                 store.save(piece.key, result)
                 results[piece.key] = result
                 todo.remove(piece)
@@ -168,41 +190,74 @@ def opened(out: Path, manifest: dict[str, object]) -> Iterator[Store]:
 
 def gather(cell: Cell, results: Sequence[CellResult]) -> Row:
     """The pieces of one cell as a row."""
+    first = results[0]
     seeds = [seed for result in results for seed in result.seeds]
     curves = [curve for result in results for curve in result.curves]
-    points = range(len(results[0].steps))
+    longer = [sum(seed.beyond) / len(seed.beyond) for seed in seeds if seed.beyond]
     return Row(
-        rung=cell.rung,
+        base=cell.base,
         variant=cell.variant,
         task=cell.data.name,
         spec=cell.spec,
-        parameters=results[0].parameters,
+        parameters=first.parameters,
         train_loss=Range.of([_loss(seed.train_loss) for seed in seeds]),
         eval_loss=Range.of([_loss(seed.eval_loss) for seed in seeds]),
         exact_match=Range.of([seed.exact_match for seed in seeds]),
         exact_match_alone=Range.of([seed.exact_match_alone for seed in seeds]),
         per_task={
-            f"{spell(pair.source)}→{spell(pair.target)}": sum(seed.right[index] for seed in seeds) / len(seeds)
-            for index, pair in enumerate(cell.data.test)
+            f"{row.source}→{row.target}": sum(seed.right[index] for seed in seeds) / len(seeds)
+            for index, row in enumerate(first.asked)
         },
         signatures={
             name(signature): sum(name(signature) in seed.signatures for seed in seeds) for signature in SIGNATURES
         },
-        answers=shown(cell, typical(seeds)),
-        steps=results[0].steps,
-        curve=[Range.of([_loss(curve[point]) for curve in curves]) for point in points],
+        answers=shown(first.asked, typical(seeds)),
+        steps=first.steps,
+        curve=[Range.of([_loss(curve[point]) for curve in curves]) for point in range(len(first.steps))],
         losses=[_loss(seed.train_loss) for seed in seeds],
+        eval_losses=[_loss(seed.eval_loss) for seed in seeds],
         matches=[seed.exact_match for seed in seeds],
         seconds=sum(result.seconds for result in results),
+        exams=[
+            *_exams(first.asked, [seed.right for seed in seeds], beyond=False),
+            *_exams(first.asked_beyond, [seed.beyond for seed in seeds], beyond=True),
+        ],
+        waste=first.waste,
+        matches_alone=[seed.exact_match_alone for seed in seeds],
+        matches_beyond=longer,
+        beyond=Range.of(longer) if longer else None,
+        learnt_at=[seed.learnt_at for seed in seeds],
+        diverged=sum(seed.train_loss is None for seed in seeds),
+        measured={
+            measure: [Range.of(values) for values in zip(*(seed.measured[measure] for seed in seeds), strict=True)]
+            for measure in seeds[0].measured
+        },
+        notes=first.notes,
     )
 
 
-def shown(cell: Cell, seed: SeedResult) -> list[Shown]:
-    """One seed's answers to everything it was asked."""
-    asked = zip(cell.data.test, seed.predicted, seed.right, seed.stopped, strict=True)
+def _exams(asked: Sequence[Asked], right: Sequence[Sequence[bool]], *, beyond: bool) -> list[ExamResult]:
+    """Exact match exam by exam; ``right`` has a list for each seed."""
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(asked):
+        places.setdefault(row.exam, []).append(place)
     return [
-        Shown(source=spell(pair.source), target=spell(pair.target), predicted=predicted, right=right, stopped=stopped)
-        for pair, predicted, right, stopped in asked
+        ExamResult(
+            exam=exam,
+            beyond=beyond,
+            rows=len(rows),
+            matches=[sum(seed[place] for place in rows) / len(rows) for seed in right],
+        )
+        for exam, rows in places.items()
+    ]
+
+
+def shown(asked: Sequence[Asked], seed: SeedResult) -> list[Shown]:
+    """One seed's answers to everything it was asked."""
+    answered = zip(asked, seed.predicted, seed.right, seed.stopped, strict=True)
+    return [
+        Shown(source=row.source, target=row.target, predicted=predicted, right=right, stopped=stopped)
+        for row, predicted, right, stopped in answered
     ]
 
 

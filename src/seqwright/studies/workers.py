@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.studies.cell import Cell, CellResult, train_cell
@@ -35,9 +35,38 @@ class Piece:
         return f"{self.cell.key}.{self.seeds[0]}-{self.seeds[-1]}"
 
     @property
-    def work(self) -> int:
-        """How much there is to do, in model-steps."""
-        return self.cell.training.steps * len(self.seeds)
+    def work(self) -> float:
+        """How much there is to do, in steps of a model, each counted as much as it costs."""
+        return self.cell.training.steps * len(self.seeds) * self.cell.cost
+
+
+@runtime_checkable
+class Crew(Protocol):
+    """Those who do a study's pieces, wherever they are."""
+
+    def finished(
+        self, pieces: Sequence[Piece], device: str, tick: Callable[[float], None]
+    ) -> Iterator[tuple[Piece, CellResult]]:
+        """Do the pieces and yield each with its result as it ends.
+
+        Args:
+            pieces: what to do.
+            device: where to train.
+            tick: is told now and then how much work is done in the unfinished pieces.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Processes:
+    """So many processes of this machine."""
+
+    workers: int
+
+    def finished(
+        self, pieces: Sequence[Piece], device: str, tick: Callable[[float], None]
+    ) -> Iterator[tuple[Piece, CellResult]]:
+        return finished(pieces, workers=self.workers, device=device, tick=tick)
 
 
 def finished(
@@ -52,7 +81,7 @@ def finished(
         pieces: what to do.
         workers: how many processes.
         device: where they train.
-        tick: is told several times a second how many model-steps are done in the unfinished pieces.
+        tick: is told several times a second how much work is done in the unfinished pieces.
 
     Raises:
         SeqwrightError: a piece lost its process :data:`TRIES` times.
@@ -126,7 +155,9 @@ def _end_with(parent: int) -> None:
 
 
 def _work(piece: Piece, index: int, device: str) -> CellResult:
+    each = piece.work / piece.cell.training.steps
+
     def progress(step: int) -> None:
-        _progress[index] = step * len(piece.seeds)
+        _progress[index] = step * each
 
     return train_cell(piece.cell, piece.seeds, device, progress)

@@ -138,6 +138,11 @@ class PairSet:
         """All rows, in order."""
         return [pair for pair in self.pairs for _ in range(self.copies)]
 
-    def limit(self) -> int:
-        """Twice the longest target: an answer that long has not stopped by itself."""
-        return 2 * max(len(pair.target) + 1 for pair in self.pairs)
+
+def limit(pairs: Sequence[Pair]) -> int:
+    """How many tokens an answer may have: twice the longest target; one that long has not stopped by itself.
+
+    >>> limit([Pair.of("01", "101")])  # three symbols and END
+    8
+    """
+    return 2 * max(len(pair.target) + 1 for pair in pairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from jaxtyping import Float
@@ -93,6 +93,25 @@ class Ensemble:
         for part in parts:
             part.mul_(factor[:, None])
         return norms
+
+    @torch.no_grad()
+    def agreement(self, batch: Batch, agrees: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, "n"]:
+        """The part of the batch's labels that each member says, shown the truth before them and dropout off.
+
+        Args:
+            batch: what is asked.
+            agrees: ``Bool[b t]`` of logits and labels, as a coder has it; true at padding.
+        """
+        batch = batch.to(self.device)
+
+        def said(parameters: dict[str, Tensor]) -> Tensor:
+            output = functional_call(self.template, parameters, (batch.target, batch.source))[0]
+            return agrees(output.logits, batch.labels)
+
+        self.template.eval()
+        right = vmap(said)(self.stacked) & batch.target.real
+        self.template.train()
+        return right.sum((-2, -1)) / batch.target.real.sum()
 
     def member(self, index: int) -> Transformer:
         """One member as a plain model on the CPU, in eval mode."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqwright.studies.study import Claim, Row
+from seqwright.studies.ladder.rows import Rung
+from seqwright.studies.study import Claim
 
 REPRODUCED, REFUTED = "reproduced", "refuted"
 OTHER_CAUSE, INCONCLUSIVE = "reproduced, other cause", "inconclusive"
@@ -32,11 +33,11 @@ LOSSES = (
 class Found:
     """The ladder's rows by name, and the few counts that claims are judged by."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Rung]) -> None:
         self.rows = {(row.rung, row.variant, row.task): row for row in rows}
         self.seeds = len(rows[0].losses)
 
-    def row(self, rung: str, task: str, variant: str = "paper") -> Row:
+    def row(self, rung: str, task: str, variant: str = "paper") -> Rung:
         """One row."""
         return self.rows[rung, variant, task]
 
@@ -57,7 +58,7 @@ class Found:
         return 10 * count <= self.seeds
 
 
-def claims(rows: Sequence[Row]) -> list[Claim]:
+def claims(rows: Sequence[Rung]) -> list[Claim]:
     """The paper's claims with verdicts, in the order in which it makes them."""
     found = Found(rows)
     judged = [_loss(found, rung, task, loss) for rung, task, loss in LOSSES]

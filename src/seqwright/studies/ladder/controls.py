@@ -8,6 +8,7 @@ from seqwright.report import charts
 from seqwright.report.page import Chart, Figure, Heading, Part, Prose, Terms, slug
 from seqwright.report.words import listing, number, rate, spread
 from seqwright.studies.ladder.rows import (
+    Rung,
     controls_with_base,
     learnt,
     learnt_of,
@@ -16,7 +17,6 @@ from seqwright.studies.ladder.rows import (
     sentence,
     unique,
 )
-from seqwright.studies.study import Row
 
 CHANGES = {
     "no-norm": "no LayerNorm anywhere; the width stays 1",
@@ -31,7 +31,7 @@ CHANGES = {
 }
 
 
-def controls(rows: Sequence[Row]) -> Iterator[Part]:
+def controls(rows: Sequence[Rung]) -> Iterator[Part]:
     """For each rung that has controls: the chart, what each control changes and what came of it, the conclusion."""
     pairs = list(controls_with_base(rows))
     if not pairs:
@@ -54,7 +54,7 @@ _CONTROL_CAPTION = (
 )
 
 
-def _control_chart(rung: str, rows: Sequence[Row]) -> Chart:
+def _control_chart(rung: str, rows: Sequence[Rung]) -> Chart:
     alone = any(row.exact_match_alone != row.exact_match for row in rows)
     matches = [charts.Dot(row.variant, "asked padded" if alone else "exact match", row.exact_match) for row in rows]
     matches += [charts.Dot(row.variant, "asked alone", row.exact_match_alone) for row in rows if alone]
@@ -68,7 +68,7 @@ def _control_chart(rung: str, rows: Sequence[Row]) -> Chart:
     return charts.dots(f"controls-{slug(rung)}", says, panels, [row.variant for row in rows])
 
 
-def _control_says(row: Row, base: Row) -> str:
+def _control_says(row: Rung, base: Rung) -> str:
     """What a control changes, and what came of it."""
     told = [sentence(CHANGES[row.variant])] if row.variant in CHANGES else []
     if learnt(row) or learnt(base):
@@ -90,12 +90,12 @@ def _control_says(row: Row, base: Row) -> str:
     return " ".join(told)
 
 
-def _lost_alone(row: Row) -> float:
+def _lost_alone(row: Rung) -> float:
     """How much exact match falls when the padding goes."""
     return row.exact_match.median - row.exact_match_alone.median
 
 
-def _mostly(row: Row, signature: str) -> bool:
+def _mostly(row: Rung, signature: str) -> bool:
     return row.signatures.get(signature, 0) > seeds_of(row) / 2
 
 
@@ -107,7 +107,7 @@ _TELLING = {
 }
 
 
-def true_cause(base: Row, controls: Sequence[Row]) -> str:
+def true_cause(base: Rung, controls: Sequence[Rung]) -> str:
     """The cause on rung plain, where the numbers show it: not the missing embedding but LayerNorm over one feature."""
     by = {row.variant: row for row in controls}
     bare, wide = by.get("no-norm"), [row for row in controls if row.variant.startswith("scalar-width-")]

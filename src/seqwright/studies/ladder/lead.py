@@ -8,6 +8,8 @@ from itertools import pairwise
 from seqwright.report.words import count, listing, rate
 from seqwright.studies.ladder.controls import true_cause
 from seqwright.studies.ladder.rows import (
+    LadderResult,
+    Rung,
     controls_with_base,
     is_own,
     learnt,
@@ -18,10 +20,9 @@ from seqwright.studies.ladder.rows import (
     sentence,
     unique,
 )
-from seqwright.studies.study import Row, StudyResult
 
 
-def lead(result: StudyResult) -> Iterator[str]:
+def lead(result: LadderResult) -> Iterator[str]:
     papers = [row for row in result.rungs if row.variant == "paper"]
     own = is_own(result.rungs)
     yield from _lead_of_own(papers) if own else _lead_of_paper(result.rungs, papers)
@@ -38,7 +39,7 @@ def lead(result: StudyResult) -> Iterator[str]:
         yield f"Of the paper's {count(len(verdicts), 'claim')}: {told}."
 
 
-def _lead_of_paper(rows: Sequence[Row], papers: Sequence[Row]) -> Iterator[str]:
+def _lead_of_paper(rows: Sequence[Rung], papers: Sequence[Rung]) -> Iterator[str]:
     """Which rungs answer their tasks, and why the first does not."""
     groups = (
         ("all seeds", [place(row) for row in papers if learnt(row) == seeds_of(row)]),
@@ -54,7 +55,7 @@ def _lead_of_paper(rows: Sequence[Row], papers: Sequence[Row]) -> Iterator[str]:
         yield "Rung plain fails because of its LayerNorm at width 1, not for want of an embedding."
 
 
-def _lead_of_own(papers: Sequence[Row]) -> Iterator[str]:
+def _lead_of_own(papers: Sequence[Rung]) -> Iterator[str]:
     """Exact match rung by rung, and the part that brought most."""
     if not papers:
         return

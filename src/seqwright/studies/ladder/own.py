@@ -15,9 +15,11 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec, vary
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
 from seqwright.nn.transformer import TransformerSpec
-from seqwright.studies.cell import Cell, TaskData
+from seqwright.studies.cell import Cell
+from seqwright.studies.data import Exam, TaskData
+from seqwright.studies.ladder.rows import Rung
 from seqwright.studies.ladder.rungs import MASKED, PADDING, POSITIONS, TOKEN, controls, padding_controls
-from seqwright.studies.study import Claim, Row, Study
+from seqwright.studies.study import Claim, Study
 from seqwright.tasks.batching import EqualLengthBatches, PaddedBatches
 from seqwright.tasks.corpus import Corpus
 from seqwright.tasks.task import Pair
@@ -79,8 +81,7 @@ def own_ladder(rows: Corpus, seeds: int, size: Size, *, device: str = "cpu") -> 
     """
     train, test = split(rows)
     vocabulary = Vocabulary(rows.symbols)
-    longest = int(rows.lengths()[1].max())
-    data = TaskData(Path(rows.where).stem, train, test, vocabulary, limit=2 * (longest + 1))
+    data = TaskData(Path(rows.where).stem, train, (Exam("held out", test),), vocabulary)
     training = TrainingSpec(
         steps=size.steps,
         rate=0.005,
@@ -129,7 +130,7 @@ PARTS = (
 )
 
 
-def needs(rows: Sequence[Row]) -> list[Claim]:
+def needs(rows: Sequence[Rung]) -> list[Claim]:
     """For each part: does this data need it? The last rung beside the same rung without the part.
 
     ``needed``: its interval lies wholly above the other's. ``harmful``: wholly below. ``no difference seen``: the

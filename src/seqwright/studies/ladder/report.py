@@ -16,9 +16,8 @@ from seqwright.report.words import listing, rate
 from seqwright.studies.ladder.controls import controls
 from seqwright.studies.ladder.details import answers, curves, everything, method, specs
 from seqwright.studies.ladder.lead import lead
-from seqwright.studies.ladder.rows import is_own, learnt_of, place, unique
+from seqwright.studies.ladder.rows import LadderResult, Rung, is_own, learnt_of, place, unique
 from seqwright.studies.ladder.rungs import RUNGS
-from seqwright.studies.study import Row, StudyResult
 
 ADDS = {
     "plain": "encoder and decoder of width 1 on the scalars themselves; squared error; no START, no END",
@@ -36,7 +35,7 @@ BADGES: dict[str, Look] = {
 }
 
 
-def write_report(result: StudyResult, out: Path, command: str) -> Path:
+def write_report(result: LadderResult, out: Path, command: str) -> Path:
     """Write ``out/report.html`` and its charts as ``out/charts/*.svg``.
 
     Args:
@@ -50,7 +49,7 @@ def write_report(result: StudyResult, out: Path, command: str) -> Path:
     return page(result, command).write(out / "report.html")
 
 
-def page(result: StudyResult, command: str) -> Page:
+def page(result: LadderResult, command: str) -> Page:
     """The report as a value."""
     rows = result.rungs
     sections = [
@@ -66,13 +65,13 @@ def page(result: StudyResult, command: str) -> Page:
     return Page(_title(rows), tuple(lead(result)), _facts(result, command), tuple(s for s in sections if s.parts))
 
 
-def _title(rows: Sequence[Row]) -> str:
+def _title(rows: Sequence[Rung]) -> str:
     if is_own(rows):
         return f"The ladder on {listing(unique(row.task for row in rows))}"
     return "The ladder: which parts of a transformer do what"
 
 
-def _facts(result: StudyResult, command: str) -> tuple[tuple[str, str], ...]:
+def _facts(result: LadderResult, command: str) -> tuple[tuple[str, str], ...]:
     return (
         ("seeds", str(result.seeds)),
         ("training runs", f"{result.seeds * len(result.rungs):,}"),
@@ -82,7 +81,7 @@ def _facts(result: StudyResult, command: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def matrix_part(rows: Sequence[Row]) -> Iterator[Part]:
+def matrix_part(rows: Sequence[Rung]) -> Iterator[Part]:
     own = is_own(rows)
     papers = [row for row in rows if row.variant == "paper"]
     tasks = unique(row.task for row in papers)
@@ -109,14 +108,14 @@ def matrix_part(rows: Sequence[Row]) -> Iterator[Part]:
     yield Terms(tuple((rung, added[rung]) for rung in RUNGS))
 
 
-def _told(row: Row, own: bool) -> tuple[str, str]:
+def _told(row: Rung, own: bool) -> tuple[str, str]:
     """What stands in a square: on one's own data hardly a seed answers every held-out row, so it is the rate there."""
     if own:
         return rate(row.exact_match.median), f"{rate(row.exact_match.low)} to {rate(row.exact_match.high)}"
     return learnt_of(row, "/"), f"median {rate(row.exact_match.median)}"
 
 
-def claims_part(result: StudyResult) -> Iterator[Part]:
+def claims_part(result: LadderResult) -> Iterator[Part]:
     if not result.claims:
         return
     if is_own(result.rungs):

@@ -38,7 +38,8 @@ from seqwright.nn.norm import NoNorm, PreNormResidual
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition, SinusoidalPosition
 from seqwright.nn.transformer import TransformerSpec
-from seqwright.studies.cell import Cell, TaskData
+from seqwright.studies.cell import Cell
+from seqwright.studies.data import Exam, TaskData
 from seqwright.studies.study import Study
 from seqwright.tasks.batching import FullBatch
 from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT, EIGHT_INVERTED, ONE_TO_THREE, THREE_TO_ONE
@@ -121,7 +122,7 @@ def _paper(rung: str, spec: TransformerSpec, task: PairSet, steps: int, drop: in
     training = TrainingSpec(steps=steps, objective=objective)
     if drop is not None:
         training = vary(training, {"schedule": RateDrop(at=drop)})
-    data = TaskData(task.name, tuple(task.rows()), task.pairs, coder, task.limit())
+    data = TaskData(task.name, tuple(task.rows()), (Exam("all", task.pairs),), coder)
     return Cell(rung, "paper", spec, training, FullBatch(), data, padding=rung == "padding")
 
 

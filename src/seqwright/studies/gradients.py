@@ -1,0 +1,67 @@
+"""How much gradient reaches a token at distance k, and which parts carry it there?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from seqwright.nn.norm import NoResidual, PostNormResidual
+from seqwright.nn.position import NoPosition
+from seqwright.report.page import Figure, Section
+from seqwright.report.series import Graph, Series, graphs
+from seqwright.studies.cell import Cell
+from seqwright.studies.inquiry import WHOLE, Inquiry, cell, tasks_of
+from seqwright.studies.measures import GradientReach
+from seqwright.studies.setting import Setting
+from seqwright.studies.study import Row
+from seqwright.studies.subject import Subject
+from seqwright.tasks.algorithmic import Copy, EvenPairs, Reverse, TaskSpec
+
+VARIANTS = {
+    WHOLE: {},
+    "no-residual": {f"{side}.residual": NoResidual() for side in ("encoder", "decoder")},
+    "post-norm": {f"{side}.residual": PostNormResidual() for side in ("encoder", "decoder")},
+    "no-positions": {f"{side}.position": NoPosition() for side in ("encoder", "decoder")},
+    "depth-1": {f"{side}.layers": 1 for side in ("encoder", "decoder")},
+}
+
+
+class Gradients(Inquiry):
+    """How much gradient reaches a token at distance k?"""
+
+    name = "gradients"
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(steps=350, train=2000, test=60) if self.quick else Setting(lengths=(2, 16))
+
+    @property
+    def tasks(self) -> tuple[TaskSpec, ...]:
+        return (Reverse(symbols=4), EvenPairs()) if self.quick else (Copy(), Reverse(), EvenPairs())
+
+    def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
+        measures = (GradientReach(),)
+        made = []
+        for subject in subjects:
+            rows = subject.rows()
+            made += [cell(subject, name, edits, rows=rows, measures=measures) for name, edits in VARIANTS.items()]
+            untrained = {"steps": 1, "rate": 1e-12}
+            made.append(cell(subject, "untrained", rows=rows, training=untrained, measures=measures))
+        return made
+
+    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
+        """The share of gradient over distance, a line for each variant."""
+        measure = GradientReach().name
+        panels = []
+        for task in tasks_of(rows):
+            reaches = {row.variant: row.measured[measure] for row in rows if row.task == task}
+            lines = [Series(name, [float(k) for k in range(len(values))], values) for name, values in reaches.items()]
+            most = max((value.high for values in reaches.values() for value in values), default=1.0)
+            panels.append(
+                Graph(task, "distance from the source's end", "share of the gradient", lines, within=(0, most))
+            )
+        chart = graphs("gradients", "Share of the first answer token's gradient by distance", panels)
+        told = (
+            "The loss of the first target token, traced back to the embedded source: the share of the gradient's norm at each "
+            "distance from the source's last token. Medians over seeds and their intervals."
+        )
+        yield Section("Gradient by distance", (Figure((chart,), told),))

@@ -1,0 +1,307 @@
+"""The report of any study: what came of it, in words, pictures and tables, all made from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from seqwright import __version__
+from seqwright.evaluation.ranges import Range
+from seqwright.report import charts, examples
+from seqwright.report.page import Cards, Figure, Heading, Look, Page, Part, Prose, Section, Table, Text, slug
+from seqwright.report.series import Graph, Series, graphs
+from seqwright.report.words import count, listing, rate, spread
+from seqwright.studies import effect, telling
+from seqwright.studies.effect import Effect
+from seqwright.studies.inquiry import Inquiry, StudyResult, tasks_of, variants_of
+from seqwright.studies.study import Claim, Row
+
+BADGES: dict[str, Look] = {
+    effect.NEEDED: "good",
+    effect.HELPS: "good",
+    effect.HARMFUL: "bad",
+    effect.IDLE: "neutral",
+    effect.UNCLEAR: "mixed",
+    effect.UNLEARNT: "mixed",
+    "holds": "good",
+    "breaks": "bad",
+}
+
+CURVES_SHOWN = 48
+"""More loss curves than this are more than anybody looks at."""
+
+LINES = 8
+"""More lines in a panel cannot be told apart."""
+
+
+def write_report(inquiry: Inquiry, result: StudyResult, out: Path, command: str) -> Path:
+    """Write ``out/report.html`` and its charts as ``out/charts/*.svg``.
+
+    Args:
+        inquiry: what was asked.
+        result: what was found.
+        out: the study's folder.
+        command: the command line that makes the study again.
+
+    Raises:
+        SeqwrightError: the folder cannot be written to.
+    """
+    return page(inquiry, result, command).write(out / "report.html")
+
+
+def page(inquiry: Inquiry, result: StudyResult, command: str) -> Page:
+    """The report as a value."""
+    rows = result.rows
+    sections = [
+        Section("What came of it", tuple(outcome(rows))),
+        Section("What each part is worth" if result.study == "parts" else "Effects", tuple(effects(result.effects))),
+        *inquiry.sections(rows),
+        Section("By length", tuple(by_length(rows))),
+        Section("In one line each", tuple(claims(result.claims))),
+        Section("Loss curves", tuple(curves(rows))),
+        Section("Example answers", tuple(answers(rows))),
+        Section("What each variant changes", tuple(specs(rows))),
+        Section("All numbers", tuple(everything(rows))),
+        Section("How it was measured", (*_notes(result), *method(result))),
+    ]
+    title = f"{_question(inquiry)}"
+    return Page(title, tuple(lead(result)), _facts(result, command), tuple(s for s in sections if s.parts))
+
+
+def _question(inquiry: Inquiry) -> str:
+    return (type(inquiry).__doc__ or inquiry.name).splitlines()[0]
+
+
+def _facts(result: StudyResult, command: str) -> tuple[tuple[str, str], ...]:
+    return (
+        ("seeds", str(result.seeds)),
+        ("training runs", f"{result.seeds * len(result.rows):,}"),
+        ("minutes of work", f"{result.seconds / 60:.1f}"),
+        ("seqwright", __version__),
+        ("made by", command),
+    )
+
+
+def lead(result: StudyResult) -> Iterator[str]:
+    """The first sentences: for each task, what is needed, what helps, what harms."""
+    first = [
+        each
+        for each in result.effects
+        if each.base == result.rows[0].base and each.measure == result.effects[0].measure
+    ]
+    for task in dict.fromkeys(each.task for each in first):
+        told = [
+            f"{word}: {listing(each.part for each in first if each.task == task and each.verdict == word)}"
+            for word in (effect.NEEDED, effect.HELPS, effect.HARMFUL, effect.IDLE, effect.UNCLEAR)
+            if any(each.task == task and each.verdict == word for each in first)
+        ]
+        if told:
+            yield f"{task}. {'; '.join(told).capitalize()}."
+        else:
+            yield f"{task}. It was not learnt, so nothing can be said of its parts."
+    words = dict.fromkeys(claim.verdict for claim in result.claims)
+    if words:
+        told = ", ".join(f"{sum(claim.verdict == word for claim in result.claims)} {word}" for word in words)
+        yield f"Of {count(len(result.claims), 'line')} below: {told}."
+    diverged = sum(row.diverged for row in result.rows)
+    if diverged:
+        yield f"{count(diverged, 'training run')} diverged; each counts with what it answers, and its loss as ∞."
+    if result.seeds < 6:
+        yield f"With {count(result.seeds, 'seed')} an interval is the least and the greatest value: a first look, not evidence."
+
+
+def outcome(rows: Sequence[Row]) -> Iterator[Part]:
+    """The heat map: variants by tasks; one for each family of variants."""
+    for base, family in groupby(rows, key=lambda row: row.base):
+        members = list(family)
+        shown = [charts.Square(row.variant, row.task, row.exact_match.median, rate(row.exact_match.median),
+                               f"{rate(row.exact_match.low)} to {rate(row.exact_match.high)}") for row in members]  # fmt: skip
+        says = f"Heat map of variants of {base} by tasks: exact match"
+        name = f"outcome-{slug(base)}"
+        yield Figure(
+            (charts.matrix(name, says, shown, variants_of(members), tasks_of(members)),),
+            "Exact match on held-out rows as long as those trained on, generated symbol by symbol: median over seeds. "
+            "Colour: from 0 (dark) to 1 (bright).",
+        )
+
+
+def effects(found: Sequence[Effect]) -> Iterator[Part]:
+    """For each task a chart of what is won or lost, and a table with the verdicts."""
+    if not found:
+        return
+    yield Prose(
+        "An effect is the difference in exact match, seed by seed, between a variant that has something and one that lacks "
+        "it: to the right of the dashed line, having it is better. Marks are medians, lines their intervals."
+    )
+    yield Figure(tuple(_effect_chart(task, found) for task in dict.fromkeys(each.task for each in found)), "")
+    yield Table(
+        ("task", "what", "of", "having it", "lacking it", "worth", "verdict"),
+        tuple(
+            (
+                Text(each.task, "strong"),
+                each.part,
+                _series(each, found),
+                f"{each.having}: {rate(each.with_it)}",
+                f"{each.lacking}: {rate(each.without)}",
+                spread(each.worth, _signed),
+                Text(each.verdict, BADGES[each.verdict]),
+            )
+            for each in found
+        ),
+        numeric=frozenset({5}),
+    )
+    yield Prose(_sentence(effect.__doc__ or ""))
+
+
+def _effect_chart(task: str, found: Sequence[Effect]) -> charts.Chart:
+    mine = [each for each in found if each.task == task]
+    shown = [charts.Dot(each.part, _series(each, mine), each.worth) for each in mine]
+    says = f"Effects on {task}: " + "; ".join(f"{each.part} {spread(each.worth, _signed)}" for each in mine)
+    panel = charts.Panel(f"exact match won by it, on {task}", shown, (-1, 1), compare=0)
+    return charts.dots(f"effects-{slug(task)}", says, (panel,), list(dict.fromkeys(each.part for each in mine)))
+
+
+def _series(each: Effect, among: Sequence[Effect]) -> str:
+    """What tells this effect from others of the same part: the family, the measure, or both."""
+    bases = {other.base for other in among}
+    return each.measure if len(bases) == 1 else f"{each.measure}, {each.base}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _sentence(table: str) -> str:
+    """A docstring's table of verdicts as prose."""
+    lines = [line.split(maxsplit=1) for line in table.splitlines() if line[:1].isalpha() and "  " in line[:12]]
+    told = "; ".join(f"{word}: {meaning}" for word, meaning in lines if word != "verdict")
+    margins = {":data:`LITTLE`": f"{effect.LITTLE:.0%}", ":data:`MARGIN`": f"{effect.MARGIN:g}"}
+    for name, value in margins.items():
+        told = told.replace(name, value)
+    return f"{told[:1].upper()}{told[1:]}."
+
+
+def by_length(rows: Sequence[Row]) -> Iterator[Part]:
+    """Exact match by the length of the source, a panel for each family and task."""
+    panels = []
+    for task in tasks_of(rows):
+        for base in dict.fromkeys(row.base for row in rows):
+            members = [row for row in rows if (row.task, row.base) == (task, base)]
+            if 0 < len(members) <= LINES and all(exam.exam.isdecimal() for row in members for exam in row.exams):
+                panels.append(_length_panel(task, base, members, several=len({row.base for row in rows}) > 1))
+    if panels:
+        yield Figure(
+            (graphs("by-length", "Exact match by length of the source", panels),),
+            "Exact match by the length of the source; lines are medians over seeds, bars their intervals. "
+            "Shaded: longer than any source that was trained on.",
+        )
+
+
+def _length_panel(task: str, base: str, members: Sequence[Row], *, several: bool) -> Graph:
+    lines = []
+    for row in members:
+        exams = sorted(row.exams, key=lambda exam: int(exam.exam))
+        values = [Range.of(exam.matches) for exam in exams]
+        lines.append(Series(row.variant, [int(exam.exam) for exam in exams], values))
+    trained = max((int(exam.exam) for row in members for exam in row.exams if not exam.beyond), default=0)
+    further = any(exam.beyond for row in members for exam in row.exams)
+    title = f"{task}, {base}" if several else task
+    return Graph(title, "source length", "exact match", lines, beyond=trained + 0.5 if further else None)
+
+
+def claims(found: Sequence[Claim]) -> Iterator[Part]:
+    """A table of sentences with what was measured and a word."""
+    if found:
+        yield Table(
+            ("what", "measured", "verdict", "evidence"),
+            tuple(
+                (claim.claim, claim.measured, Text(claim.verdict, BADGES.get(claim.verdict, "neutral")), claim.evidence)
+                for claim in found
+            ),
+        )
+
+
+def curves(rows: Sequence[Row]) -> Iterator[Part]:
+    """Loss curves, those of one task together."""
+    if len(rows) > CURVES_SHOWN:
+        return
+    ends = charts.ends([value.median for row in rows for value in row.curve], margin=2)
+    for task in tasks_of(rows):
+        mine = [row for row in rows if row.task == task]
+        yield Heading(task)
+        drawn = tuple(telling.loss_curve(row.variant if row.base == mine[0].base else f"{row.base} · {row.variant}", row, ends) for row in mine)  # fmt: skip
+        yield Figure(drawn, telling.CURVES, small=True)
+
+
+def answers(rows: Sequence[Row]) -> Iterator[Part]:
+    """What the first variant of each task answers, and the one that answers least."""
+    yield Prose(telling.ANSWERS)
+    for task in tasks_of(rows):
+        mine = [row for row in rows if row.task == task]
+        worst = min(mine, key=lambda row: row.exact_match.median)
+        yield Heading(task)
+        shown = [mine[0]] if worst is mine[0] else [mine[0], worst]
+        yield Cards(tuple(telling.answer_card(f"{row.base} · {row.variant}", row) for row in shown))
+
+
+def specs(rows: Sequence[Row]) -> Iterator[Part]:
+    """Each variant's spec as a diff from the study's first."""
+    first = {row.task: row for row in reversed(rows)}
+    told = {(row.base, row.variant): row for row in reversed(rows) if row is not first[row.task]}
+    yield Prose("The exact spec of every model is in results.json; here is what differs from the first variant's.")
+    yield Cards(
+        tuple(
+            examples.edits(
+                row.variant if row.base == rows[0].base else f"{row.base} · {row.variant}",
+                first[row.task].spec,
+                row.spec,
+            )
+            for row in reversed(told.values())
+        )
+    )
+
+
+def everything(rows: Sequence[Row]) -> Iterator[Part]:
+    """All numbers of all rows."""
+    yield Prose("Medians over seeds and, in brackets, their intervals; a single number did not vary.")
+    header = ("base", "variant", "task", *telling.NUMBERS[:-1], "beyond", "99 % known at step", "signatures")
+    yield Table(
+        header,
+        tuple(
+            (
+                row.base,
+                Text(row.variant, "strong"),
+                row.task,
+                *telling.numbers(row)[:-1],
+                spread(row.beyond, rate, "\n") if row.beyond else "–",
+                learnt_at(row),
+                telling.numbers(row)[-1],
+            )
+            for row in rows
+        ),
+        numeric=frozenset(range(3, 10)),
+    )
+
+
+def learnt_at(row: Row) -> str:
+    """When next tokens were known, as a table has it: the median step, and how many seeds got there."""
+    there = sorted(step for step in row.learnt_at if step is not None)
+    if not there:
+        return "never"
+    told = f"{there[(len(there) - 1) // 2]:,}"
+    return told if len(there) == len(row.learnt_at) else f"{told}\n({len(there)} of {len(row.learnt_at)} seeds)"
+
+
+def _notes(result: StudyResult) -> Iterator[Part]:
+    for note in dict.fromkeys([*result.notes, *(note for row in result.rows for note in row.notes)]):
+        yield Prose(f"Note: {note}.")
+
+
+def method(result: StudyResult) -> Iterator[Part]:
+    yield from telling.method("held-out rows")
+    yield Prose(
+        "Seeds are paired: seed n of one variant begins from the same random numbers and sees the same rows in the same order as "
+        "seed n of another. 99 % known: the step at which 99 in 100 next tokens of the held-out rows are right, the truth "
+        "before them being shown."
+    )

@@ -1,0 +1,84 @@
+"""What the models of a study have in common: how large they are, how long they train, and on how much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqwright.core.spec import Above, Count, Rate, Spec, vary
+from seqwright.nn.attention import AttentionSpec
+from seqwright.nn.block import StackSpec
+from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
+from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.position import SinusoidalPosition
+from seqwright.nn.transformer import TransformerSpec
+from seqwright.tasks.task import Pair
+from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.training.loop import TrainingSpec
+from seqwright.training.objective import CrossEntropy
+from seqwright.training.schedule import WarmupCosine
+
+
+class Setting(Spec):
+    """The size of everything in a study.
+
+    Attributes:
+        width, heads, layers: of each side of a model; the feed-forward is twice as wide.
+        dropout: none for tasks whose rows never run out.
+        steps, rate, batch: of training.
+        train, test: rows of each task to train on, and to ask.
+        lengths: the shortest and longest row to train on; a task that begins later begins where it does.
+    """
+
+    width: Count = 16
+    heads: Count = 2
+    layers: Count = 2
+    dropout: Rate = 0.0
+    steps: Count = 500
+    rate: Above = 0.01
+    batch: Count = 32
+    train: Count = 4000
+    test: Count = 100
+    lengths: tuple[int, int] = (2, 8)
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair], *, quick: bool = False) -> Setting:
+        """The rule for a file: width 32 and 2 heads, from 5,000 rows on 64 and 4; 120 passes, 400 to 1,500 steps."""
+        wide = len(pairs) >= 5000
+        steps = min(1500, max(400, 120 * len(pairs) // 64))
+        return cls(
+            width=64 if wide else 32,
+            heads=4 if wide else 2,
+            dropout=0.1,
+            steps=min(400, steps) if quick else steps,
+            rate=0.005,
+            test=60 if quick else 200,
+        )
+
+    def spec(self, vocabulary: Vocabulary) -> TransformerSpec:
+        """The whole model, which every part is taken from and added to: the paper's last rung, a size larger."""
+        decoder = StackSpec(
+            feedforward=FeedForwardSpec(inner=2 * self.width),
+            self_attention=AttentionSpec(heads=self.heads, mask=CausalMask()),
+            cross_attention=AttentionSpec(heads=self.heads),
+            layers=self.layers,
+            position=SinusoidalPosition(),
+            dropout=self.dropout,
+        )
+        return TransformerSpec(
+            width=self.width,
+            embedding=LookUpEmbedding(vocabulary=vocabulary.size, deviation=self.width**-0.5),
+            encoder=vary(decoder, {"self_attention.mask": NoMask(), "cross_attention": None}),
+            decoder=decoder,
+            head=SymbolHead(outputs=vocabulary.outputs),
+        )
+
+    def training(self, vocabulary: Vocabulary) -> TrainingSpec:
+        """How every model is trained."""
+        return TrainingSpec(
+            steps=self.steps,
+            rate=self.rate,
+            schedule=WarmupCosine(),
+            objective=CrossEntropy(ignore=vocabulary.pad),
+            clip=1.0,
+        )

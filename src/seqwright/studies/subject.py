@@ -1,0 +1,213 @@
+"""What a study is made on: a task that draws as many rows as one likes, or the rows of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.studies.data import Data, Exam, TaskData, reach
+from seqwright.studies.setting import Setting
+from seqwright.tasks.algorithmic import TaskSpec
+from seqwright.tasks.corpus import Corpus
+from seqwright.tasks.sampling import Dataset, NoiseSpec, NoNoise
+from seqwright.tasks.task import Pair
+from seqwright.tasks.vocabulary import MarkedSources, Vocabulary
+
+HELD_OUT = 0.1
+"""The part of a file's sources that is asked and not trained on."""
+
+
+CLEAN = NoNoise()
+
+
+@runtime_checkable
+class Rows(Data, Protocol):
+    """Data that a transformer of symbols can be built for."""
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """All symbols of the rows."""
+        ...
+
+
+@runtime_checkable
+class Subject(Protocol):
+    """One column of a study's table."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def setting(self) -> Setting:
+        """How large its models are."""
+        ...
+
+    @property
+    def longest(self) -> int:
+        """The length up to which rows are trained on, where nobody says otherwise."""
+        ...
+
+    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> Rows:
+        """Rows up to some length, with exams up to the same length and ``beyond``, and with noise.
+
+        Raises:
+            SeqwrightError: there are no rows of these lengths.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class DrawnRows:
+    """A task's rows as a recipe, drawn where they are needed."""
+
+    name: str
+    dataset: Dataset
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.dataset.symbols, MarkedSources())
+
+    @property
+    def reach(self) -> int:
+        task = self.dataset.task
+        source = task.source(self.dataset.longest, np.random.default_rng(0))
+        return reach([Pair(source, task.answer(source))])
+
+    def drawn(self) -> TaskData:
+        """The rows themselves."""
+        draw = self.dataset.draw()
+        exams = (*by_length(draw.test), *by_length(draw.beyond, beyond=True))
+        return TaskData(self.name, draw.train, exams, self.vocabulary, draw.notes)
+
+
+@dataclass(frozen=True)
+class TaskSubject:
+    """An algorithmic task."""
+
+    task: TaskSpec
+    setting: Setting
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+    @property
+    def longest(self) -> int:
+        return max(self.setting.lengths[1], self.task.shortest)
+
+    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> DrawnRows:
+        """See :class:`Subject`; lengths that the task has none of are left out."""
+        setting = self.setting
+        most = max(longest or self.longest, self.task.shortest)
+        limit = self.task.longest or max((most, *beyond))  # some tasks run out of symbols
+        least = max(self.task.shortest, min(setting.lengths[0], most, limit))
+        dataset = Dataset(
+            task=self.task,
+            train=setting.train,
+            test=setting.test,
+            lengths=(least, min(most, limit)),
+            beyond=tuple(length for length in beyond if most < length <= limit),
+            noise=noise,
+        )
+        return DrawnRows(self.name, dataset)
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """A file's rows."""
+
+    data: TaskData
+    vocabulary: Vocabulary
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    @property
+    def reach(self) -> int:
+        return self.data.reach
+
+    def drawn(self) -> TaskData:
+        """The rows themselves."""
+        return self.data
+
+
+@dataclass(frozen=True)
+class FileSubject:
+    """The pairs of a file: a part of its sources is held out and asked."""
+
+    corpus: Corpus
+    setting: Setting
+
+    @property
+    def name(self) -> str:
+        return Path(self.corpus.where).stem
+
+    @property
+    def longest(self) -> int:
+        return int(self.corpus.lengths()[0].max())
+
+    @cached_property
+    def parted(self) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+        """Rows to train on and pairs to ask, with no source in both."""
+        train, held = self.corpus.split(HELD_OUT, self.setting.test, seed=0)
+        asked = {pair.source: pair for pair in reversed(list(held))}  # a source's first row counts
+        if not asked:
+            raise SeqwrightError(
+                f"{self.corpus.facts().sources} different sources are too few to hold any out",
+                where=self.corpus.where,
+                mend="give at least 10",
+            )
+        return tuple(train), tuple(asked.values())
+
+    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> FileRows:
+        train, asked = self.parted
+        vocabulary = Vocabulary(self.corpus.symbols, MarkedSources())
+        most = longest or self.longest
+        short = [pair for pair in train if len(pair.source) <= most]
+        inside = [pair for pair in asked if len(pair.source) <= most]
+        longer = [pair for pair in asked if beyond and most < len(pair.source) <= max(beyond)]
+        if not (short and inside):
+            raise SeqwrightError(
+                f"no row has a source of at most {most} symbols to train on and another one to ask",
+                where=self.corpus.where,
+                mend="give more rows, or longer lengths",
+            )
+        sides, generator = SidesOf(train), np.random.default_rng(0)
+        trained = tuple(noise.trained(pair, sides, most, generator) for pair in short)
+        exams = [
+            exam
+            for pairs, further in ((inside, False), (longer, True))
+            for exam in by_length([noise.tested(pair, sides, most, generator) for pair in pairs], beyond=further)
+        ]
+        return FileRows(TaskData(self.name, trained, tuple(exams), vocabulary), vocabulary)
+
+
+class SidesOf:
+    """The symbols that occur on either side of some pairs: what noise puts in their place."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        self.source = tuple(sorted({symbol for pair in pairs for symbol in pair.source}))
+        self.target = tuple(sorted({symbol for pair in pairs for symbol in pair.target}))
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return self.source
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return self.target
+
+
+def by_length(pairs: Sequence[Pair], *, beyond: bool = False) -> tuple[Exam, ...]:
+    """An exam for each length of source, each pair once."""
+    groups: dict[int, dict[Pair, None]] = {}
+    for pair in pairs:
+        groups.setdefault(len(pair.source), {})[pair] = None
+    return tuple(Exam(str(length), tuple(groups[length]), beyond) for length in sorted(groups))

@@ -1,0 +1,45 @@
+"""Tasks by their names, as people say them on a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+import numpy as np
+
+from seqwright.core.edits import edited
+from seqwright.core.errors import SeqwrightError
+from seqwright.report.words import listing
+from seqwright.tasks.algorithmic import TaskSpec
+
+LENGTH = 6
+"""Of the row that is shown of each task."""
+
+
+def every_task() -> dict[str, TaskSpec]:
+    """Each task with its own settings, by its name."""
+    return {task.name: task for task in (kind() for kind in get_args(TaskSpec))}
+
+
+def task_called(said: str) -> TaskSpec:
+    """The task of a name, with settings after a colon.
+
+    >>> task_called("copy:symbols=4")
+    Copy(symbols=4)
+
+    Raises:
+        SeqwrightError: there is no such task, or no such setting.
+    """
+    name, _, settings = said.partition(":")
+    known = every_task()
+    if name not in known:
+        raise SeqwrightError(f"--task {name} is not known", mend=f"the tasks are {listing(known)}")
+    return edited(known[name], settings.split(",") if settings else [])
+
+
+def described() -> Iterator[tuple[str, str, str]]:
+    """Each task's name, a row of it, and what it is."""
+    for name, task in every_task().items():
+        source = task.source(max(LENGTH, task.shortest), np.random.default_rng(0))
+        about = " ".join((type(task).__doc__ or "").partition("\n\n")[0].split())
+        yield name, f"{' '.join(source)} → {' '.join(task.answer(source))}", about

@@ -1,0 +1,82 @@
+"""How many symbols can a fixed width tell apart? V from 2 to 512."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import vary
+from seqwright.report.page import Figure, Section
+from seqwright.report.series import Graph, Series, graphs
+from seqwright.studies.cell import Cell
+from seqwright.studies.inquiry import Inquiry, cell, tasks_of
+from seqwright.studies.setting import Setting
+from seqwright.studies.study import Claim, Row
+from seqwright.studies.subject import Subject, TaskSubject
+from seqwright.tasks.algorithmic import AssociativeRecall, BucketSort, Copy, Reverse, TaskSpec
+
+HALF = 0.5
+
+
+class VocabularySizes(Inquiry):
+    """How does exact match change with the number of symbols, the width being fixed?"""
+
+    name = "vocabulary"
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(steps=350, train=2000, test=60, lengths=(2, 6)) if self.quick else Setting(train=8000)
+
+    @property
+    def tasks(self) -> tuple[TaskSpec, ...]:
+        return (Copy(), BucketSort()) if self.quick else (Copy(), Reverse(), BucketSort(), AssociativeRecall())
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The numbers of symbols."""
+        return (2, 16, 128) if self.quick else (2, 8, 32, 128, 512)
+
+    def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
+        made = []
+        for subject in subjects:
+            if not isinstance(subject, TaskSubject) or not hasattr(subject.task, "symbols"):
+                raise SeqwrightError(
+                    f"{subject.name} has the symbols it has",
+                    mend="ask a task whose number of symbols can be chosen, such as copy",
+                )
+            for size in self.sizes:
+                try:
+                    varied = TaskSubject(vary(subject.task, {"symbols": size}), subject.setting)
+                    made.append(cell(varied, f"v{size}", rows=varied.rows()))
+                except SeqwrightError:  # so few symbols leave the task without rows of these lengths
+                    continue
+        return made
+
+    def claims(self, rows: Sequence[Row]) -> list[Claim]:
+        return [_claim(task, [row for row in rows if row.task == task]) for task in tasks_of(rows)]
+
+    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
+        """Exact match over the number of symbols, a line for each task."""
+        lines = [
+            Series(
+                task,
+                [float(row.variant[1:]) for row in rows if row.task == task],
+                [row.exact_match for row in rows if row.task == task],
+            )
+            for task in tasks_of(rows)
+        ]
+        panel = Graph(f"width {self.setting.width}", "symbols", "exact match", lines, logarithmic=True)
+        chart = graphs("vocabulary", "Exact match by number of symbols", [panel])
+        yield Section("How many symbols", (Figure((chart,), "Medians over seeds and their intervals."),))
+
+
+def _claim(task: str, rows: Sequence[Row]) -> Claim:
+    failing = [row for row in rows if row.exact_match.high < HALF]
+    told = ", ".join(f"{row.variant[1:]}: {row.exact_match.median:.2f}" for row in rows)
+    return Claim(
+        claim=f"{task} is learnt at every number of symbols",
+        paper="–",
+        measured=f"less than half from {failing[0].variant[1:]} symbols on" if failing else "at least half everywhere",
+        verdict="breaks" if failing else "holds",
+        evidence=f"median exact match by number of symbols: {told}",
+    )

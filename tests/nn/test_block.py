@@ -1,0 +1,56 @@
+"""What stands around a branch, and what a block lacks when a part is left out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seqwright.core.spec import vary
+from seqwright.core.tokens import Tokens
+from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.norm import LayerNormSpec, NoNorm, NoResidual, NormSpec, PreNormResidual, RMSNormSpec
+from seqwright.nn.transformer import build
+from tests.laws.specs import DECODER_ONLY, ENCODER_DECODER
+
+NORMS = [NoNorm(), LayerNormSpec(), RMSNormSpec()]
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_without_a_residual_nothing_goes_past_the_branch(norm: NormSpec):
+    residual = NoResidual(norm=norm).build(4, 0.0)
+    x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    assert not residual(x, torch.zeros_like).any()
+    torch.testing.assert_close(residual(x, torch.negative), -norm.build(4)(x))
+    # PreNormResidual computes the same branch, and adds what went past it
+    torch.testing.assert_close(PreNormResidual(norm=norm).build(4, 0.0)(x, torch.sin) - x, residual(x, torch.sin))
+
+
+def test_without_a_residual_the_branch_is_dropped_out():
+    residual = NoResidual(norm=NoNorm()).build(4, 0.5).train()
+    dropped = residual(torch.ones(50, 50, 4), torch.clone)
+    assert (dropped == 0).double().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert torch.equal(residual.eval()(torch.ones(2, 2, 4), torch.clone), torch.ones(2, 2, 4))
+
+
+def test_a_block_without_feed_forward_has_none_of_its_parameters():
+    whole, bare = build(ENCODER_DECODER), build(vary(ENCODER_DECODER, {"decoder.feedforward": None}))
+    missing = {name for name, _ in whole.named_parameters()} - {name for name, _ in bare.named_parameters()}
+    assert missing == {
+        f"decoder.blocks.{layer}.{part}.{kind}"
+        for layer in (0, 1)
+        for part in ("feedforward_residual.norm", "feedforward.widen", "feedforward.narrow")
+        for kind in ("weight", "bias")
+    }
+
+
+def test_without_feed_forward_tokens_pass_as_past_one_that_says_nothing():
+    silent = build(DECODER_ONLY).eval()
+    bare = build(vary(DECODER_ONLY, {"decoder.feedforward": None})).eval()
+    bare.load_state_dict(silent.state_dict(), strict=False)
+    assert isinstance(DECODER_ONLY.decoder.feedforward, FeedForwardSpec)
+    with torch.no_grad():
+        for block in silent.decoder.blocks:
+            block.feedforward.narrow.weight.zero_()
+            block.feedforward.narrow.bias.zero_()
+    tokens = Tokens.of([[1, 2, 3]])
+    torch.testing.assert_close(bare(tokens)[0].logits, silent(tokens)[0].logits, rtol=0, atol=0)

@@ -1,0 +1,250 @@
+"""Every study, hardly trained: its cells are what it says they are, and what is read off them is a page."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import product
+from math import inf, isfinite
+
+import pytest
+
+from seqwright.cli.study import INQUIRIES
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import diff, vary
+from seqwright.nn.mask import CausalMask
+from seqwright.nn.position import NoPosition
+from seqwright.nn.transformer import build
+from seqwright.studies.cell import Cell, train_cell
+from seqwright.studies.inquiry import WHOLE, Inquiry, StudyResult, cell
+from seqwright.studies.lengths import breaks_at, further
+from seqwright.studies.noise import Noise
+from seqwright.studies.parts import ADDED, PARTS, SKELETON, Parts, skeleton
+from seqwright.studies.per_task import Mixture, PerTask, the_eight
+from seqwright.studies.positions import Positions, kinds
+from seqwright.studies.report import page
+from seqwright.studies.scale import fitted, power_law
+from seqwright.studies.setting import Setting
+from seqwright.studies.study import ExamResult, Row, gather
+from seqwright.studies.subject import DrawnRows, FileSubject, TaskSubject
+from seqwright.tasks.algorithmic import Copy, Histogram, Parity, Reverse, UniqueCopy
+from seqwright.tasks.corpus import Corpus
+from seqwright.tasks.task import Pair
+from tests.report.test_page import check_offline
+
+TINY = Setting(width=8, steps=2, batch=4, train=40, test=6, lengths=(2, 4))
+COPY = TaskSubject(Copy(symbols=4), TINY)
+REVERSE = TaskSubject(Reverse(symbols=4), TINY)
+
+
+def _inquiry(name: str, *, quick: bool = True) -> Inquiry:
+    module, kind, _ = INQUIRIES[name]
+    return getattr(import_module(f"seqwright.studies.{module}"), kind)(quick=quick)
+
+
+def _rows(cells: list[Cell], seeds: tuple[int, ...] = (0, 1)) -> list[Row]:
+    return [gather(one, [train_cell(one, seeds)]) for one in cells]
+
+
+def _result(inquiry: Inquiry, rows: list[Row]) -> StudyResult:
+    return StudyResult(
+        study=inquiry.name, seeds=2, seconds=1.0, rows=rows, effects=inquiry.effects(rows), claims=inquiry.claims(rows),
+        notes=[],
+    )  # fmt: skip
+
+
+SOME = {
+    "parts": {WHOLE, "no-causal-mask", "no-padding-masks", SKELETON, f"{SKELETON}+residual"},
+    "positions": {"absent", "learned", "randomised"},
+    "lengths": {"absent", "rotary"},
+    "noise": {"clean", "source-0.1", "target-0.1", "test-0.1"},
+    "scale": {"width-4-depth-1", "width-8-depth-1", "width-4-depth-2"},
+    "gradients": {WHOLE, "untrained", "no-residual"},
+}
+"""Of studies that have many variants, a few."""
+
+
+@pytest.mark.parametrize("name", INQUIRIES)
+def test_every_study_runs_and_reads_as_a_page(name: str):
+    inquiry = _inquiry(name)
+    cells = inquiry.cells([COPY, REVERSE] if name == "per-task" else [COPY])
+    rows = _rows([one for one in cells if one.variant in SOME.get(name, {one.variant})])
+    assert 3 <= len(rows) <= 6
+    result = _result(inquiry, rows)
+    shown = check_offline(page(inquiry, result, f"seqwright study {name}").html())
+    assert all(row.variant in shown.text for row in rows)
+    assert "nan" not in shown.text
+    assert all(-1 <= each.worth.low <= each.worth.median <= each.worth.high <= 1 for each in result.effects)
+
+
+@pytest.mark.parametrize("name", INQUIRIES)
+@pytest.mark.parametrize("quick", [False, True], ids=["whole", "quick"])
+def test_no_two_cells_are_kept_in_one_file_and_every_model_can_be_built(name: str, quick: bool):
+    inquiry = _inquiry(name, quick=quick)
+    cells = inquiry.cells([TaskSubject(task, inquiry.setting) for task in inquiry.tasks])
+    assert len({one.key for one in cells}) == len(cells)
+    for one in cells:
+        build(one.spec)
+        assert all(sign not in one.key for sign in " /\\")
+
+
+def test_each_part_is_taken_from_the_whole_model_alone():
+    whole = cell(COPY, WHOLE).spec
+    found = {one.variant: one.spec for one in Parts().cells([COPY]) if one.base == WHOLE}
+    assert set(found) == {WHOLE, *(f"no-{part.name}" for part in PARTS)}
+    assert len({spec.to_json() for spec in found.values()}) == len(found)
+    for part in PARTS:
+        changed = diff(whole, found[f"no-{part.name}"])
+        assert changed
+        assert all(any(path == own or path.startswith(f"{own}.") for own in part.without) for path in changed)
+
+
+def test_the_skeleton_has_no_part_and_each_is_added_alone():
+    bare = vary(cell(COPY, WHOLE).spec, skeleton())
+    found = {one.variant: one.spec for one in Parts().cells([COPY]) if one.base == SKELETON}
+    assert found[SKELETON] == bare
+    for part in ADDED:
+        assert not diff(bare, vary(bare, part.without)) or part.name in ("norm", "residual")
+        changed = diff(bare, found[f"{SKELETON}+{part.name}"])
+        assert changed
+        assert all(any(path == own or path.startswith(f"{own}.") for own in part.without) for path in changed)
+    assert isinstance(found[f"{SKELETON}+causal-mask"].decoder.self_attention.mask, CausalMask)
+    assert isinstance(found[f"{SKELETON}+encoder-positions"].decoder.position, NoPosition)
+
+
+def test_a_part_that_is_not_there_is_said_and_not_taken_out():
+    thin = TaskSubject(Copy(symbols=4), vary(TINY, {"layers": 1, "heads": 1}))
+    assert not {"no-depth", "no-heads"} & {one.variant for one in Parts().cells([thin])}
+    told = Parts().notes([thin])
+    assert [note.split()[-6] for note in told] == ["heads", "depth"]
+
+
+def test_models_of_every_kind_of_position_have_room_for_what_is_asked():
+    cells = Positions().cells([COPY])
+    assert {one.variant for one in cells} == set(kinds(9))
+    for row in _rows(cells, (0,)):
+        assert row.beyond is not None
+        assert {exam.exam for exam in row.exams if exam.beyond} == {"6", "8"}
+
+
+def test_a_diverging_cell_is_recorded_and_harms_no_other():
+    wild = cell(COPY, "wild", training={"rate": 1e30, "clip": None, "steps": 12})
+    rows = _rows([cell(COPY, WHOLE), wild])
+    assert [row.diverged for row in rows] == [0, 2]
+    assert rows[1].train_loss.median == inf
+    result = _result(Parts(), rows)
+    assert "2 training runs diverged" in check_offline(page(Parts(), result, "study").html()).text
+
+
+def test_seeds_are_paired_by_the_rows_they_see():
+    one, other = (Noise().cells([COPY])[0] for _ in range(2))
+    assert train_cell(one, (0, 1)).seeds == train_cell(other, (0, 1)).seeds
+
+
+def test_a_model_breaks_at_the_first_length_of_which_it_answers_less_than_half():
+    row = _rows([cell(COPY, WHOLE)])[0]
+    exams = [("9", [1.0, 1.0]), ("10", [0.2, 0.9]), ("8", [1.0, 0.5]), ("12", [0.0, 1.0])]
+    asked = [ExamResult(exam=name, beyond=True, rows=5, matches=matches) for name, matches in exams]
+    assert breaks_at(_replaced(row, exams=asked)) == [10, inf]
+
+
+def _replaced(row: Row, **fields: object) -> Row:
+    return type(row)(**{name: fields.get(name, getattr(row, name)) for name in row.__struct_fields__})
+
+
+def test_lengths_reach_twice_the_training_and_beyond():
+    for longest in (4, 8, 16, 32, 64):
+        assert 2 * longest in further(longest)
+        assert max(further(longest)) > 2 * longest
+        assert min(further(longest)) > longest
+
+
+def test_a_power_law_is_found_with_its_uncertainty():
+    row = _rows([cell(COPY, WHOLE)], (0,))[0]
+    sizes = [100, 1000, 10_000, 100_000]
+    noise = [0.9, 1.0, 1.1, 1.2, 0.8]
+    rows = [_replaced(row, parameters=size, eval_losses=[5 * size**-0.5 * each for each in noise]) for size in sizes]
+    (factor, exponent, explained), interval = fitted(rows)
+    assert (factor, exponent) == (pytest.approx(5), pytest.approx(0.5))
+    assert explained == pytest.approx(1)
+    assert interval is not None
+    assert interval[0] < 0.5 < interval[1]
+    assert interval[1] - interval[0] < 0.1
+    assert isfinite(power_law(*map(_array, ([1, 2, 3], [1, 1, 1])))[1])
+
+
+def _array(values: list[float]):
+    import numpy as np
+
+    return np.array(values, dtype=float)
+
+
+def test_a_mixture_has_the_rows_of_all_and_an_exam_for_each():
+    parts = (COPY.rows(), REVERSE.rows())
+    both = Mixture(parts, ("copy", "reverse"), "all").drawn()
+    alone = Mixture(parts, ("reverse",), "reverse").drawn()
+    assert [exam.name for exam in both.exams] == ["copy", "reverse"]
+    assert {pair.source[0] for pair in both.train} == {"<copy>", "<reverse>"}
+    assert {pair.source[0] for pair in alone.train} == {"<reverse>"}
+    assert both.coder == alone.coder  # models of one size
+    with pytest.raises(SeqwrightError, match="no mixture"):
+        PerTask().cells([COPY])
+
+
+def test_the_eight_are_asked_one_by_one():
+    mixed, *alone = the_eight()
+    data = mixed.data.drawn()
+    assert len(data.train) == 200
+    assert [len(exam.pairs) for exam in data.exams] == [1] * 8
+    assert [one.data.name for one in alone] == [exam.name for exam in data.exams]
+
+
+SIDES = ["".join(word) for length in (2, 3) for word in product("abcdef", repeat=length)]
+PAIRS = [Pair.of(word, word[::-1]) for word in SIDES]
+
+
+def test_a_files_rows_are_held_out_and_cut_by_length():
+    subject = FileSubject(Corpus.of(PAIRS), vary(TINY, {"test": 40}))
+    data = subject.rows(longest=2, beyond=(3,)).drawn()
+    asked = {pair.source for pair in (*data.pairs(beyond=False), *data.pairs(beyond=True))}
+    assert asked.isdisjoint(pair.source for pair in data.train)
+    assert {len(pair.source) for pair in data.train} == {2}
+    assert {len(pair.source) for pair in data.pairs(beyond=True)} == {3}
+    with pytest.raises(SeqwrightError, match="no row"):
+        subject.rows(longest=1)
+
+
+@pytest.mark.parametrize("name", ["parts", "positions", "noise", "batching", "gradients", "scale"])
+def test_studies_can_be_asked_of_a_file(name: str):
+    inquiry = _inquiry(name)
+    cells = inquiry.cells([FileSubject(Corpus.of(PAIRS), TINY)])
+    rows = _rows(cells[:2], (0,))
+    assert len(cells) > 2
+    assert all(0 <= row.exact_match.median <= 1 for row in rows)
+
+
+def test_noise_is_only_where_it_is_said_to_be():
+    cells = {one.variant: one.data.drawn() for one in Noise().cells([COPY])}
+    clean = cells["clean"]
+    for kind in ("source", "target", "test"):
+        noisy = cells[f"{kind}-0.4"]
+        sides = (
+            [pair.source for pair in noisy.train] != [pair.source for pair in clean.train],
+            [pair.target for pair in noisy.train] != [pair.target for pair in clean.train],
+            {pair.source for pair in noisy.pairs(beyond=False)} != {pair.source for pair in clean.pairs(beyond=False)},
+        )
+        assert sides == (kind == "source", kind == "target", kind == "test")
+
+
+def test_the_vocabulary_of_a_task_is_what_its_rows_are_written_in():
+    for task in (Copy(symbols=3), Histogram(), Parity()):
+        rows = TaskSubject(task, TINY).rows(beyond=(7,))
+        assert isinstance(rows, DrawnRows)
+        data = rows.drawn()
+        data.coder.batch([*data.train, *data.pairs(beyond=True)])
+        assert max(len(pair.source) for pair in data.pairs(beyond=True)) + 2 <= rows.reach
+
+
+def test_lengths_that_a_task_has_none_of_are_left_out():
+    few = TaskSubject(UniqueCopy(symbols=5), TINY).rows(longest=4, beyond=(5, 6, 8))
+    assert (few.dataset.lengths, few.dataset.beyond) == ((2, 4), (5,))
+    assert few.drawn().exams
