@@ -127,7 +127,8 @@ def convert(run: Path, folder: Path) -> list[str]:
     names = [*symbols, "<s>", "</s>", "<unk>"]
     spec.register_source_vocabulary(names)
     spec.register_target_vocabulary(names)
-    spec.config.add_source_bos = spec.config.add_source_eos = False
+    recipe = json.loads((run / "run.json").read_text(encoding="utf-8"))["recipe"]
+    spec.config.add_source_bos = spec.config.add_source_eos = recipe["sources"]["type"] == "MarkedSources"
     spec.config.decoder_start_token = "<s>"
     spec.validate()
     spec.optimize()
