@@ -102,3 +102,56 @@ def test_a_finished_study_asked_again_says_the_same(tmp_path: Path, pairs: Path)
     one, two = (json.loads(seqwright(*arguments, cwd=tmp_path).stdout) for _ in range(2))
     assert one["rungs"] == two["rungs"]
     assert one["claims"] == two["claims"]
+
+
+TINY = [part for edit in ("steps=2", "batch=4", "train=40", "test=6", "width=8") for part in ("--set", edit)]
+
+
+def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: Path):
+    command = ["study", "batching", "--quick", "--task", "reverse:symbols=3", "--seeds", "2", "--out", "here", *TINY]
+    done = seqwright(*command, "--json", "--workers", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [(row["variant"], row["task"]) for row in found["rows"]] == [
+        ("padded", "reverse"), ("buckets", "reverse"), ("one-length", "reverse"),
+    ]  # fmt: skip
+    assert {each["verdict"] for each in found["effects"]}
+    assert (tmp_path / "here" / "report.html").read_text().count("reverse") > 3
+    assert "3 cells × 2 seeds in 3 pieces: " in done.stderr
+    compared = seqwright("study", "compare", "here", "here", "--out", "both", "--json", cwd=tmp_path)
+    assert len(json.loads(compared.stdout)["effects"]) == 3
+    assert (tmp_path / "both" / "report.html").exists()
+    other = seqwright(*command[: -len(TINY) - 2], "--out", "here", cwd=tmp_path)
+    assert other.returncode == 2
+    assert "the folder holds another study" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["parts", "--task", "sort"], "--task sort is not known; the tasks are copy, unique-copy"),
+        (["parts", "--task", "copy:colour=3"], "--set colour=3: colour: Copy has no part 'colour'"),
+        (["parts", "--task", "copy:symbols=0"], "--set symbols=0"),
+        (["positions", "--task", "copy", "--pairs", "pairs.tsv"], "--task and --pairs exclude one another"),
+        (["noise", "--split-target-on", " "], "need --pairs"),
+        (["lengths", "--pairs", "missing.tsv"], "missing.tsv: cannot be read: no such file"),
+        (["vocabulary", "--task", "parity"], "parity has the symbols it has"),
+        (["per-task", "--task", "copy"], "one task alone is no mixture"),
+        (["parts", "--set", "width=0"], "--set width=0"),
+        (["parts", "--set", "heads=3"], "a width of 16 cannot be cut into 3 heads"),
+        (["scale", "--seeds", "0"], "--seeds 0 is too few"),
+        (["compare", "nowhere", "nowhere"], "holds no finished study"),
+    ],
+)
+def test_a_mistake_about_a_study_is_one_line(tmp_path: Path, arguments: list[str], told: str):
+    done = seqwright("study", *arguments, cwd=tmp_path)
+    assert told in done.stderr.splitlines()[-1]
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_tasks_are_listed_with_a_row_of_each(tmp_path: Path):
+    done = seqwright("study", "tasks", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("→") == 16

@@ -19,8 +19,6 @@ import msgspec
 
 from seqwright.core.errors import SeqwrightError
 
-S = TypeVar("S", bound="Spec")
-
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
 
@@ -75,6 +73,10 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
                 f"this is not a {cls.__name__}: {error}",
                 mend="compare it with the JSON that to_json() writes",
             ) from error
+
+
+S = TypeVar("S", bound=Spec)
+"""Some kind of spec: what is varied stays what it is."""
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
