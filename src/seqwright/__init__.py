@@ -23,11 +23,13 @@ _HOMES = {
     ),
     "seqwright.nn.feedforward": ("GELU", "FeedForwardSpec", "ReLU"),
     "seqwright.nn.mask": ("CausalMask", "NoMask"),
-    "seqwright.nn.norm": ("LayerNormSpec", "NoNorm", "PostNormResidual", "PreNormResidual", "RMSNormSpec"),
+    "seqwright.nn.norm": ("LayerNormSpec", "NoNorm", "NoResidual", "PostNormResidual", "PreNormResidual", "RMSNormSpec"),
     "seqwright.nn.padding": ("MaskedPadding", "OrdinaryPadding"),
     "seqwright.nn.position": (
-        "ALiBiPosition", "LearnedPosition", "NoPosition", "RotaryPosition", "SinusoidalPosition", "T5RelativePosition",
+        "ALiBiPosition", "LearnedPosition", "NoPosition", "RandomisedPosition", "RotaryPosition", "SinusoidalPosition",
+        "T5RelativePosition",
     ),
+    "seqwright.nn.scale": ("LinearScale", "NoScale", "RootScale"),
     "seqwright.nn.transformer": ("TransformerSpec", "build"),
     "seqwright.tasks.files": ("read_pairs",),
     "seqwright.tasks.task": ("Pair", "PairSet", "spell"),
@@ -46,7 +48,11 @@ _HOMES = {
     "seqwright.runs.run": ("Run", "load"),
     "seqwright.runs.verbs": ("resume", "train"),
 }  # fmt: skip
-_MODULES = {"ladder": "seqwright.studies.ladder.rungs", "paper": "seqwright.tasks.paper"}
+_MODULES = {
+    "ladder": "seqwright.studies.ladder.rungs",
+    "paper": "seqwright.tasks.paper",
+    "tasks": "seqwright.tasks.algorithmic",
+}
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = sorted(["__version__", *_HOME, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]

@@ -116,7 +116,7 @@ def test_text_that_is_too_short(tmp_path: Path):
         (["--set", "training.rate=fast"], ["rate"]),
         (["--set", "training.steps=0"], ["steps"]),
         (["--set", "model.encoder.position=SpiralPosition"], ["SpiralPosition"]),
-        (["--set", f"model.encoder.position={LEARNED % 3}"], ["row ", "a source of 8 tokens", "3 learned positions"]),
+        (["--set", f"model.encoder.position={LEARNED % 3}"], ["row ", "a source of 8 tokens", "3 positions"]),
         (["--model", "nowhere.json"], ["nowhere.json", "no such file"]),
         (["--device", "tpu"], ["--device tpu"]),
         (["--dev", "nowhere.tsv"], ["nowhere.tsv", "cannot be read"]),
@@ -162,7 +162,7 @@ def test_a_dev_row_beyond_the_models_limit_is_refused_at_once(data: Path, tmp_pa
     (tmp_path / "dev.tsv").write_text("a\tA\n" + row)
     edits = sets(f"model.encoder.position={LEARNED % 8}", f"model.decoder.position={LEARNED % 14}")
     told = tell("train", data, "--dev", tmp_path / "dev.tsv", "--out", tmp_path / "run", *EDITS, *edits)
-    refused(told, "learned positions")
+    refused(told, "positions")
     assert not (tmp_path / "run").exists()
 
 

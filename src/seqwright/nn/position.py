@@ -308,5 +308,17 @@ PositionSpec = (
     | RandomisedPosition
 )
 
+
+def room(position: PositionSpec) -> int | None:
+    """How many tokens a sequence may have; ``None`` where any number.
+
+    >>> room(LearnedPosition(length=8)), room(RotaryPosition())
+    (8, None)
+    """
+    if isinstance(position, LearnedPosition):
+        return position.length
+    return position.longest if isinstance(position, RandomisedPosition) else None
+
+
 CrossPositionSpec = NoPosition | RotaryPosition | ALiBiPosition | T5RelativePosition
 """The kinds that act on pairs of places, and so between two sides too."""

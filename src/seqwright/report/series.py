@@ -68,7 +68,7 @@ def _panel(panel: Graph, names: Sequence[str]) -> Any:
     kind = "log" if panel.within is None else "linear"
     reach = alt.Undefined if panel.within is None else list(panel.within)
     y_scale = alt.Scale(type=kind, domain=reach, nice=False)
-    x_scale = alt.Scale(type="log" if panel.logarithmic else "linear", nice=False, padding=8)
+    x_scale = alt.Scale(type="log" if panel.logarithmic else "linear", nice=False, zero=False, padding=8)
     colour = alt.Scale(domain=list(names), range=[COLOURS[index % len(COLOURS)] for index in range(len(names))])
     shape = alt.Scale(domain=list(names), range=[SHAPES[index % len(SHAPES)] for index in range(len(names))])
     legend = alt.Legend(orient="top", title=None, columns=5, symbolOpacity=1) if len(names) > 1 else None

@@ -9,7 +9,7 @@ import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
-from seqwright.nn.position import LearnedPosition
+from seqwright.nn.position import room
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.runs.recipe import Recipe
 from seqwright.tasks.batching import RandomStretches
@@ -39,12 +39,13 @@ def check_pairs(recipe: Recipe, train: Corpus, dev: Corpus, vocabulary: Vocabula
             (model.encoder, model.decoder), corpus.lengths(), ("source", "target"), strict=True
         ):
             longest = int(lengths.max()) + marks[side]
-            if isinstance(stack.position, LearnedPosition) and longest > stack.position.length:
+            places = room(stack.position)
+            if places is not None and longest > places:
                 raise SeqwrightError(
                     f"row {int(np.argmax(lengths)) + 1} has a {side} of {longest} tokens, and the model has"
-                    f" {stack.position.length} learned positions",
+                    f" {places} positions",
                     where=corpus.where,
-                    mend="give LearnedPosition a greater length, use RotaryPosition, or leave such rows out",
+                    mend=f"give {type(stack.position).__name__} a greater length, use RotaryPosition, or leave such rows out",
                 )
 
 
@@ -62,7 +63,7 @@ def check_text(recipe: Recipe, vocabulary: Vocabulary) -> None:
         raise SeqwrightError("running text has no answers to match", mend="leave evaluation.by as it is")
     if stretch_length(recipe) > most_said(recipe.model):
         raise SeqwrightError(
-            f"batching.length={stretch_length(recipe)} is more than the model's {most_said(recipe.model)} learned positions",
+            f"batching.length={stretch_length(recipe)} is more than the model's {most_said(recipe.model)} positions",
             mend=f"--set model.decoder.position.length={stretch_length(recipe)} as well",
         )
     _check_parts(recipe, vocabulary)
@@ -84,8 +85,8 @@ def stretch_length(recipe: Recipe) -> int:
 
 def most_said(model: TransformerSpec) -> int:
     """How many tokens a decoder can stand after one another."""
-    position = model.decoder.position
-    return position.length if isinstance(position, LearnedPosition) else sys.maxsize
+    places = room(model.decoder.position)
+    return sys.maxsize if places is None else places
 
 
 def _check_parts(recipe: Recipe, vocabulary: Vocabulary) -> None:

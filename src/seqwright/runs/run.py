@@ -18,7 +18,7 @@ from seqwright.evaluation.metrics import TextMetric
 from seqwright.evaluation.surprise import surprise
 from seqwright.evaluation.text import TextMeasures, measure_text
 from seqwright.nn.embedding import LookUpEmbedding
-from seqwright.nn.position import LearnedPosition
+from seqwright.nn.position import room
 from seqwright.nn.transformer import Transformer
 from seqwright.runs.checks import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
@@ -187,11 +187,11 @@ class Run:
         Raises:
             SeqwrightError: it is longer than the model's learned positions.
         """
-        position = None if self.model.spec.encoder is None else self.model.spec.encoder.position
+        places = None if self.model.spec.encoder is None else room(self.model.spec.encoder.position)
         length = len(symbols) + len(self.vocabulary.source(()))
-        if isinstance(position, LearnedPosition) and length > position.length:
+        if places is not None and length > places:
             raise SeqwrightError(
-                f"a source of {length} tokens, and the model has {position.length} learned positions",
+                f"a source of {length} tokens, and the model has {places} positions",
                 where=where,
                 mend="shorten it, or train with a greater length or with RotaryPosition",
             )

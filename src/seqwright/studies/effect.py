@@ -21,7 +21,7 @@ from seqwright.core.spec import Spec
 from seqwright.evaluation.ranges import Range
 from seqwright.studies.study import Row
 
-LITTLE = 0.1
+LITTLE = 0.2
 """Less exact match than this, and a task counts as not learnt."""
 
 MARGIN = 0.05

@@ -33,7 +33,7 @@ class GradientReach(Spec):
         output, _ = model.advance(batch.target, model.start(batch.source, record))
         first = output.logits[:, 0].log_softmax(-1).gather(-1, batch.labels[:, :1]).sum()
         (embedded,) = record.seen["encoder.embedded"]
-        (gradient,) = torch.autograd.grad(first, embedded)
+        (gradient,) = torch.autograd.grad(first, embedded, materialize_grads=True)  # 0 where the source is not heard
         norms = gradient.norm(dim=-1)  # [b s], 0 at padding
         shares = norms / norms.sum(1, keepdim=True).clamp_min(torch.finfo(norms.dtype).tiny)
         lengths = batch.source.lengths

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 
 from seqwright import __version__
@@ -113,16 +112,19 @@ def lead(result: StudyResult) -> Iterator[str]:
 
 def outcome(rows: Sequence[Row]) -> Iterator[Part]:
     """The heat map: variants by tasks; one for each family of variants."""
-    for base, family in groupby(rows, key=lambda row: row.base):
-        members = list(family)
+    several = len({row.base for row in rows}) > 1
+    yield Prose(
+        "Exact match on held-out rows as long as those trained on, generated symbol by symbol: median over seeds, and its "
+        "interval where there is room. Colour: from 0 (dark) to 1 (bright)."
+    )
+    for base in dict.fromkeys(row.base for row in rows):
+        members = [row for row in rows if row.base == base]
         shown = [charts.Square(row.variant, row.task, row.exact_match.median, rate(row.exact_match.median),
                                f"{rate(row.exact_match.low)} to {rate(row.exact_match.high)}") for row in members]  # fmt: skip
         says = f"Heat map of variants of {base} by tasks: exact match"
         name = f"outcome-{slug(base)}"
         yield Figure(
-            (charts.matrix(name, says, shown, variants_of(members), tasks_of(members)),),
-            "Exact match on held-out rows as long as those trained on, generated symbol by symbol: median over seeds. "
-            "Colour: from 0 (dark) to 1 (bright).",
+            (charts.matrix(name, says, shown, variants_of(members), tasks_of(members)),), base if several else ""
         )
 
 
@@ -134,7 +136,9 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
         "An effect is the difference in exact match, seed by seed, between a variant that has something and one that lacks "
         "it: to the right of the dashed line, having it is better. Marks are medians, lines their intervals."
     )
-    yield Figure(tuple(_effect_chart(task, found) for task in dict.fromkeys(each.task for each in found)), "")
+    yield Figure(
+        tuple(_effect_chart(task, found) for task in dict.fromkeys(each.task for each in found)), "", small=True
+    )
     yield Table(
         ("task", "what", "of", "having it", "lacking it", "worth", "verdict"),
         tuple(
@@ -191,10 +195,11 @@ def by_length(rows: Sequence[Row]) -> Iterator[Part]:
             if 0 < len(members) <= LINES and all(exam.exam.isdecimal() for row in members for exam in row.exams):
                 panels.append(_length_panel(task, base, members, several=len({row.base for row in rows}) > 1))
     if panels:
+        shaded = any(panel.beyond is not None for panel in panels)
         yield Figure(
             (graphs("by-length", "Exact match by length of the source", panels),),
-            "Exact match by the length of the source; lines are medians over seeds, bars their intervals. "
-            "Shaded: longer than any source that was trained on.",
+            "Exact match by the length of the source; lines are medians over seeds, bars their intervals."
+            + (" Shaded: longer than any source that was trained on." if shaded else ""),
         )
 
 

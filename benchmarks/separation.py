@@ -1,0 +1,121 @@
+"""Do the separations that the literature reports show up here? Each is asked of ten seeds and answered yes or no.
+
+    python benchmarks/separation.py [--seeds 10] [--out FOLDER] [--only depth controls positions]
+
+* *positions*: beyond the training length no positions and relative ones do at least as well as rotary and sinusoidal ones, on
+  copy and reverse (Kazemnejad et al. 2023, decoder-only there, encoder and decoder here);
+* *controls*: parity is not learnt (the negative control); on histogram, removing positions costs nothing (the positive one);
+* *depth*: two layers learn induction and recall, one does not (Olsson et al. 2022; Arora et al. 2023).
+
+What stands in the table is exact match by generating, the median over seeds with its interval. The study's pieces are kept in
+FOLDER, so a run that was stopped goes on. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from ladder import machine
+
+from seqwright.core.spec import vary
+from seqwright.studies.cell import Cell
+from seqwright.studies.effect import Effect, beyond_training_lengths
+from seqwright.studies.inquiry import WHOLE, cell, found
+from seqwright.studies.parts import PARTS
+from seqwright.studies.positions import ABSENT, kinds
+from seqwright.studies.setting import Setting
+from seqwright.studies.study import Row, Study
+from seqwright.studies.subject import TaskSubject
+from seqwright.tasks.algorithmic import AssociativeRecall, Copy, Histogram, Induction, Parity, Reverse
+
+WITHOUT = {part.name: part.without for part in PARTS}
+LONGER = Setting(steps=2500)
+"""Induction and recall are learnt suddenly, and late."""
+
+
+def positions() -> list[Cell]:
+    cells = []
+    for task in (Copy(), Reverse()):
+        subject = TaskSubject(task, vary(Setting(), {"lengths": (1, 8), "test": 200}))
+        rows = subject.rows(beyond=(9, 10, 12, 16))
+        cells += [cell(subject, kind, edits, rows=rows, base="positions") for kind, edits in kinds(rows.reach).items()]
+    return cells
+
+
+def controls() -> list[Cell]:
+    return [
+        cell(TaskSubject(task, Setting()), variant, edits, base="controls")
+        for task in (Parity(), Histogram())
+        for variant, edits in ((WHOLE, {}), ("no-positions", WITHOUT["positions"]))
+    ]
+
+
+def depth() -> list[Cell]:
+    return [
+        cell(TaskSubject(task, LONGER), variant, edits, base="depth")
+        for task in (Induction(), AssociativeRecall(symbols=8))
+        for variant, edits in ((WHOLE, {}), ("no-depth", WITHOUT["depth"]))
+    ]
+
+
+GROUPS = {"positions": positions, "controls": controls, "depth": depth}
+
+
+def answered(rows: list[Row]) -> list[tuple[str, bool, str]]:
+    """Each claim, whether it holds, and the numbers."""
+    row, said = found(rows), []
+    for task in ("copy", "reverse"):
+        for kind in (ABSENT, "alibi", "t5-relative"):
+            for other in ("rotary", "sinusoidal"):
+                if (task, kind) in row:
+                    effect = Effect.of(kind, row[task, kind], row[task, other], beyond_training_lengths)
+                    said.append(
+                        (f"beyond its training on {task}, {kind} ≥ {other}", effect.worth.high >= 0, _told(effect))
+                    )
+    if ("parity", WHOLE) in row:
+        match = row["parity", WHOLE].exact_match
+        said.append(
+            ("parity is not learnt", match.high < 0.9, f"{match.median:.2f} [{match.low:.2f}, {match.high:.2f}]")
+        )
+        free = Effect.of("positions", row["histogram", WHOLE], row["histogram", "no-positions"])
+        said.append(("on histogram positions are idle", free.worth.median <= 0.05, _told(free)))
+    for task in ("induction", "associative-recall"):
+        if (task, WHOLE) in row:
+            deep = Effect.of("depth", row[task, WHOLE], row[task, "no-depth"])
+            said.append((f"two layers beat one on {task}", deep.worth.low > 0, _told(deep)))
+    return said
+
+
+def _told(effect: Effect) -> str:
+    worth = effect.worth
+    return (
+        f"{effect.with_it:.2f} against {effect.without:.2f}: {worth.median:+.2f} [{worth.low:+.2f}, {worth.high:+.2f}]"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--out", type=Path, default=Path("seqwright-out/separation"))
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS))
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    asked = parser.parse_args()
+    print(machine("cpu"), flush=True)
+    claims: list[tuple[str, bool, str]] = []
+    for name in asked.only:
+        rows = Study(name, tuple(GROUPS[name]()), asked.seeds).run(asked.out / name, workers=asked.workers)
+        claims += answered(rows)
+    for claim, holds, numbers in claims:
+        print(f"{'holds' if holds else 'does not hold':14}{claim}: {numbers}")
+    print(
+        json.dumps(
+            {"measured": "separation", "seeds": asked.seeds, "claims": {claim: holds for claim, holds, _ in claims}}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
