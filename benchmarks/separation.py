@@ -23,9 +23,9 @@ from ladder import machine
 from seqwright.core.spec import vary
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect, beyond_training_lengths
+from seqwright.studies.inquiries.parts import PARTS
+from seqwright.studies.inquiries.positions import ABSENT, kinds
 from seqwright.studies.inquiry import WHOLE, cell, found
-from seqwright.studies.parts import PARTS
-from seqwright.studies.positions import ABSENT, kinds
 from seqwright.studies.setting import Setting
 from seqwright.studies.study import Row, Study
 from seqwright.studies.subject import TaskSubject

@@ -25,8 +25,8 @@ from seqwright.evaluation.behaviour import answers
 from seqwright.nn.dropout import draw_from
 from seqwright.nn.transformer import build
 from seqwright.studies.cell import Cell
+from seqwright.studies.inquiries.parts import PARTS
 from seqwright.studies.inquiry import cell
-from seqwright.studies.parts import PARTS
 from seqwright.studies.setting import Setting
 from seqwright.studies.study import Study
 from seqwright.studies.subject import TaskSubject

@@ -8,21 +8,21 @@ from math import inf, isfinite
 
 import pytest
 
-from seqwright.cli.study import INQUIRIES
+from seqwright.cli.inquiry import INQUIRIES
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import diff, vary
 from seqwright.nn.mask import CausalMask
 from seqwright.nn.position import NoPosition
 from seqwright.nn.transformer import build
 from seqwright.studies.cell import Cell, train_cell
+from seqwright.studies.inquiries.lengths import breaks_at, further
+from seqwright.studies.inquiries.noise import Noise
+from seqwright.studies.inquiries.parts import ADDED, PARTS, SKELETON, Parts, skeleton
+from seqwright.studies.inquiries.per_task import Mixture, PerTask, the_eight
+from seqwright.studies.inquiries.positions import Positions, kinds
+from seqwright.studies.inquiries.scale import fitted, power_law
 from seqwright.studies.inquiry import WHOLE, Inquiry, StudyResult, cell
-from seqwright.studies.lengths import breaks_at, further
-from seqwright.studies.noise import Noise
-from seqwright.studies.parts import ADDED, PARTS, SKELETON, Parts, skeleton
-from seqwright.studies.per_task import Mixture, PerTask, the_eight
-from seqwright.studies.positions import Positions, kinds
 from seqwright.studies.report import page
-from seqwright.studies.scale import fitted, power_law
 from seqwright.studies.setting import Setting
 from seqwright.studies.study import ExamResult, Row, gather
 from seqwright.studies.subject import DrawnRows, FileSubject, TaskSubject
@@ -38,7 +38,7 @@ REVERSE = TaskSubject(Reverse(symbols=4), TINY)
 
 def _inquiry(name: str, *, quick: bool = True) -> Inquiry:
     module, kind, _ = INQUIRIES[name]
-    return getattr(import_module(f"seqwright.studies.{module}"), kind)(quick=quick)
+    return getattr(import_module(f"seqwright.studies.inquiries.{module}"), kind)(quick=quick)
 
 
 def _rows(cells: list[Cell], seeds: tuple[int, ...] = (0, 1)) -> list[Row]:

@@ -280,22 +280,13 @@ def everything(rows: Sequence[Row]) -> Iterator[Part]:
                 row.task,
                 *telling.numbers(row)[:-1],
                 spread(row.beyond, rate, "\n") if row.beyond else "–",
-                learnt_at(row),
+                telling.learnt_at(row),
                 telling.numbers(row)[-1],
             )
             for row in rows
         ),
         numeric=frozenset(range(3, 10)),
     )
-
-
-def learnt_at(row: Row) -> str:
-    """When next tokens were known, as a table has it: the median step, and how many seeds got there."""
-    there = sorted(step for step in row.learnt_at if step is not None)
-    if not there:
-        return "never"
-    told = f"{there[(len(there) - 1) // 2]:,}"
-    return told if len(there) == len(row.learnt_at) else f"{told}\n({len(there)} of {len(row.learnt_at)} seeds)"
 
 
 def _notes(result: StudyResult) -> Iterator[Part]:

@@ -58,6 +58,15 @@ def numbers(row: Row) -> tuple[str, ...]:
     )
 
 
+def learnt_at(row: Row) -> str:
+    """When next tokens were known, as a table has it: the median step, and how many seeds got there."""
+    there = sorted(step for step in row.learnt_at if step is not None)
+    if not there:
+        return "never"
+    told = f"{there[(len(there) - 1) // 2]:,}"
+    return told if len(there) == len(row.learnt_at) else f"{told} ({len(there)} of {len(row.learnt_at)} seeds)"
+
+
 def method(tested: str) -> Iterator[Part]:
     """How exact match, losses, intervals and signatures are measured; ``tested`` is what is asked."""
     yield Prose(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqwright.nn.position import (
@@ -14,12 +14,15 @@ from seqwright.nn.position import (
     SinusoidalPosition,
     T5RelativePosition,
 )
+from seqwright.report.page import Section, Table, Text
+from seqwright.report.words import rate, spread
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect, beyond_training_lengths
 from seqwright.studies.inquiry import Inquiry, cell, found, tasks_of, variants_of
 from seqwright.studies.setting import Setting
 from seqwright.studies.study import Row
 from seqwright.studies.subject import Subject
+from seqwright.studies.telling import learnt_at
 from seqwright.tasks.algorithmic import Copy, Histogram, MissingDuplicate, Reverse, TaskSpec
 
 ABSENT = "absent"
@@ -83,3 +86,19 @@ class Positions(Inquiry):
                 if with_it.matches_beyond
             ),
         ]
+
+    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
+        """How soon each kind is learnt, and what is left of it."""
+        told = tuple(
+            (
+                row.task,
+                Text(row.variant, "strong"),
+                learnt_at(row),
+                spread(row.eval_loss),
+                spread(row.exact_match, rate),
+                spread(row.beyond, rate) if row.beyond else "–",
+            )
+            for row in rows
+        )
+        header = ("task", "kind", "99 % known at step", "held-out loss", "exact match", "beyond")
+        yield Section("How soon, and how far", (Table(header, told, numeric=frozenset({2, 3, 4, 5})),))

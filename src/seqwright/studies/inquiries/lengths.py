@@ -9,8 +9,8 @@ from seqwright.evaluation.ranges import Range
 from seqwright.report import charts
 from seqwright.report.page import Figure, Prose, Section
 from seqwright.studies.cell import Cell
+from seqwright.studies.inquiries.positions import kinds
 from seqwright.studies.inquiry import Inquiry, cell, tasks_of, variants_of
-from seqwright.studies.positions import kinds
 from seqwright.studies.setting import Setting
 from seqwright.studies.study import Claim, Row
 from seqwright.studies.subject import Subject
