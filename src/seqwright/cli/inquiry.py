@@ -197,6 +197,8 @@ def _print_findings(result: StudyResult, report: Path) -> None:
         )
     for claim in result.claims:
         console.print(f"  [bold]{claim.verdict:10}[/bold] {claim.claim}: {claim.measured}")
+    for note in dict.fromkeys([*result.notes, *(note for row in result.rows for note in row.notes)]):
+        console.print(f"  note: {note}", soft_wrap=True)
     console.print(f"\nreport: {report}", soft_wrap=True)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
+from seqwright.tasks.corpus import Corpus
 from seqwright.tasks.task import Coder, Pair, limit, spell
 
 
@@ -96,3 +98,24 @@ class Data(Protocol):
 def reach(pairs: Sequence[Pair]) -> int:
     """How many tokens a side of some rows has at most: a source between marks, or START and an answer as long as it may get."""
     return max(max(len(pair.source) for pair in pairs) + 2, 1 + limit(pairs))
+
+
+HELD_OUT = 0.1
+"""The part of a file's sources that is asked and not trained on."""
+
+
+def parted(rows: Corpus, most: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Rows to train on and at most so many pairs to ask, with no source in both: the same ones every time.
+
+    Raises:
+        SeqwrightError: the file has too few different sources to hold any out.
+    """
+    train, held = rows.split(HELD_OUT, most, seed=0)
+    asked = {pair.source: pair for pair in reversed(list(held))}  # a source's first row counts
+    if not asked:
+        raise SeqwrightError(
+            f"{rows.facts().sources} different sources are too few to hold any out",
+            where=rows.where,
+            mend="give at least 10",
+        )
+    return tuple(train), tuple(asked.values())

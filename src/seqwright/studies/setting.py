@@ -12,6 +12,7 @@ from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.position import SinusoidalPosition
 from seqwright.nn.transformer import TransformerSpec
+from seqwright.studies.ladder.own import BATCH, Size
 from seqwright.tasks.task import Pair
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.loop import TrainingSpec
@@ -43,15 +44,15 @@ class Setting(Spec):
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], *, quick: bool = False) -> Setting:
-        """The rule for a file: width 32 and 2 heads, from 5,000 rows on 64 and 4; 120 passes, 400 to 1,500 steps."""
-        wide = len(pairs) >= 5000
-        steps = min(1500, max(400, 120 * len(pairs) // 64))
+        """The ladder's rule for a file (:meth:`Size.of`), with two layers, so that depth is a part that can go."""
+        size = Size.of(pairs)
         return cls(
-            width=64 if wide else 32,
-            heads=4 if wide else 2,
+            width=size.width,
+            heads=size.heads,
             dropout=0.1,
-            steps=min(400, steps) if quick else steps,
+            steps=min(400, size.steps) if quick else size.steps,
             rate=0.005,
+            batch=BATCH,
             test=60 if quick else 200,
         )
 

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.studies.data import Data, Exam, TaskData, reach
+from seqwright.studies.data import Data, Exam, TaskData, parted, reach
 from seqwright.studies.setting import Setting
 from seqwright.tasks.algorithmic import TaskSpec
 from seqwright.tasks.corpus import Corpus
 from seqwright.tasks.sampling import Dataset, NoiseSpec, NoNoise
 from seqwright.tasks.task import Pair
 from seqwright.tasks.vocabulary import MarkedSources, Vocabulary
-
-HELD_OUT = 0.1
-"""The part of a file's sources that is asked and not trained on."""
-
 
 CLEAN = NoNoise()
 
@@ -155,21 +150,8 @@ class FileSubject:
     def longest(self) -> int:
         return int(self.corpus.lengths()[0].max())
 
-    @cached_property
-    def parted(self) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-        """Rows to train on and pairs to ask, with no source in both."""
-        train, held = self.corpus.split(HELD_OUT, self.setting.test, seed=0)
-        asked = {pair.source: pair for pair in reversed(list(held))}  # a source's first row counts
-        if not asked:
-            raise SeqwrightError(
-                f"{self.corpus.facts().sources} different sources are too few to hold any out",
-                where=self.corpus.where,
-                mend="give at least 10",
-            )
-        return tuple(train), tuple(asked.values())
-
     def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> FileRows:
-        train, asked = self.parted
+        train, asked = parted(self.corpus, self.setting.test)
         vocabulary = Vocabulary(self.corpus.symbols, MarkedSources())
         most = longest or self.longest
         short = [pair for pair in train if len(pair.source) <= most]

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec, vary
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
 from seqwright.nn.transformer import TransformerSpec
 from seqwright.studies.cell import Cell
-from seqwright.studies.data import Exam, TaskData
+from seqwright.studies.data import Exam, TaskData, parted
 from seqwright.studies.ladder.rows import Rung
 from seqwright.studies.ladder.rungs import MASKED, PADDING, POSITIONS, TOKEN, controls, padding_controls
 from seqwright.studies.study import Claim, Study
@@ -28,7 +27,6 @@ from seqwright.training.loop import TrainingSpec
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.schedule import WarmupCosine
 
-HELD_OUT = 0.1
 MOST_HELD_OUT = 100
 BATCH = 64
 
@@ -79,7 +77,7 @@ def own_ladder(rows: Corpus, seeds: int, size: Size, *, device: str = "cpu") -> 
     Raises:
         SeqwrightError: the file has too few different sources to hold any out.
     """
-    train, test = split(rows)
+    train, test = parted(rows, MOST_HELD_OUT)
     vocabulary = Vocabulary(rows.symbols)
     data = TaskData(Path(rows.where).stem, train, (Exam("held out", test),), vocabulary)
     training = TrainingSpec(
@@ -105,19 +103,6 @@ def own_ladder(rows: Corpus, seeds: int, size: Size, *, device: str = "cpu") -> 
     padding = cell("padding", PADDING)
     rungs = (cell("token", TOKEN), cell("masked", MASKED), cell("positions", POSITIONS), padding)
     return Study("ladder", (*rungs, *controls(padding, padding_controls(vocabulary))), seeds, device)
-
-
-def split(rows: Corpus) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
-    """Rows to train on and pairs to ask, with no source in both: the same for every run on the same rows."""
-    train, held = rows.split(HELD_OUT, MOST_HELD_OUT, seed=0)
-    asked = {pair.source: pair for pair in reversed(list(held))}  # a source's first row counts
-    if not asked:
-        raise SeqwrightError(
-            f"{rows.facts().sources} different sources are too few to hold any out",
-            where=rows.where,
-            mend="give at least 10",
-        )
-    return tuple(train), tuple(asked.values())
 
 
 PARTS = (
