@@ -8,6 +8,7 @@ from seqwright.evaluation.signature import signatures
 from seqwright.nn.transformer import build
 from seqwright.studies.ladder.rungs import BITS, MASKED, PADDING, PLAIN, POSITIONS, lifted
 from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT
+from seqwright.tasks.task import limit
 from seqwright.tasks.vocabulary import Scalars
 
 

@@ -270,7 +270,16 @@ def specs(rows: Sequence[Row]) -> Iterator[Part]:
 def everything(rows: Sequence[Row]) -> Iterator[Part]:
     """All numbers of all rows."""
     yield Prose("Medians over seeds and, in brackets, their intervals; a single number did not vary.")
-    header = ("base", "variant", "task", *telling.NUMBERS[:-1], "beyond", "99 % known at step", "signatures")
+    header = (
+        "base",
+        "variant",
+        "task",
+        *telling.NUMBERS[:-1],
+        "best seed",
+        "beyond",
+        "99 % known at step",
+        "signatures",
+    )
     yield Table(
         header,
         tuple(
@@ -279,13 +288,14 @@ def everything(rows: Sequence[Row]) -> Iterator[Part]:
                 Text(row.variant, "strong"),
                 row.task,
                 *telling.numbers(row)[:-1],
+                rate(max(row.matches)),
                 spread(row.beyond, rate, "\n") if row.beyond else "–",
                 telling.learnt_at(row),
                 telling.numbers(row)[-1],
             )
             for row in rows
         ),
-        numeric=frozenset(range(3, 10)),
+        numeric=frozenset(range(3, 11)),
     )
 
 

@@ -118,8 +118,8 @@ def by_length(rows: Int[np.ndarray, "m"], sizes: Int[np.ndarray, "n 2"], tokens:
 def padding(batches: Sequence[Sequence[int]], lengths: Int[np.ndarray, "n 2"]) -> float:
     """The part of the tokens in some batches of rows, sources and targets, that is padding.
 
-    >>> padding([[0, 1]], np.array([[1, 2], [3, 2]]))  # 8 tokens in a rectangle of 2 × (3 + 2)
-    0.2
+    >>> padding([[0, 1]], np.array([[1, 1], [2, 2]]))  # 6 tokens in a rectangle of 2 × (2 + 2)
+    0.25
     """
     room = sum(int(lengths[rows].max(0).sum()) * len(rows) for rows in map(list, batches))
     real = sum(int(lengths[rows].sum()) for rows in map(list, batches))

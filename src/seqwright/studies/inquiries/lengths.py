@@ -8,6 +8,7 @@ from math import inf
 from seqwright.evaluation.ranges import Range
 from seqwright.report import charts
 from seqwright.report.page import Figure, Prose, Section
+from seqwright.report.words import rate, spread
 from seqwright.studies.cell import Cell
 from seqwright.studies.inquiries.positions import kinds
 from seqwright.studies.inquiry import Inquiry, cell, tasks_of, variants_of
@@ -107,8 +108,8 @@ def _claim(row: Row) -> Claim:
         paper="–",
         measured=f"stops at {_told(breaks.median, asked)} [{_told(breaks.low, asked)}, {_told(breaks.high, asked)}]",
         verdict=("holds" if breaks.low == inf else "breaks") if learnt else "not learnt",
-        evidence=f"exact match {row.exact_match.median:.2f} up to {trained}"
-        + (f", {row.beyond.median:.2f} [{row.beyond.low:.2f}, {row.beyond.high:.2f}] beyond" if row.beyond else ""),
+        evidence=f"exact match {spread(row.exact_match, rate)} up to {trained}"
+        + (f", {spread(row.beyond, rate)} beyond" if row.beyond else ""),
     )
 
 

@@ -136,7 +136,7 @@ class PerTask(Inquiry):
                     paper="–",
                     measured=f"mean {spread(mixed.exact_match, rate)}; worst, {worst}: {spread(exams[worst], rate)}",
                     verdict="holds" if every else "breaks",
-                    evidence="; ".join(f"{name} {match.median:.2f}" for name, match in exams.items()),
+                    evidence="; ".join(f"{name} {spread(match, rate)}" for name, match in exams.items()),
                 )
             )
         return found
