@@ -23,7 +23,7 @@ from ladder import machine
 from seqwright.core.spec import vary
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect, beyond_training_lengths
-from seqwright.studies.inquiries.parts import PARTS
+from seqwright.studies.inquiries.parts import WITHOUT
 from seqwright.studies.inquiries.positions import ABSENT, kinds
 from seqwright.studies.inquiry import WHOLE, cell, found
 from seqwright.studies.setting import Setting
@@ -31,7 +31,6 @@ from seqwright.studies.study import Row, Study
 from seqwright.studies.subject import TaskSubject
 from seqwright.tasks.algorithmic import AssociativeRecall, Copy, Histogram, Induction, Parity, Reverse
 
-WITHOUT = {part.name: part.without for part in PARTS}
 MANY = Setting(lengths=(2, 20))
 """Parity of up to eight symbols can be learnt by heart: there are 510 sources, and training shows three in four of them."""
 

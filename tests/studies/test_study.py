@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.studies.measures import GradientReach
 from seqwright.studies.study import Row, opened
 from tests.studies.small import small_study
 
@@ -153,6 +154,12 @@ def test_another_studys_folder_is_refused_and_says_what_differs(tmp_path: Path):
         small_study(3).run(folder)
     with pytest.raises(SeqwrightError, match="its fingerprint differs"):
         small_study(steps=4).run(folder)
+
+
+def test_what_is_measured_tells_a_study_from_another():
+    study = small_study(cells=1)
+    measured = replace(study, cells=(replace(study.cells[0], measures=(GradientReach(),)),))
+    assert study.manifest() != measured.manifest()
 
 
 def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(tmp_path: Path):

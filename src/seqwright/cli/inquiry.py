@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seqwright.cli.options import AsJson, Device, Out, SplitSource, SplitTarget, Workers, positive
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
@@ -48,12 +49,8 @@ def door(module: str, inquiry: str) -> Callable[..., None]:
         pairs: Annotated[
             Path | None, typer.Option(help="A file of source<TAB>target lines to ask it of, instead of tasks.")
         ] = None,
-        split_source_on: Annotated[
-            str, typer.Option(help="What parts the source's symbols. (default: characters)")
-        ] = "",
-        split_target_on: Annotated[
-            str, typer.Option(help="What parts the target's symbols. (default: characters)")
-        ] = "",
+        split_source_on: SplitSource = "",
+        split_target_on: SplitTarget = "",
         seeds: Annotated[
             int | None, typer.Option(help="Models trained of each variant. (default: 10; quick: 3)")
         ] = None,
@@ -64,15 +61,10 @@ def door(module: str, inquiry: str) -> Callable[..., None]:
             list[str] | None,
             typer.Option("--set", help="path=value: change what the models have in common, as steps=3000."),
         ] = None,
-        out: Annotated[
-            Path | None,
-            typer.Option(help="The study's folder; started again there, it goes on. (default: by its name)"),
-        ] = None,
-        as_json: Annotated[
-            bool, typer.Option("--json", help="Print the results as one JSON object and nothing else.")
-        ] = False,
-        device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-        workers: Annotated[int | None, typer.Option(help="Processes. (default: one a core)")] = None,
+        out: Out = None,
+        as_json: AsJson = False,
+        device: Device = "cpu",
+        workers: Workers = None,
         ray: Annotated[
             str | None, typer.Option(help="A Ray cluster's address to work on, or `local`; needs seqwright[ray].")
         ] = None,
@@ -197,13 +189,6 @@ def _print_findings(result: StudyResult, report: Path) -> None:
         )
     for claim in result.claims:
         console.print(f"  [bold]{claim.verdict:10}[/bold] {claim.claim}: {claim.measured}")
-    for note in dict.fromkeys([*result.notes, *(note for row in result.rows for note in row.notes)]):
+    for note in result.every_note():
         console.print(f"  note: {note}", soft_wrap=True)
     console.print(f"\nreport: {report}", soft_wrap=True)
-
-
-def positive(**options: int | None) -> None:
-    """Hold options against 1, the least that makes sense of any of them."""
-    for name, value in options.items():
-        if value is not None and value < 1:
-            raise SeqwrightError(f"--{name} {value} is too few", mend="give 1 or more")

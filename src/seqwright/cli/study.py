@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqwright.cli.inquiry import INQUIRIES, door, positive
+from seqwright.cli.inquiry import INQUIRIES, door
+from seqwright.cli.options import AsJson, Device, Out, SplitSource, SplitTarget, Workers, positive
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
@@ -33,19 +34,15 @@ def ladder(
     pairs: Annotated[
         Path | None, typer.Option(help="A file of source<TAB>target lines: which parts does this data need?")
     ] = None,
-    split_source_on: Annotated[str, typer.Option(help="What parts the source's symbols. (default: characters)")] = "",
-    split_target_on: Annotated[str, typer.Option(help="What parts the target's symbols. (default: characters)")] = "",
+    split_source_on: SplitSource = "",
+    split_target_on: SplitTarget = "",
     width: Annotated[int | None, typer.Option(help="With --pairs: the models' width.")] = None,
     layers: Annotated[int | None, typer.Option(help="With --pairs: layers on each side.")] = None,
     steps: Annotated[int | None, typer.Option(help="With --pairs: training steps.")] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The study's folder; started again there, it goes on. (default: by its name)")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the results as one JSON object and nothing else.")
-    ] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    workers: Annotated[int | None, typer.Option(help="Processes. (default: one a core)")] = None,
+    out: Out = None,
+    as_json: AsJson = False,
+    device: Device = "cpu",
+    workers: Workers = None,
 ) -> None:
     """Climb the ladder: plain, token, masked, positions, padding; with controls, on the paper's data or your own."""
     positive(seeds=seeds, width=width, layers=layers, steps=steps, workers=workers)

@@ -47,6 +47,15 @@ def rate(value: float) -> str:
     return f"{value:.2f}" if isfinite(value) else number(value)
 
 
+def signed(value: float) -> str:
+    """A difference of two rates.
+
+    >>> signed(0.5), signed(-0.05)
+    ('+0.50', '−0.05')
+    """
+    return f"{value:+.2f}".replace("-", "−")
+
+
 def spread(values: Interval, say: Callable[[float], str] = number, between: str = " ") -> str:
     """A median with its interval, or the median alone where nothing varies."""
     if values.low == values.high == values.median:

@@ -16,9 +16,9 @@ from seqwright.core.spec import Spec, diff
 from seqwright.report import examples
 from seqwright.report.charts import Dot, Panel, dots
 from seqwright.report.page import Cards, Figure, Page, Part, Prose, Section, Table, Text
-from seqwright.report.words import count, rate, spread
+from seqwright.report.words import count, rate, signed, spread
 from seqwright.studies.effect import Effect
-from seqwright.studies.inquiry import StudyResult
+from seqwright.studies.inquiry import WHOLE, StudyResult
 from seqwright.studies.study import Row
 
 
@@ -79,7 +79,7 @@ def compare(first: StudyResult, second: StudyResult, names: tuple[str, str]) -> 
 
 
 def _place(row: Row) -> str:
-    return f"{row.task}: {row.variant}" if row.base == "whole" else f"{row.task}: {row.variant} ({row.base})"
+    return f"{row.task}: {row.variant}" if row.base == WHOLE else f"{row.task}: {row.variant} ({row.base})"
 
 
 def _between(first: Row, second: Row) -> Effect:
@@ -123,7 +123,7 @@ def _side_by_side(comparison: Comparison, ours: dict[str, Row], theirs: dict[str
                     Text(each.part, "strong"),
                     spread(ours[each.part].exact_match, rate),
                     spread(theirs[each.part].exact_match, rate),
-                    spread(each.worth, lambda value: f"{value:+.2f}".replace("-", "−")),
+                    spread(each.worth, signed),
                     each.verdict,
                 )
                 for each in comparison.effects

@@ -35,6 +35,10 @@ class StudyResult(Spec, tag=False):
     claims: list[Claim]
     notes: list[str]
 
+    def every_note(self) -> list[str]:
+        """Those of the study and those of its rows, each once."""
+        return list(dict.fromkeys([*self.notes, *(note for row in self.rows for note in row.notes)]))
+
 
 @dataclass(frozen=True)
 class Inquiry:

@@ -10,7 +10,7 @@ from seqwright.evaluation.ranges import Range
 from seqwright.report import charts, examples
 from seqwright.report.page import Cards, Figure, Heading, Look, Page, Part, Prose, Section, Table, Text, slug
 from seqwright.report.series import Graph, Series, graphs
-from seqwright.report.words import count, listing, rate, spread
+from seqwright.report.words import count, listing, rate, signed, spread
 from seqwright.studies import effect, telling
 from seqwright.studies.effect import Effect
 from seqwright.studies.inquiry import Inquiry, StudyResult, tasks_of, variants_of
@@ -54,7 +54,7 @@ def page(inquiry: Inquiry, result: StudyResult, command: str) -> Page:
     rows = result.rows
     sections = [
         Section("What came of it", tuple(outcome(rows))),
-        Section("What each part is worth" if result.study == "parts" else "Effects", tuple(effects(result.effects))),
+        Section("What each is worth", tuple(effects(result.effects))),
         *inquiry.sections(rows),
         Section("By length", tuple(by_length(rows))),
         Section("In one line each", tuple(claims(result.claims))),
@@ -64,8 +64,7 @@ def page(inquiry: Inquiry, result: StudyResult, command: str) -> Page:
         Section("All numbers", tuple(everything(rows))),
         Section("How it was measured", (*_notes(result), *method(result))),
     ]
-    title = f"{_question(inquiry)}"
-    return Page(title, tuple(lead(result)), _facts(result, command), tuple(s for s in sections if s.parts))
+    return Page(_question(inquiry), tuple(lead(result)), _facts(result, command), tuple(s for s in sections if s.parts))
 
 
 def _question(inquiry: Inquiry) -> str:
@@ -148,7 +147,7 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
                 _series(each, found),
                 f"{each.having}: {rate(each.with_it)}",
                 f"{each.lacking}: {rate(each.without)}",
-                spread(each.worth, _signed),
+                spread(each.worth, signed),
                 Text(each.verdict, BADGES[each.verdict]),
             )
             for each in found
@@ -161,7 +160,7 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
 def _effect_chart(task: str, found: Sequence[Effect]) -> charts.Chart:
     mine = [each for each in found if each.task == task]
     shown = [charts.Dot(each.part, _series(each, mine), each.worth) for each in mine]
-    says = f"Effects on {task}: " + "; ".join(f"{each.part} {spread(each.worth, _signed)}" for each in mine)
+    says = f"Effects on {task}: " + "; ".join(f"{each.part} {spread(each.worth, signed)}" for each in mine)
     panel = charts.Panel(f"exact match won by it, on {task}", shown, (-1, 1), compare=0)
     return charts.dots(f"effects-{slug(task)}", says, (panel,), list(dict.fromkeys(each.part for each in mine)))
 
@@ -170,10 +169,6 @@ def _series(each: Effect, among: Sequence[Effect]) -> str:
     """What tells this effect from others of the same part: the family, the measure, or both."""
     bases = {other.base for other in among}
     return each.measure if len(bases) == 1 else f"{each.measure}, {each.base}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def _sentence(table: str) -> str:
@@ -235,8 +230,13 @@ def curves(rows: Sequence[Row]) -> Iterator[Part]:
     for task in tasks_of(rows):
         mine = [row for row in rows if row.task == task]
         yield Heading(task)
-        drawn = tuple(telling.loss_curve(row.variant if row.base == mine[0].base else f"{row.base} · {row.variant}", row, ends) for row in mine)  # fmt: skip
+        drawn = tuple(telling.loss_curve(_called(row, beside=mine[0]), row, ends) for row in mine)
         yield Figure(drawn, telling.CURVES, small=True)
+
+
+def _called(row: Row, *, beside: Row) -> str:
+    """A variant's name, with that of its family where another one's stands beside it."""
+    return row.variant if row.base == beside.base else f"{row.base} · {row.variant}"
 
 
 def answers(rows: Sequence[Row]) -> Iterator[Part]:
@@ -257,11 +257,7 @@ def specs(rows: Sequence[Row]) -> Iterator[Part]:
     yield Prose("The exact spec of every model is in results.json; here is what differs from the first variant's.")
     yield Cards(
         tuple(
-            examples.edits(
-                row.variant if row.base == rows[0].base else f"{row.base} · {row.variant}",
-                first[row.task].spec,
-                row.spec,
-            )
+            examples.edits(_called(row, beside=rows[0]), first[row.task].spec, row.spec)
             for row in reversed(told.values())
         )
     )
@@ -300,7 +296,7 @@ def everything(rows: Sequence[Row]) -> Iterator[Part]:
 
 
 def _notes(result: StudyResult) -> Iterator[Part]:
-    for note in dict.fromkeys([*result.notes, *(note for row in result.rows for note in row.notes)]):
+    for note in result.every_note():
         yield Prose(f"Note: {note}.")
 
 

@@ -175,7 +175,7 @@ class Study:
 
 def _written(cell: Cell) -> str:
     settings = [cell.spec.to_json(), cell.training.to_json(), cell.batching.to_json()]
-    return "\n".join([cell.key, *settings, repr(cell.data), repr(cell.padding)])
+    return "\n".join([cell.key, *settings, repr(cell.data), repr(cell.padding), *map(repr, cell.measures)])
 
 
 @contextmanager

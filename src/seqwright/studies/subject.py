@@ -116,23 +116,14 @@ class TaskSubject:
 
 
 @dataclass(frozen=True)
-class FileRows:
-    """A file's rows."""
+class FileRows(TaskData):
+    """A file's rows; their coder is a vocabulary."""
 
-    data: TaskData
-    vocabulary: Vocabulary
-
-    @property
-    def name(self) -> str:
-        return self.data.name
+    coder: Vocabulary
 
     @property
-    def reach(self) -> int:
-        return self.data.reach
-
-    def drawn(self) -> TaskData:
-        """The rows themselves."""
-        return self.data
+    def vocabulary(self) -> Vocabulary:
+        return self.coder
 
 
 @dataclass(frozen=True)
@@ -170,7 +161,7 @@ class FileSubject:
             for pairs, further in ((inside, False), (longer, True))
             for exam in by_length([noise.tested(pair, sides, most, generator) for pair in pairs], beyond=further)
         ]
-        return FileRows(TaskData(self.name, trained, tuple(exams), vocabulary), vocabulary)
+        return FileRows(self.name, trained, tuple(exams), vocabulary)
 
 
 class SidesOf:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from seqwright.nn.norm import NoResidual, PostNormResidual
-from seqwright.nn.position import NoPosition
 from seqwright.report.page import Figure, Section
 from seqwright.report.series import Graph, Series, graphs
 from seqwright.studies.cell import Cell
+from seqwright.studies.inquiries.parts import WITHOUT
 from seqwright.studies.inquiry import WHOLE, Inquiry, cell, tasks_of
 from seqwright.studies.measures import GradientReach
 from seqwright.studies.setting import Setting
@@ -18,10 +17,10 @@ from seqwright.tasks.algorithmic import Copy, EvenPairs, Reverse, TaskSpec
 
 VARIANTS = {
     WHOLE: {},
-    "no-residual": {f"{side}.residual": NoResidual() for side in ("encoder", "decoder")},
-    "post-norm": {f"{side}.residual": PostNormResidual() for side in ("encoder", "decoder")},
-    "no-positions": {f"{side}.position": NoPosition() for side in ("encoder", "decoder")},
-    "depth-1": {f"{side}.layers": 1 for side in ("encoder", "decoder")},
+    "no-residual": WITHOUT["residual"],
+    "post-norm": WITHOUT["pre-norm"],
+    "no-positions": WITHOUT["positions"],
+    "depth-1": WITHOUT["depth"],
 }
 
 

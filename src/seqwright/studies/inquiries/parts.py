@@ -73,6 +73,9 @@ PARTS = (
 """Every part, with what is left when it goes. Without ``pre-norm`` there is post-norm; without ``root-score-scale`` scores
 are divided by the width of a head rather than by its root."""
 
+WITHOUT = {part.name: part.without for part in PARTS}
+"""What takes each part out, by its name."""
+
 ADDED = tuple(part for part in PARTS if not part.bone and not part.swap)
 """What is added to the skeleton, one at a time; bones are taken from it."""
 
