@@ -118,6 +118,9 @@ def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: P
     assert {each["verdict"] for each in found["effects"]}
     assert (tmp_path / "here" / "report.html").read_text().count("reverse") > 3
     assert "3 cells × 2 seeds in 3 pieces: " in done.stderr
+    (tmp_path / "here" / "cells" / sorted(path.name for path in (tmp_path / "here" / "cells").iterdir())[0]).unlink()
+    assert "in 3 pieces, 1 left to do: " in seqwright(*command, cwd=tmp_path).stderr
+    assert "in 3 pieces, 0 left to do: all is done already" in seqwright(*command, cwd=tmp_path).stderr
     compared = seqwright("study", "compare", "here", "here", "--out", "both", "--json", cwd=tmp_path)
     assert len(json.loads(compared.stdout)["effects"]) == 3
     assert (tmp_path / "both" / "report.html").exists()
@@ -130,8 +133,8 @@ def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: P
     ("arguments", "told"),
     [
         (["parts", "--task", "sort"], "--task sort is not known; the tasks are copy, unique-copy"),
-        (["parts", "--task", "copy:colour=3"], "--set colour=3: colour: Copy has no part 'colour'"),
-        (["parts", "--task", "copy:symbols=0"], "--set symbols=0"),
+        (["parts", "--task", "copy:colour=3"], "--task copy:colour=3: colour: Copy has no part 'colour'"),
+        (["parts", "--task", "copy:symbols=0"], "--task copy:symbols=0"),
         (["positions", "--task", "copy", "--pairs", "pairs.tsv"], "--task and --pairs exclude one another"),
         (["noise", "--split-target-on", " "], "need --pairs"),
         (["lengths", "--pairs", "missing.tsv"], "missing.tsv: cannot be read: no such file"),

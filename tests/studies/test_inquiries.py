@@ -15,7 +15,7 @@ from seqwright.nn.mask import CausalMask
 from seqwright.nn.position import NoPosition
 from seqwright.nn.transformer import build
 from seqwright.studies.cell import Cell, train_cell
-from seqwright.studies.inquiries.lengths import breaks_at, further
+from seqwright.studies.inquiries.lengths import Lengths, breaks_at, further
 from seqwright.studies.inquiries.noise import Noise
 from seqwright.studies.inquiries.parts import ADDED, PARTS, SKELETON, Parts, skeleton
 from seqwright.studies.inquiries.per_task import Mixture, PerTask, the_eight
@@ -242,6 +242,17 @@ def test_the_vocabulary_of_a_task_is_what_its_rows_are_written_in():
         data = rows.drawn()
         data.coder.batch([*data.train, *data.pairs(beyond=True)])
         assert max(len(pair.source) for pair in data.pairs(beyond=True)) + 2 <= rows.reach
+
+
+def test_a_training_that_a_subject_has_no_rows_for_is_left_out_and_said():
+    file = FileSubject(Corpus.of([Pair.of(word * 3, word) for word in SIDES]), vary(TINY, {"test": 40}))  # 6 and 9 long
+    assert {one.base for one in Lengths().cells([file])} == {"to-8", "to-16"}
+    assert [note.partition("up to ")[2] for note in Lengths().notes([file])] == ["4, 32 and 64 symbols"]
+    few = TaskSubject(UniqueCopy(symbols=7), TINY)
+    assert set(Lengths().trainings(few)) == {4, 8}
+    long = FileSubject(Corpus.of([Pair.of(word * 40, word) for word in SIDES]), TINY)
+    with pytest.raises(SeqwrightError, match="no row has a source of at most 64"):
+        Lengths().cells([long])
 
 
 def test_lengths_that_a_task_has_none_of_are_left_out():

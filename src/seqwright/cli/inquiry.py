@@ -15,7 +15,6 @@ from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
     from seqwright.studies.inquiry import Inquiry, StudyResult
-    from seqwright.studies.study import Study
     from seqwright.studies.subject import Subject
 
 INQUIRIES = {
@@ -111,7 +110,7 @@ def _answer(
     ray: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run, keep, report."""
-    from seqwright.cli.progress import watching
+    from seqwright.cli.progress import foretelling, watching
     from seqwright.core.files import write_atomically
     from seqwright.studies.inquiry import StudyResult
     from seqwright.studies.report import write_report
@@ -126,9 +125,8 @@ def _answer(
         from seqwright.studies.cluster import Cluster
 
         crew = Cluster(ray, workers)
-    print(_forecast(study, workers), file=sys.stderr)
     with watching(f"study {study.name}, {study.seeds} seeds") as watch:
-        rows = study.run(folder, workers=workers, crew=crew, watch=watch)
+        rows = study.run(folder, workers=workers, crew=crew, foretell=foretelling(study, workers), watch=watch)
     result = StudyResult(
         study=study.name,
         seeds=study.seeds,
@@ -145,22 +143,6 @@ def _answer(
         print(text)
     else:
         _print_findings(result, report)
-
-
-def _forecast(study: Study, workers: int | None) -> str:
-    """How much there is to do, and about how long it will take."""
-    from seqwright.report.words import count
-
-    pieces = study.pieces()
-    minutes = study.seconds(workers=workers) / 60
-    told = (
-        "less than a minute"
-        if minutes < 1
-        else f"about {minutes:.0f} minutes"
-        if minutes < 90
-        else f"about {minutes / 60:.1f} hours"
-    )
-    return f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(pieces), 'piece')}: {told}"
 
 
 def _print_findings(result: StudyResult, report: Path) -> None:

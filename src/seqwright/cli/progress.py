@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from seqwright.runs.learner import Learner
+    from seqwright.studies.study import Study
+    from seqwright.studies.workers import Piece
     from seqwright.training.loop import TrainingSpec
 
 PATIENCE = 2.0
@@ -46,6 +48,36 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
 
     with _stopped(bar):
         yield watch
+
+
+def foretelling(study: Study, workers: int | None) -> Callable[[Sequence[Piece]], None]:
+    """A function to be told the pieces that are left to do: it says how much that is, and about how long it will take."""
+    from rich.console import Console
+
+    from seqwright.report.words import count
+
+    def foretell(todo: Sequence[Piece]) -> None:
+        pieces = study.pieces()
+        work = f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(pieces), 'piece')}"
+        left = f", {len(todo):,} left to do" if len(todo) < len(pieces) else ""
+        time = _duration(study.seconds(todo, workers=workers)) if todo else "all is done already"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"{work}{left}: {time}")
+
+    return foretell
+
+
+def _duration(seconds: float) -> str:
+    """About how long, as one says it.
+
+    >>> _duration(20), _duration(70), _duration(600), _duration(9000)
+    ('less than a minute', 'about 1 minute', 'about 10 minutes', 'about 2.5 hours')
+    """
+    from seqwright.report.words import count
+
+    if seconds < 60:
+        return "less than a minute"
+    minutes = seconds / 60
+    return f"about {count(round(minutes), 'minute')}" if minutes < 90 else f"about {minutes / 60:.1f} hours"
 
 
 @contextmanager

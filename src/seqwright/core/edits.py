@@ -11,8 +11,10 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import S, vary
 
 
-def edited(spec: S, edits: Sequence[str]) -> S:
+def edited(spec: S, edits: Sequence[str], said: str = "--set ") -> S:
     """A spec with ``path=value`` edits. A value is JSON; a part without fields may go by its name alone.
+
+    ``said`` is how people said the edits, for errors.
 
     >>> from seqwright.core.spec import Spec
     >>> class Layer(Spec):
@@ -24,20 +26,18 @@ def edited(spec: S, edits: Sequence[str]) -> S:
         SeqwrightError: not of that form, no such path, or a value that does not fit there.
     """
     for edit in edits:
-        path, value = _read(edit)
+        path, value = _read(edit, said)
         try:
             spec = vary(spec, {path: value})
         except SeqwrightError as error:
-            raise SeqwrightError(f"--set {edit}: {error.what}", mend=error.mend) from error
+            raise SeqwrightError(f"{said}{edit}: {error.what}", mend=error.mend) from error
     return spec
 
 
-def _read(edit: str) -> tuple[str, Any]:
+def _read(edit: str, said: str) -> tuple[str, Any]:
     path, equals, text = edit.partition("=")
     if not equals or not path:
-        raise SeqwrightError(
-            f"--set {edit}: there is no value", mend="write --set path=value, as in training.rate=0.001"
-        )
+        raise SeqwrightError(f"{said}{edit}: there is no value", mend=f"write {said}path=value")
     try:
         return path, msgspec.json.decode(text)
     except msgspec.DecodeError:

@@ -83,13 +83,13 @@ class Row(Spec, tag=False):
 
 
 class Claim(Spec, tag=False):
-    """A sentence of somebody's, held against what was measured."""
+    """A sentence held against what was measured; ``paper`` is the number that the paper gives for it, if it does."""
 
     claim: str
-    paper: str
     measured: str
     verdict: str
     evidence: str
+    paper: str = "–"
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,9 @@ class Study:
             Piece(cell, tuple(range(start, min(start + size, self.seeds)))) for cell in self.cells for start in starts
         ]
 
-    def seconds(self, *, workers: int | None = None) -> float:
-        """About how long all of it will take here: a few steps of a piece of middling cost are tried."""
-        pieces = sorted(self.pieces(), key=lambda piece: piece.cell.cost)
-        tried = pieces[len(pieces) // 2]
+    def seconds(self, pieces: Sequence[Piece], *, workers: int | None = None) -> float:
+        """About how long some pieces will take here: a few steps of one of middling cost are tried."""
+        tried = sorted(pieces, key=lambda piece: piece.cell.cost)[len(pieces) // 2]
         each = pace(tried.cell, tried.seeds, self.device) / (tried.cell.cost * len(tried.seeds))
         return each * sum(piece.work for piece in pieces) / self.processes(workers)
 
@@ -137,6 +136,7 @@ class Study:
         *,
         workers: int | None = None,
         crew: Crew | None = None,
+        foretell: Callable[[Sequence[Piece]], None] = lambda todo: None,
         watch: Callable[[float, float, int, int], None] = lambda done, total, cells, all_cells: None,
     ) -> list[Row]:
         """Do what is not yet done in ``out`` and gather all of it.
@@ -145,6 +145,7 @@ class Study:
             out: the study's folder; made if need be.
             workers: processes; one a core if left out, one on a GPU.
             crew: who does the work, where it is not processes of this machine.
+            foretell: is told what is left to do, before any of it is done.
             watch: is told the work done and in all, and pieces done and in all.
 
         Raises:
@@ -160,6 +161,7 @@ class Study:
             def tick(running: float) -> None:
                 watch(kept + running, total, len(pieces) - len(todo), len(pieces))
 
+            foretell(todo)
             tick(0)
             crew = crew or Processes(self.processes(workers))
             for piece, result in crew.finished(list(todo), self.device, tick):

@@ -34,7 +34,7 @@ def task_called(said: str) -> TaskSpec:
     known = every_task()
     if name not in known:
         raise SeqwrightError(f"--task {name} is not known", mend=f"the tasks are {listing(known)}")
-    return edited(known[name], settings.split(",") if settings else [])
+    return edited(known[name], settings.split(",") if settings else [], said=f"--task {name}:")
 
 
 def described() -> Iterator[tuple[str, str, str]]:

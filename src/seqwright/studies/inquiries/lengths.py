@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
+from seqwright.core.errors import SeqwrightError
 from seqwright.evaluation.ranges import Range
 from seqwright.report import charts
 from seqwright.report.page import Figure, Prose, Section
-from seqwright.report.words import rate, spread
+from seqwright.report.words import listing, rate, spread
 from seqwright.studies.cell import Cell
 from seqwright.studies.inquiries.positions import kinds
 from seqwright.studies.inquiry import Inquiry, cell, tasks_of, variants_of
 from seqwright.studies.setting import Setting
 from seqwright.studies.study import Claim, Row
-from seqwright.studies.subject import Subject
+from seqwright.studies.subject import Rows, Subject
 from seqwright.tasks.algorithmic import Copy, Reverse, TaskSpec
 
 HALF = 0.5
@@ -40,13 +41,40 @@ class Lengths(Inquiry):
         return (4, 8) if self.quick else (4, 8, 16, 32, 64)
 
     def cells(self, subjects: Sequence[Subject]) -> list[Cell]:
-        made = []
-        for subject in subjects:
-            for longest in self.trained_to:
+        return [
+            cell(subject, kind, edits, rows=rows, base=f"to-{longest}")
+            for subject in subjects
+            for longest, rows in self.trainings(subject).items()
+            for kind, edits in kinds(rows.reach).items()
+        ]
+
+    def trainings(self, subject: Subject) -> dict[int, Rows]:
+        """The rows of each training by their longest source, but for lengths of which the subject has no rows of their own.
+
+        Raises:
+            SeqwrightError: it has none of any.
+        """
+        made: dict[int, Rows] = {}
+        lacking = None
+        for longest in self.trained_to:
+            try:
                 rows = subject.rows(longest=longest, beyond=further(longest))
-                base = f"to-{longest}"
-                made += [cell(subject, kind, edits, rows=rows, base=base) for kind, edits in kinds(rows.reach).items()]
+            except SeqwrightError as error:
+                lacking = error
+                continue
+            if rows not in made.values():  # else there are none longer than those of the training before
+                made[longest] = rows
+        if not made and lacking:
+            raise lacking
         return made
+
+    def notes(self, subjects: Sequence[Subject]) -> list[str]:
+        told = []
+        for subject in subjects:
+            lacking = [str(longest) for longest in self.trained_to if longest not in self.trainings(subject)]
+            if lacking:
+                told.append(f"{subject.name} has no rows of its own to train on up to {listing(lacking)} symbols")
+        return told
 
     def claims(self, rows: Sequence[Row]) -> list[Claim]:
         """For each row: the first length of which less than half is answered."""
@@ -105,7 +133,6 @@ def _claim(row: Row) -> Claim:
     learnt = breaks.median > trained
     return Claim(
         claim=f"{row.variant} on {row.task}, trained on sources of up to {trained} symbols",
-        paper="–",
         measured=f"stops at {_told(breaks.median, asked)} [{_told(breaks.low, asked)}, {_told(breaks.high, asked)}]",
         verdict=("holds" if breaks.low == inf else "breaks") if learnt else "not learnt",
         evidence=f"exact match {spread(row.exact_match, rate)} up to {trained}"

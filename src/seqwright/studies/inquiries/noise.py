@@ -55,7 +55,7 @@ class Noise(Inquiry):
     def effects(self, rows: Sequence[Row]) -> list[Effect]:
         row = found(rows)
         return [
-            Effect.of(f"no {name} noise", row[task, CLEAN], row[task, name])
+            Effect.of(_absence(name), row[task, CLEAN], row[task, name])
             for task in tasks_of(rows)
             for name in variants_of(rows)
             if name != CLEAN
@@ -77,6 +77,11 @@ class Noise(Inquiry):
             "sources asked, and the answer wanted is that of the clean source. Lines are medians over seeds."
         )
         yield Section("How accuracy falls", (Figure((chart,), told),))
+
+
+def _absence(variant: str) -> str:
+    kind, rate = kind_and_rate(variant)
+    return f"no {kind} noise of {rate:.0%}"
 
 
 def kind_and_rate(variant: str) -> tuple[str, float]:

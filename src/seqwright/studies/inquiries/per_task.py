@@ -133,7 +133,6 @@ class PerTask(Inquiry):
             found.append(
                 Claim(
                     claim=f"Every task of {mixed.task} is learnt by the one model, not only the mean",
-                    paper="–",
                     measured=f"mean {spread(mixed.exact_match, rate)}; worst, {worst}: {spread(exams[worst], rate)}",
                     verdict="holds" if every else "breaks",
                     evidence="; ".join(f"{name} {spread(match, rate)}" for name, match in exams.items()),

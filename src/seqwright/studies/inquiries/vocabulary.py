@@ -76,7 +76,6 @@ def _claim(task: str, rows: Sequence[Row]) -> Claim:
     told = ", ".join(f"{row.variant[1:]}: {spread(row.exact_match, rate)}" for row in rows)
     return Claim(
         claim=f"{task} is learnt at every number of symbols",
-        paper="–",
         measured=f"less than half from {failing[0].variant[1:]} symbols on" if failing else "at least half everywhere",
         verdict="breaks" if failing else "holds",
         evidence=f"exact match by number of symbols: {told}",

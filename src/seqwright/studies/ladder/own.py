@@ -133,7 +133,6 @@ def needs(rows: Sequence[Rung]) -> list[Claim]:
         verdicts.append(
             Claim(
                 claim=f"This data needs {part}",
-                paper="–",
                 measured=f"{whole.median:.2f} with, {without.median:.2f} without",
                 verdict=verdict,
                 evidence=(
