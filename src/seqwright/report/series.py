@@ -22,7 +22,7 @@ SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down"
 
 @dataclass(frozen=True)
 class Series:
-    """A line: what the legend calls it, and at each place a median with its interval."""
+    """A line: what the legend calls it, and at each place a median with its interval; an axis of whole places has no halves."""
 
     name: str
     places: Sequence[float]
@@ -68,12 +68,13 @@ def _panel(panel: Graph, names: Sequence[str]) -> Any:
     kind = "log" if panel.within is None else "linear"
     reach = alt.Undefined if panel.within is None else list(panel.within)
     y_scale = alt.Scale(type=kind, domain=reach, nice=False)
+    whole = all(isinstance(place, int) for line in panel.lines for place in line.places)
     x_scale = alt.Scale(type="log" if panel.logarithmic else "linear", nice=False, zero=False, padding=8)
     colour = alt.Scale(domain=list(names), range=[COLOURS[index % len(COLOURS)] for index in range(len(names))])
     shape = alt.Scale(domain=list(names), range=[SHAPES[index % len(SHAPES)] for index in range(len(names))])
     legend = alt.Legend(orient="top", title=None, columns=5, symbolOpacity=1) if len(names) > 1 else None
     base = alt.Chart(alt.Data(values=points)).encode(
-        x=alt.X("x:Q", title=panel.x, scale=x_scale).axis(grid=False, tickCount=6),
+        x=alt.X("x:Q", title=panel.x, scale=x_scale).axis(grid=False, tickCount=6, tickMinStep=1 if whole else 0),
         color=alt.Color("line:N", scale=colour, legend=legend, sort=list(names)),
     )
     y = alt.Y("median:Q", title=panel.y, scale=y_scale)

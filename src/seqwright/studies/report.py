@@ -30,6 +30,9 @@ BADGES: dict[str, Look] = {
 CURVES_SHOWN = 48
 """More loss curves than this are more than anybody looks at."""
 
+FEW = 4
+"""So many sentences are told before anything else; of more, only how many hold."""
+
 LINES = 8
 """More lines in a panel cannot be told apart."""
 
@@ -99,7 +102,10 @@ def lead(result: StudyResult) -> Iterator[str]:
         else:
             yield f"{task}. It was not learnt, so nothing can be said of its parts."
     words = dict.fromkeys(claim.verdict for claim in result.claims)
-    if words:
+    if len(result.claims) <= FEW:
+        for claim in result.claims:
+            yield f"{claim.claim}: {claim.verdict} ({claim.measured})."
+    else:
         told = ", ".join(f"{sum(claim.verdict == word for claim in result.claims)} {word}" for word in words)
         yield f"Of {count(len(result.claims), 'line')} below: {told}."
     diverged = sum(row.diverged for row in result.rows)
@@ -135,9 +141,7 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
         "An effect is the difference in exact match, seed by seed, between a variant that has something and one that lacks "
         "it: to the right of the dashed line, having it is better. Marks are medians, lines their intervals."
     )
-    yield Figure(
-        tuple(_effect_chart(task, found) for task in dict.fromkeys(each.task for each in found)), "", small=True
-    )
+    yield Figure(tuple(_effect_charts(found)), "")
     yield Table(
         ("task", "what", "of", "having it", "lacking it", "worth", "verdict"),
         tuple(
@@ -157,12 +161,26 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
     yield Prose(_sentence(effect.__doc__ or ""))
 
 
-def _effect_chart(task: str, found: Sequence[Effect]) -> charts.Chart:
-    mine = [each for each in found if each.task == task]
-    shown = [charts.Dot(each.part, _series(each, mine), each.worth) for each in mine]
-    says = f"Effects on {task}: " + "; ".join(f"{each.part} {spread(each.worth, signed)}" for each in mine)
-    panel = charts.Panel(f"exact match won by it, on {task}", shown, (-1, 1), compare=0)
-    return charts.dots(f"effects-{slug(task)}", says, (panel,), list(dict.fromkeys(each.part for each in mine)))
+def _effect_charts(found: Sequence[Effect]) -> Iterator[charts.Chart]:
+    """A chart for each task, with parts in rows; for each part, with tasks in rows, where there are fewer of these."""
+    tasks, parts = (
+        list(dict.fromkeys(names)) for names in zip(*((each.task, each.part) for each in found), strict=True)
+    )
+    if len(parts) < len(tasks):
+        for part in parts:
+            mine = [each for each in found if each.part == part]
+            yield _effect_chart(f"exact match won by {part}", mine, [each.task for each in mine])
+    else:
+        for task in tasks:
+            mine = [each for each in found if each.task == task]
+            yield _effect_chart(f"exact match won by it, on {task}", mine, [each.part for each in mine])
+
+
+def _effect_chart(title: str, shown: Sequence[Effect], rows: Sequence[str]) -> charts.Chart:
+    dots = [charts.Dot(row, _series(each, shown), each.worth) for row, each in zip(rows, shown, strict=True)]
+    says = f"{title}: " + "; ".join(f"{dot.row} {spread(dot.value, signed)}" for dot in dots)
+    panel = charts.Panel(title, dots, (-1, 1), compare=0)
+    return charts.dots(f"effects-{slug(title)}", says, (panel,), list(dict.fromkeys(rows)))
 
 
 def _series(each: Effect, among: Sequence[Effect]) -> str:
@@ -228,7 +246,7 @@ def curves(rows: Sequence[Row]) -> Iterator[Part]:
         return
     ends = charts.ends([value.median for row in rows for value in row.curve], margin=2)
     for task in tasks_of(rows):
-        mine = [row for row in rows if row.task == task]
+        mine = [row for row in rows if row.task == task and len(row.steps) > 1]
         yield Heading(task)
         drawn = tuple(telling.loss_curve(_called(row, beside=mine[0]), row, ends) for row in mine)
         yield Figure(drawn, telling.CURVES, small=True)

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from seqwright.report.page import Figure, Section
 from seqwright.report.series import Graph, Series, graphs
+from seqwright.report.words import rate, spread
 from seqwright.studies.cell import Cell
 from seqwright.studies.inquiries.parts import WITHOUT
-from seqwright.studies.inquiry import WHOLE, Inquiry, cell, tasks_of
+from seqwright.studies.inquiry import WHOLE, Inquiry, cell, found, tasks_of
 from seqwright.studies.measures import GradientReach
 from seqwright.studies.setting import Setting
-from seqwright.studies.study import Row
+from seqwright.studies.study import Claim, Row
 from seqwright.studies.subject import Subject
 from seqwright.tasks.algorithmic import Copy, EvenPairs, Reverse, TaskSpec
+
+UNTRAINED = "untrained"
 
 VARIANTS = {
     WHOLE: {},
@@ -43,8 +46,27 @@ class Gradients(Inquiry):
         for subject in subjects:
             rows = subject.rows()
             made += [cell(subject, name, edits, rows=rows, measures=measures) for name, edits in VARIANTS.items()]
-            untrained = {"steps": 1, "rate": 1e-12}
-            made.append(cell(subject, "untrained", rows=rows, training=untrained, measures=measures))
+            begun = {"steps": 1, "rate": 1e-12}
+            made.append(cell(subject, UNTRAINED, rows=rows, training=begun, measures=measures))
+        return made
+
+    def claims(self, rows: Sequence[Row]) -> list[Claim]:
+        """Whether training makes the gradient reach some distance more than before."""
+        row, measure = found(rows), GradientReach().name
+        made = []
+        for task in tasks_of(rows):
+            before = row[task, UNTRAINED].measured[measure]
+            after = row[task, WHOLE].measured[measure]
+            most = max(range(len(after)), key=lambda distance: after[distance].median)
+            one, other = before[most], after[most]
+            made.append(
+                Claim(
+                    claim=f"Training on {task} gathers the gradient where the answer comes from",
+                    measured=f"most of it {most} from the end: {spread(other, rate)}, untrained {spread(one, rate)}",
+                    verdict="holds" if other.low > one.high else "breaks" if other.high < one.low else "unclear",
+                    evidence=f"{WHOLE} answers {spread(row[task, WHOLE].exact_match, rate)}; intervals over seeds are apart or not",
+                )
+            )
         return made
 
     def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
@@ -53,7 +75,7 @@ class Gradients(Inquiry):
         panels = []
         for task in tasks_of(rows):
             reaches = {row.variant: row.measured[measure] for row in rows if row.task == task}
-            lines = [Series(name, [float(k) for k in range(len(values))], values) for name, values in reaches.items()]
+            lines = [Series(name, list(range(len(values))), values) for name, values in reaches.items()]
             most = max((value.high for values in reaches.values() for value in values), default=1.0)
             panels.append(
                 Graph(task, "distance from the source's end", "share of the gradient", lines, within=(0, most))
