@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from seqwright import __version__
-from seqwright.cli import evaluate, predict, study, train
+from seqwright.cli import doctor, evaluate, predict, study, train
 from seqwright.core.errors import SeqwrightError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command()(train.train)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
+app.command()(doctor.doctor)
 app.add_typer(study.app, name="study")
 
 

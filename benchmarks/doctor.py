@@ -1,0 +1,120 @@
+"""The doctor's exam: faults put into models of seven kinds, and healthy models that look odd. Which are found, and named rightly?
+
+    python benchmarks/doctor.py [--seeds 1] [--only gpt healthy] [--users] [-v]
+
+Every case is a model built from a seed and what its user would give (``benchmarks/patients``); the check that an expert would name first
+is written beside it. *Found*: some check fails. *Named*: that check fails, and at most two others do. *False alarm*: a check fails on a
+healthy model. ``--users`` asks the same faults what one would try today: whether the model overfits one batch, whether gradients
+reach the future, whether a row alone answers as in a batch. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+
+import torch
+from ladder import machine
+from patients import CASES
+from patients.case import Case
+
+from seqwright.doctor import Report, examine
+
+
+def examined(case: Case, seed: int) -> Report:
+    patient = case.build(seed)
+    return examine(patient.model, patient.contract, **patient.extras)
+
+
+def judged(case: Case, report: Report) -> str:
+    """One word for what the doctor said of a case."""
+    failed = {finding.check for finding in report.failed}
+    if case.fault is None:
+        return "false alarm" if failed else "healthy"
+    right = {case.fault, *case.also}
+    if failed & right:
+        return "named" if len(failed - right) <= 2 else "named among many"
+    if failed:
+        return "named wrongly"
+    unsure = any(each.check in right and each.verdict == "inconclusive" for each in report.findings)
+    return "inconclusive" if unsure else "missed"
+
+
+def table(said: Sequence[tuple[Case, str, Report]]) -> None:
+    """Per check: how often it is the fault, and what became of that."""
+    by_check: dict[str, list[str]] = defaultdict(list)
+    alarms: dict[str, int] = defaultdict(int)
+    for case, word, report in said:
+        by_check[case.fault or "(healthy)"].append(word)
+        if case.fault is None:
+            for finding in report.failed:
+                alarms[finding.check] += 1
+    print(f"\n{'check':24} {'cases':>5} {'found':>5} {'named':>5} {'missed':>6} {'unsure':>6} {'false alarms':>12}")
+    for check in sorted(set(by_check) | set(alarms)):
+        words = by_check.get(check, [])
+        found = sum(word.startswith("named") for word in words)
+        row = (
+            len(words),
+            found,
+            words.count("named"),
+            words.count("missed"),
+            words.count("inconclusive"),
+            alarms.get(check, 0),
+        )
+        print(f"{check:24} {row[0]:5} {row[1]:5} {row[2]:5} {row[3]:6} {row[4]:6} {row[5]:12}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=[], help="parts of cases' names")
+    parser.add_argument("--users", action="store_true", help="also ask what one would try today")
+    parser.add_argument("-v", "--verbose", action="store_true")
+    asked = parser.parse_args()
+    warnings.filterwarnings("ignore")
+    torch.set_num_threads(1)
+    print(machine("cpu"), flush=True)
+    chosen = [case for case in CASES if not asked.only or any(part in case.name for part in asked.only)]
+    said, seconds = [], []
+    for case in chosen:
+        for seed in range(asked.seeds):
+            began = time.perf_counter()
+            report = examined(case, seed)
+            seconds.append(time.perf_counter() - began)
+            word = judged(case, report)
+            said.append((case, word, report))
+            failed = ", ".join(finding.check for finding in report.failed)
+            print(
+                f"{word:18} {case.name:48} {case.fault or 'healthy':24} → {failed or '–'}  {seconds[-1]:.1f} s",
+                flush=True,
+            )
+            if asked.verbose and word not in ("named", "healthy"):
+                print(report.text())
+    table(said)
+    faulty = [word for case, word, _ in said if case.fault]
+    healthy = [word for case, word, _ in said if not case.fault]
+    result = {
+        "measured": "doctor",
+        "faults": len(faulty),
+        "recall": round(sum(word.startswith("named") for word in faulty) / max(1, len(faulty)), 3),
+        "named rightly": round(faulty.count("named") / max(1, len(faulty)), 3),
+        "inconclusive": round(faulty.count("inconclusive") / max(1, len(faulty)), 3),
+        "healthy": len(healthy),
+        "false alarms": healthy.count("false alarm"),
+        "seconds": round(median(seconds), 1),
+        "longest": round(max(seconds), 1),
+    }
+    if asked.users:
+        from patients.users import tried_by_users
+
+        tried_by_users(list(chosen))
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+"""seqwright's own models: an encoder-decoder, a decoder and an encoder, from specs that lack something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqwright.core.probe import SILENT, Probe
+from seqwright.core.spec import vary
+from seqwright.core.tokens import PADDING, Tokens
+from seqwright.doctor.contract import Contract
+from seqwright.nn.attention import Attention, AttentionSpec
+from seqwright.nn.block import Encoded, Stack, StackSpec
+from seqwright.nn.dropout import Dropout
+from seqwright.nn.embedding import LookUpEmbedding, ScalarEmbedding, SymbolHead, VectorHead
+from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.padding import OrdinaryPadding
+from seqwright.nn.position import LearnedPosition, NoPosition, RotaryPosition, Sinusoidal, SinusoidalPosition
+from seqwright.nn.transformer import Transformer, TransformerSpec, TransformerState, build
+
+from .case import Case, Patient, case
+from .rows import BOS, EOS, PAD, next_word_loss, pairs, sentences
+
+VOCABULARY = 30
+
+CAUSAL = StackSpec(
+    FeedForwardSpec(inner=32), AttentionSpec(heads=2, mask=CausalMask()), layers=2, position=RotaryPosition()
+)
+SEEING = StackSpec(FeedForwardSpec(inner=32), AttentionSpec(heads=2), layers=2, position=SinusoidalPosition())
+HEARING = StackSpec(
+    FeedForwardSpec(inner=32),
+    AttentionSpec(heads=2, mask=CausalMask()),
+    AttentionSpec(heads=2),
+    layers=2,
+    position=SinusoidalPosition(),
+)
+
+EMBEDDING, HEAD = LookUpEmbedding(vocabulary=VOCABULARY), SymbolHead(outputs=VOCABULARY)
+DECODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=CAUSAL, head=HEAD)
+ENCODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=SEEING, head=HEAD)
+BOTH = TransformerSpec(width=16, embedding=EMBEDDING, decoder=HEARING, head=HEAD, encoder=SEEING)
+
+
+def tokens(ids: Tensor, mask: Tensor | None) -> Tokens:
+    """Ids and a mask, as our models read them: each token with its place."""
+    real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
+    return Tokens(ids, (real.cumsum(1) - 1).masked_fill(~real, PADDING))
+
+
+def call(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
+    """One side."""
+    return model(tokens(ids, mask))[0].logits
+
+
+def call_both(model: Transformer, source: Tensor, source_mask: Any, target: Tensor, target_mask: Any) -> Tensor:
+    """Two sides."""
+    return model(tokens(target, target_mask), tokens(source, source_mask))[0].logits
+
+
+def step(model: Transformer, ids: Tensor, past: TransformerState | None) -> tuple[Tensor, TransformerState]:
+    """Some more tokens, which stand after those that were read."""
+    past = past or model.start(None)
+    at = past.length + torch.arange(ids.shape[1]).expand_as(ids)
+    output, past = model.advance(Tokens(ids, at), past)
+    return output.logits, past
+
+
+def step_anew(model: Transformer, ids: Tensor, past: TransformerState | None) -> tuple[Tensor, TransformerState]:
+    """Some more tokens, which are said to stand at the beginning."""
+    output, past = model.advance(tokens(ids, None), past or model.start(None))
+    return output.logits, past
+
+
+def loss(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
+    """Each token from those before it."""
+    ids = examples["ids"]
+    return next_word_loss(call(model, ids, ids != PAD), ids)
+
+
+def loss_both(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
+    """Each token of the target from those before it and the source."""
+    source, target = examples["source"], examples["target"]
+    read = target[:, :-1]
+    logits = call_both(model, source, source != PAD, read, read != PAD)
+    return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD)
+
+
+def copying_loss(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
+    """The target is input and label at once."""
+    source, target = examples["source"], examples["target"]
+    logits = call_both(model, source, source != PAD, target, target != PAD)
+    return F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD)
+
+
+# masks and parts that a spec cannot have
+
+
+@dataclass(frozen=True)
+class OneTooFarFrom:
+    """A rule that is right, except that a token from some place on sees one ahead."""
+
+    first: int
+    causal = True
+
+    def allows(self, query_at: Tensor, key_at: Tensor) -> Tensor:
+        return key_at <= query_at + (query_at >= self.first).long()
+
+
+class PaddingRemembered(Attention):
+    """The padding of what is read gets a place, so that it is heard."""
+
+    def forward(self, x: Tensor, here: Any, read: Any, memory: Any, probe: Probe = SILENT) -> Any:
+        if read is not None:
+            seen, places = read
+            read = seen, type(places)(places.position, places.at.clamp_min(0), places.cos, places.sin)
+        return super().forward(x, here, read, memory, probe)
+
+
+class SourceUnread(Transformer):
+    """The encoder's answer is lost on its way to the decoder."""
+
+    def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
+        state = super().start(source, probe)
+        return TransformerState(state.source and Encoded(state.source.x * 0, state.source.at), state.memories)
+
+
+class SourceDetached(Transformer):
+    """The encoder is not trained, for the decoder hears it without gradients."""
+
+    def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
+        state = super().start(source, probe)
+        return TransformerState(state.source and Encoded(state.source.x.detach(), state.source.at), state.memories)
+
+
+class FaintWaves(Sinusoidal):
+    """Waves of a millionth."""
+
+    def embed(self, x: Tensor, at: Tensor) -> Tensor:
+        return x + 1e-6 * super().embed(torch.zeros_like(x), at)
+
+
+class DropsOutAlways(Dropout):
+    """The rate is the same when answering."""
+
+    @property
+    def active(self) -> float:
+        return self.rate
+
+
+class NormedOverBatch(nn.Module):
+    """Mean and variance of each feature are taken over rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
+
+
+class Counting(Stack):
+    """Every second call turns the embedded tokens round."""
+
+    calls = 0
+
+    def forward(self, x: Tensor, *others: Any) -> Any:
+        self.calls += 1
+        return super().forward(x if self.calls % 2 else -x, *others)
+
+
+# patients
+
+
+def sized(spec: TransformerSpec, seed: int) -> TransformerSpec:
+    """Another width for another seed."""
+    return spec if spec.width == 1 else vary(spec, {"width": (16, 32)[seed % 2]})
+
+
+def patient(
+    spec: TransformerSpec, change: Callable[[Transformer], object] | None = None, **differently: Any
+) -> Callable[[int], Patient]:
+    """Patients of a spec, to whom something may be done; an extra given as ``None`` is one that their user has not."""
+    kind = differently.pop("kind", "encoder-decoder" if spec.encoder else "decoder" if causal(spec) else "encoder")
+    promised = differently.pop("promised", {})
+
+    def prepared(seed: int) -> Patient:
+        model = build(sized(spec, seed), seed=seed)
+        if change:
+            change(model)
+        ids = {"pad": PAD, "bos": BOS, "eos": EOS, "padding_side": "both"}
+        contract = Contract(**{**ids, **promised}, kind=kind, vocabulary=VOCABULARY)
+        usual = {
+            "encoder-decoder": {"call": call_both, "loss": loss_both, "examples": pairs(VOCABULARY, seed)},
+            "decoder": {"call": call, "step": step, "loss": loss, "examples": sentences(VOCABULARY, seed)},
+            "encoder": {"call": call},
+        }
+        extras = {**usual[kind], **differently}
+        return Patient(model, contract, {name: extra for name, extra in extras.items() if extra is not None})
+
+    return prepared
+
+
+def causal(spec: TransformerSpec) -> bool:
+    return spec.decoder.self_attention.mask.causal
+
+
+def last_mask(mask: Any) -> Callable[[Transformer], object]:
+    """Give the decoder's last self-attention another mask."""
+    return lambda model: setattr(model.decoder.blocks[-1].self_attention, "mask", mask)
+
+
+def become(ours: type, part: Callable[[Transformer], object]) -> Callable[[Transformer], object]:
+    """Give one part of the model another class."""
+    return lambda model: setattr(part(model), "__class__", ours)
+
+
+def all_dropping(model: Transformer) -> None:
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.__class__ = DropsOutAlways
+
+
+def not_a_number(model: Transformer) -> None:
+    """Training went too far, and one weight did not survive it."""
+    with torch.no_grad():
+        model.decoder.blocks[-1].self_attention.value.weight[0, 0] = float("nan")
+
+
+def call_scalar(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
+    """A value is answered, and words are likelier the nearer they are: ``−(ŷ − v)²``."""
+    read = tokens(ids, mask)
+    values = torch.arange(VOCABULARY)
+    said = model(Tokens(ids.to(next(model.parameters()).dtype), read.at))[0].logits  # [b t 1]
+    return -((said - values) ** 2)
+
+
+SCALAR = TransformerSpec(
+    width=1,
+    embedding=ScalarEmbedding(),
+    decoder=StackSpec(FeedForwardSpec(inner=8), AttentionSpec(mask=CausalMask()), position=SinusoidalPosition()),
+    head=VectorHead(),
+)
+ONE_WIDE = vary(BOTH, {"width": 1, "encoder.self_attention.heads": 1, "decoder.self_attention.heads": 1})
+ONE_WIDE = vary(ONE_WIDE, {"decoder.cross_attention.heads": 1})
+UNMASKED = vary(DECODER, {"decoder.self_attention.mask": NoMask()})
+UNMASKED_BOTH = vary(BOTH, {"decoder.self_attention.mask": NoMask()})
+SHORT = vary(DECODER, {"decoder.position": LearnedPosition(length=12)})
+UNPLACED = vary(ENCODER, {"decoder.position": NoPosition()})
+UNPLACED_SOURCE = vary(BOTH, {"encoder.position": NoPosition()})
+PADDING_READ = {"padding": OrdinaryPadding()}
+CAREFUL = {"promised": {"padding_side": "right"}}
+
+CASES: tuple[Case, ...] = (
+    case("native-decoder/unmasked", "future-leak", patient(UNMASKED, kind="decoder")),
+    case("native-decoder/unmasked-last-layer", "future-leak", patient(DECODER, last_mask(NoMask()))),
+    case("native-decoder/one-too-far-from-12", "future-leak", patient(DECODER, last_mask(OneTooFarFrom(12)))),
+    case("native-decoder/too-few-places", "position-overflow", patient(SHORT, promised={"max_length": 24})),
+    case("native-decoder/cached-places-start-anew", "cache-mismatch", patient(DECODER, step=step_anew)),
+    case("native-decoder/drops-out-always", "eval-nondeterministic", patient(DECODER, all_dropping)),
+    case("native-decoder/not-a-number", "nan", patient(DECODER, not_a_number)),
+    case("native-decoder/turns-round", "stateful", patient(DECODER, become(Counting, lambda model: model.decoder))),
+    case(
+        "native-decoder/normed-over-batch",
+        "batch-mixing",
+        patient(DECODER, lambda model: setattr(model.decoder, "norm", NormedOverBatch()), **CAREFUL),
+    ),
+    case("native-scalar/one-wide", "mean-collapse", patient(SCALAR, call=call_scalar, step=None, loss=None)),
+    case("native-encoder/unplaced", "order-blind", patient(UNPLACED), "positions-ineffective"),
+    case("native-encoder/padding-read", "padding-leak", patient(vary(ENCODER, PADDING_READ), **CAREFUL)),
+    case(
+        "native-encoder/faint-waves",
+        "positions-ineffective",
+        patient(ENCODER, become(FaintWaves, lambda model: model.decoder.position)),
+        "order-blind",
+    ),
+    case("native-both/unmasked", "future-leak", patient(UNMASKED_BOTH)),
+    case("native-both/one-too-far-from-5", "future-leak", patient(BOTH, last_mask(OneTooFarFrom(5)))),
+    case(
+        "native-both/source-padding-heard",
+        "cross-padding-leak",
+        patient(BOTH, become(PaddingRemembered, lambda model: model.decoder.blocks[-1].cross_attention)),
+        "padding-leak",
+    ),
+    case(
+        "native-both/padding-read", "padding-leak", patient(vary(BOTH, PADDING_READ), **CAREFUL), "cross-padding-leak"
+    ),
+    case("native-both/source-unread", "source-ignored", patient(BOTH, become(SourceUnread, lambda model: model))),
+    case("native-both/source-detached", "untrained-part", patient(BOTH, become(SourceDetached, lambda model: model))),
+    case("native-both/source-unplaced", "order-blind", patient(UNPLACED_SOURCE), "positions-ineffective"),
+    case("native-both/one-wide", "mean-collapse", patient(ONE_WIDE), "source-ignored"),
+    case("native-both/copying-loss", "target-shift", patient(BOTH, loss=copying_loss)),
+)

@@ -1,0 +1,100 @@
+"""T5 from a config: it shifts its labels itself, and knows order by distance alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import T5Config, T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention, T5Stack
+
+from seqwright.doctor.contract import Contract
+
+from .case import Case, Patient, case
+from .huggingface import IGNORED, VOCABULARY, become, changed, with_own_head
+from .rows import EOS, PAD, pairs
+
+
+def t5(seed: int, **config: Any) -> T5ForConditionalGeneration:
+    """A small T5, whose end is 1 and whose beginning is its padding."""
+    size = {"d_model": (16, 32)[seed % 2], "d_kv": 8, "d_ff": 32, "num_heads": 2, "num_layers": 2}
+    ids = {"vocab_size": VOCABULARY, "pad_token_id": PAD, "eos_token_id": EOS, "decoder_start_token_id": PAD}
+    return T5ForConditionalGeneration(T5Config(**{**size, **ids, **config}))
+
+
+def t5_loss(model: T5ForConditionalGeneration, examples: dict[str, Tensor]) -> Tensor:
+    """The labels are the target without its beginning; the model shifts them to make the decoder's input."""
+    source, target = examples["source"], examples["target"]
+    labels = target.masked_fill(target == PAD, IGNORED)
+    return model(source, attention_mask=source != PAD, labels=labels).loss
+
+
+def t5_not_shifted(model: T5ForConditionalGeneration, examples: dict[str, Tensor]) -> Tensor:
+    """The decoder is given the very tokens that it is to say."""
+    source, target = examples["source"], examples["target"]
+    labels = target.masked_fill(target == PAD, IGNORED)
+    return model(source, attention_mask=source != PAD, decoder_input_ids=target, labels=labels).loss
+
+
+def t5_padding_counted(model: T5ForConditionalGeneration, examples: dict[str, Tensor]) -> Tensor:
+    """``labels=target``, padding and all."""
+    source = examples["source"]
+    return model(source, attention_mask=source != PAD, labels=examples["target"]).loss
+
+
+class SourcePaddingSeen(T5Stack):
+    """The decoder is not told which of the source is padding."""
+
+    def forward(self, input_ids: Tensor | None = None, encoder_attention_mask: Any = None, **others: Any) -> Any:
+        return super().forward(input_ids, encoder_attention_mask=None, **others)
+
+
+class SourceLost(T5Stack):
+    """The decoder hears nothing but zeros (as Hugging Face PR 4680)."""
+
+    def forward(self, input_ids: Tensor | None = None, encoder_hidden_states: Any = None, **others: Any) -> Any:
+        silence = torch.zeros_like(encoder_hidden_states)
+        return super().forward(input_ids, encoder_hidden_states=silence, **others)
+
+
+class NoDistances(T5Attention):
+    """The bias by distance is left out."""
+
+    def compute_bias(self, *sizes: Any, **others: Any) -> Tensor:
+        return torch.zeros_like(super().compute_bias(*sizes, **others))
+
+
+def t5_patient(seed: int, **extras: Any) -> Patient:
+    """A healthy one; its examples' targets have no beginning, for that is not written in Hugging Face's labels."""
+    contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, eos=EOS)
+    examples = pairs(VOCABULARY, seed)
+    examples["target"] = examples["target"][:, 1:].contiguous()
+    return Patient(t5(seed), contract, {"loss": t5_loss, "examples": examples, **extras})
+
+
+def decoder_not_causal(model: T5ForConditionalGeneration) -> None:
+    """The first layer of the decoder forgets that it is causal."""
+    model.decoder.block[0].layer[0].SelfAttention.is_causal = False
+
+
+def decoder_becomes(ours: type[nn.Module]) -> Callable[[int], Patient]:
+    """Patients whose decoder is of another class."""
+    return changed(t5_patient, lambda model: setattr(model.decoder, "__class__", ours))
+
+
+CASES: tuple[Case, ...] = (
+    case("t5/decoder-not-causal", "future-leak", changed(t5_patient, decoder_not_causal)),
+    case("t5/source-padding-seen", "cross-padding-leak", decoder_becomes(SourcePaddingSeen), "padding-leak"),
+    case("t5/source-lost", "source-ignored", decoder_becomes(SourceLost)),
+    case(
+        "t5/no-distances",
+        "order-blind",
+        changed(t5_patient, lambda model: become(model, NoDistances)),
+        "positions-ineffective",
+    ),
+    case("t5/head-of-its-own", "tied-weights", changed(t5_patient, with_own_head)),
+    case("t5/not-shifted", "target-shift", lambda seed: t5_patient(seed, loss=t5_not_shifted)),
+    case("t5/padding-counted", "padding-in-loss", lambda seed: t5_patient(seed, loss=t5_padding_counted)),
+)

@@ -1,0 +1,212 @@
+"""Order matters: two tokens that change places change what is said, and the part that tells places does something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.patient import Body, Patient, copied, counterexample
+from seqwright.doctor.reading import Reading, Words
+
+ORDER_BLIND = Check(
+    "order-blind",
+    "Tokens can change places and nothing changes but the places of the outputs: the model reads a bag of words.",
+    "look for positions that are not added (or are added to something that is not used), and for frequencies that give all places the same",
+)
+POSITIONS_INEFFECTIVE = Check(
+    "positions-ineffective",
+    "There are positions, and they make next to no difference.",
+    "look at their scale beside the embeddings', for a table that is frozen at zero, and for a sum that is dropped",
+)
+WEAK = 1e-3
+"""Positions that move outputs by less than this part of what words do are as good as absent."""
+
+NAMES = re.compile(
+    r"(^|[._])(wpe|pe|pos|posi?tions?|position(al)?_?\w*|relative\w*|rel_pos\w*|alibi\w*|rotary\w*|rope\w*|inv_freq)([._]|$)",
+    re.IGNORECASE,
+)
+"""What parts that tell places are called."""
+
+
+def order(patient: Patient) -> Iterator[Finding]:
+    """``order-blind`` and ``positions-ineffective``."""
+    source = patient.contract.kind == "encoder-decoder"
+    yield _blind(patient, "source" if source else "target")
+    yield _ineffective(patient)
+
+
+def _blind(patient: Patient, side: str) -> Finding:
+    length = patient.length(8 if patient.heavy else 12)
+    if length < (2 if side == "source" or not patient.contract.decodes else 3):
+        return ORDER_BLIND.inconclusive(f"Sequences of {length} tokens have no order to see.")
+    results = [_pairs(patient, body, side, length) for body in patient.bodies]
+    if all(live == 0 for live, *_ in results):
+        return ORDER_BLIND.inconclusive("The outputs that are compared depend on no token that could change its place.")
+    # a pair is seen where either body sees it
+    blind = set.intersection(*(set(pairs) for live, pairs, _ in results if live))
+    all_pairs = results[0][2] if results[0][0] else results[1][2]
+    if not blind:
+        return ORDER_BLIND.passed(f"Every pair of {length} tokens that changed places was noticed.")
+    body = patient.redrawn if results[1][0] else patient.actual
+    i, j = sorted(blind)[0]
+    before, after = _swapped(patient, side, length, i, j)
+    place = before.ids.shape[1] - 1 if side == "source" or patient.contract.decodes else i
+    whole = len(blind) == all_pairs
+    told = "any two tokens" if whole else f"{len(blind)} of {all_pairs} pairs of places"
+    edit: dict[str, object] = {}
+    stack = getattr(patient.spec, "encoder" if side == "source" else "decoder", None)
+    if stack is not None and type(stack.position).__name__ == "NoPosition":
+        edit = {f"{'encoder' if side == 'source' else 'decoder'}.position": "SinusoidalPosition"}
+    return ORDER_BLIND.failed(
+        f"the {side}'s {told}, as {i} and {j}" if side == "source" else f"{told}, as {i} and {j}",
+        {"pairs": float(len(blind)), "of": float(all_pairs), "threshold": body.tolerance()},
+        counterexample(body, before, after, 0, place, f"tokens {i} and {j} change places"),
+        because="" if whole else "Here only some places are taken for one another.",
+        edit=edit,
+    )
+
+
+def _base(patient: Patient, side: str, length: int) -> Reading:
+    words = Words(patient.contract, 13)
+    if side == "source":
+        return words.reading(1, patient.length(3), length)
+    return words.reading(1, length)
+
+
+def _swapped(patient: Patient, side: str, length: int, i: int, j: int) -> tuple[Reading, Reading]:
+    before = _base(patient, side, length)
+    ids = before.source if side == "source" else before.ids
+    assert ids is not None
+    if ids[0, i] == ids[0, j]:
+        ids[0, j] = Words(patient.contract, 14).other(ids[0, j])
+    changed = ids.clone()
+    changed[0, [i, j]] = ids[0, [j, i]]
+    return before, (before.with_source(changed) if side == "source" else before.with_ids(changed))
+
+
+def _pairs(patient: Patient, body: Body, side: str, length: int) -> tuple[int, list[tuple[int, int]], int]:
+    """How many pairs could be seen, those that were not, and how many were tried."""
+    causal = side == "target" and patient.contract.decodes
+    last = length - 1
+    candidates = [(i, j) for i in range(length) for j in range(i + 1, length) if not causal or j < last]
+    if patient.heavy:
+        candidates = candidates[:: max(1, len(candidates) // 10)]
+    live, blind = 0, []
+    for i, j in candidates:
+        before, after = _swapped(patient, side, length, i, j)
+        one, other = body.logits(before), body.logits(after)
+        changed = _replaced(patient, side, before, i)
+        sensitive = (one - body.logits(changed)).abs().amax(-1).nan_to_num(0.0)
+        if side == "target" and not patient.contract.decodes:  # outputs change places with their tokens
+            seen = [place for place in range(min(length, one.shape[1])) if place not in (i, j)]
+            moved = max(
+                (one[0, seen] - other[0, seen]).abs().nan_to_num(0.0).max().item() if seen else 0.0,
+                (one[0, i] - other[0, j]).abs().nan_to_num(0.0).max().item() if one.shape[1] == length else 0.0,
+                (one[0, j] - other[0, i]).abs().nan_to_num(0.0).max().item() if one.shape[1] == length else 0.0,
+            )
+            sees = sensitive.max().item()
+        else:
+            moved = (one[0, -1] - other[0, -1]).abs().nan_to_num(0.0).max().item()
+            sees = sensitive[0, -1].item()
+            if side == "source":
+                moved = (one - other).abs().nan_to_num(0.0).max().item()
+                sees = sensitive.max().item()
+        if sees <= body.tolerance():
+            continue
+        live += 1
+        if moved <= max(body.tolerance(), 1e-4 * sees):
+            blind.append((i, j))
+    return live, blind, live
+
+
+def _replaced(patient: Patient, side: str, before: Reading, place: int) -> Reading:
+    ids = before.source if side == "source" else before.ids
+    assert ids is not None
+    changed = ids.clone()
+    changed[0, place] = Words(patient.contract, 15).other(changed[0, place : place + 1])[0]
+    return replace(before, source=changed) if side == "source" else before.with_ids(changed)
+
+
+def tables(module: nn.Module) -> list[tuple[str, nn.Module, str, Tensor]]:
+    """Tensors that by their names tell places: path, owner, attribute and value."""
+    found = []
+    for path, owner in module.named_modules():
+        held = {**dict(owner.named_parameters(recurse=False)), **dict(owner.named_buffers(recurse=False))}
+        held |= {name: value for name, value in vars(owner).items() if isinstance(value, Tensor)}
+        for name, value in held.items():
+            full = f"{path}.{name}" if path else name
+            if (
+                NAMES.search(full)
+                and value.is_floating_point()
+                and value.ndim >= 1
+                and not full.endswith("bias_table_index")
+            ):
+                found.append((full, owner, name, value))
+    return found
+
+
+def _ineffective(patient: Patient) -> Finding:
+    body = patient.actual
+    named = [path for path, *_ in tables(body.module)]
+    if not named:
+        return POSITIONS_INEFFECTIVE.passed(
+            "No tensor is known by its name as one that tells places; order is judged by order-blind."
+        )
+    reading = Words(patient.contract, 16).reading(2, patient.length(9))
+    effects = []
+    for each in patient.bodies:
+        said = each.logits(reading)
+        words = Words(patient.contract, 17)
+        changed = replace(
+            reading,
+            ids=words.other(reading.ids),
+            source=None if reading.source is None else words.other(reading.source),
+        )
+        by_words = (said - each.logits(changed)).abs().nan_to_num(0.0).max().item()
+        for factor in (0.0, 1.0):
+            twin = copied(each.module)
+            generator = torch.Generator().manual_seed(0)
+            for _, owner, name, value in tables(twin):
+                noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value.dtype)
+                drawn = (
+                    value * 0
+                    if factor == 0
+                    else value.detach() + noise * max(value.detach().std().item() if value.numel() > 1 else 0, 0.02)
+                )
+                _put(owner, name, drawn)
+            other = Body(twin, each.contract, each.call, each.name, each.dtype, each.alone, each.fresh)
+            moved = (said - other.logits(reading)).abs().nan_to_num(0.0).max().item()
+            effects.append(moved / by_words if by_words > each.tolerance() else float("nan"))
+    seen = [effect for effect in effects if effect == effect]
+    if not seen:
+        return POSITIONS_INEFFECTIVE.inconclusive("The outputs depend on no word either.")
+    if max(seen) < WEAK:
+        return POSITIONS_INEFFECTIVE.failed(
+            ", ".join(named[:3]), {"effect": max(seen), "of words": 1.0, "threshold": WEAK},
+            because="Taken away, or replaced, they move outputs by next to nothing of what a word does.",
+        )  # fmt: skip
+    tiny = (
+        effects[0] < WEAK
+        and effects[0] == effects[0]
+        and any(bool(value.abs().max() > 0) for *_, value in tables(body.module))
+    )
+    if tiny:
+        return POSITIONS_INEFFECTIVE.failed(
+            ", ".join(named[:3]), {"effect": effects[0], "of words": 1.0, "threshold": WEAK},
+            because="As they are now they do nothing; larger ones would.",
+        )  # fmt: skip
+    return POSITIONS_INEFFECTIVE.passed("Positions taken away change what is said.", effect=max(seen))
+
+
+def _put(owner: nn.Module, name: str, value: Tensor) -> None:
+    if name in owner._parameters:
+        owner._parameters[name].data.copy_(value)  # type: ignore[union-attr]
+    elif name in owner._buffers:
+        owner._buffers[name] = value
+    else:
+        setattr(owner, name, value)

@@ -1,0 +1,188 @@
+"""Who sees whom: no output depends on what it must not see, and each depends on something that it may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from seqwright.doctor.contract import Window
+from seqwright.doctor.dependency import Dependency, dependency, lengths, long_length
+from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.localise import first_leak
+from seqwright.doctor.modes import EVAL, Mode
+from seqwright.doctor.patient import Body, Patient, counterexample
+
+FUTURE_LEAK = Check(
+    "future-leak",
+    "An output depends on a token that it must not see. Training then rewards copying what stands ahead, which is not there when "
+    "the model generates.",
+    "look at the attention mask (its polarity, its diagonal, whether it reaches every layer and every kernel), and for sums, means or "
+    "norms over the time axis",
+)
+WINDOW_EXCEEDED = Check(
+    "window-exceeded",
+    "An output depends on tokens further back than the window of the contract.",
+    "look at the window's mask, and whether the number of layers in the contract is right",
+)
+PAST_BLOCKED = Check(
+    "past-blocked",
+    "An output depends on no earlier token, though it may.",
+    "look for a mask that is inverted or too wide, for attention over the wrong axis, and for a branch that is not added",
+)
+
+
+def visibility(patient: Patient) -> Iterator[Finding]:
+    """``future-leak``, ``past-blocked`` and ``window-exceeded``."""
+    seen = list(_seen(patient))
+    shown = max(
+        (d for b, m, d in seen if b is patient.actual and m == EVAL and not d.moved.isnan().any()),
+        key=lambda d: len(d.moved),
+    )
+    patient.matrices["dependency"] = shown.moved
+    if patient.contract.kind == "encoder" and patient.contract.sees == "bidirectional":
+        yield FUTURE_LEAK.passed("Every output may depend on every token, as the contract has it.")
+    else:
+        yield _leak(patient, seen)
+    if isinstance(patient.contract.sees, Window):
+        yield _window(patient, seen)
+    yield _blocked(patient, seen)
+
+
+def _seen(patient: Patient) -> Iterator[tuple[Body, Mode, Dependency]]:
+    """Dependencies in each mode: of a few lengths, and of some tokens of a longer one."""
+    for body in patient.bodies:
+        for mode in patient.modes:
+            few = patient.heavy and not (body is patient.actual and mode == EVAL)
+            for length in lengths(patient)[-1:] if few else lengths(patient):
+                yield body, mode, dependency(body, length, mode, inputs=1 if few else 2)
+    longest = long_length(patient)
+    tried = sorted({0, longest // 3, longest - 4, longest - 2, longest - 1} & set(range(longest)))
+    for mode in dict.fromkeys((EVAL, patient.modes[-1])):
+        for body in patient.bodies:
+            yield body, mode, dependency(body, longest, mode, inputs=2, columns=tried)
+
+
+def _leak(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
+    contract, worst = patient.contract, []
+    for body, mode, found in seen:
+        length = len(found.moved)
+        forbidden = ~contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).triu(1)
+        beyond = found.moved.masked_fill(~forbidden, 0).nan_to_num(0.0)
+        tolerance = body.tolerance(found.noise, mode)
+        if beyond.max() > tolerance:
+            worst.append((body, mode, found, beyond, tolerance))
+    if not worst:
+        live = any(_crosses(found, body, mode) for body, mode, found in seen)
+        if not live:
+            return FUTURE_LEAK.inconclusive(
+                "No output depends on any token but its own, so that nothing leaks shows nothing."
+            )
+        least = (
+            max(found.moved.triu(1).nan_to_num(0.0).max().item() for _, _, found in seen)
+            if contract.sees == "causal"
+            else 0.0
+        )
+        return FUTURE_LEAK.passed(
+            f"No output moved when a token was replaced that it must not see: {len(patient.modes)} modes, lengths to {max(len(f.moved) for _, _, f in seen)},"
+            " parameters as they are and drawn anew.",
+            moved=least, threshold=patient.actual.tolerance(),
+        )  # fmt: skip
+    body, mode, found, beyond, tolerance = worst[0]
+    at = [int(place) for place in (beyond > tolerance).any(1).nonzero()[:, 0]]
+    place, token = divmod(int(beyond.argmax()), len(beyond))
+    before, after = found.example(place, token)
+    where = f"positions {_some(at)} of {len(beyond)}; {mode.name}; {body.name}"
+    if {each.name for _, each, *_ in worst} != {each.name for each in patient.modes}:
+        where += f"; seen only in: {', '.join(sorted({each.name for _, each, *_ in worst}))}"
+    located = first_leak(body, before, after, place, mode)
+    return FUTURE_LEAK.failed(
+        f"{where}{f'; first seen after {located}' if located else ''}",
+        {"moved": beyond.max().item(), "threshold": tolerance, "outputs": float((beyond > tolerance).sum())},
+        counterexample(body, before, after, 0, place, f"token {token} replaced", mode),
+        because=f"Here the output at {place} moves when token {token} is replaced.",
+        edit=_mask_edit(patient),
+    )
+
+
+def _mask_edit(patient: Patient) -> dict[str, object]:
+    from seqwright.nn.mask import CausalMask
+    from seqwright.nn.transformer import TransformerSpec
+
+    spec = patient.spec
+    if isinstance(spec, TransformerSpec) and not spec.decoder.self_attention.mask.causal:
+        return {"decoder.self_attention.mask": CausalMask().__class__.__name__}
+    return {}
+
+
+def _window(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
+    for body, mode, found in seen:
+        length = len(found.moved)
+        past = ~patient.contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).tril(-1)
+        beyond = found.moved.masked_fill(~past, 0).nan_to_num(0.0)
+        tolerance = body.tolerance(found.noise, mode)
+        if beyond.max() > tolerance:
+            place, token = divmod(int(beyond.argmax()), length)
+            before, after = found.example(place, token)
+            return WINDOW_EXCEEDED.failed(
+                f"position {place} sees token {token}; {mode.name}; {body.name}",
+                {"moved": beyond.max().item(), "threshold": tolerance},
+                counterexample(body, before, after, 0, place, f"token {token} replaced", mode),
+            )
+    return WINDOW_EXCEEDED.passed("No output depends on what is further back than the window.")
+
+
+def _crosses(found: Dependency, body: Body, mode: Mode) -> bool:
+    """Whether any output depends on a token that is not its own."""
+    others = found.moved.nan_to_num(0.0).clone().fill_diagonal_(0)
+    return bool(others.max() > body.tolerance(found.noise, mode))
+
+
+def _blocked(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
+    """Positions that see nothing before them in any body: one sighting anywhere is enough."""
+    blind: dict[Mode, dict[int, set[int]]] = {}
+    context = patient.contract.decodes
+    for mode in patient.modes:
+        by_length: dict[int, Tensor] = {}
+        for body, each, found in seen:
+            length = len(found.moved)
+            if each != mode or length < 2 or found.moved.isnan().any():
+                continue
+            moved = found.moved.clone().fill_diagonal_(0)
+            moved = moved.tril(-1) if context else moved
+            sees = (moved > body.tolerance(found.noise, mode)).any(1)
+            by_length[length] = by_length.get(length, torch.zeros(length, dtype=torch.bool)) | sees
+        blind[mode] = {}
+        for length, sees in by_length.items():
+            lost = {place for place in range(1 if context else 0, length) if not sees[place]}
+            if lost:
+                blind[mode][length] = lost
+    if not any(blind.values()):
+        return PAST_BLOCKED.passed("Every output depends on some token before it, as far as it may.")
+    mode = next(mode for mode in patient.modes if blind[mode])
+    length = max(blind[mode])
+    lost = sorted(blind[mode][length])
+    if len(lost) == length - (1 if context else 0):
+        because = "None sees any other token: the model reads each token alone."
+    else:
+        because = "They read as if nothing stood before them."
+    periodic = _periodic(lost, length)
+    return PAST_BLOCKED.failed(
+        f"positions {_some(lost)} of {length}; {mode.name}",
+        {"positions": float(len(lost)), "threshold": patient.actual.tolerance()},
+        because=because
+        + (" They stand at regular distances, as where blocks begin: perhaps it is meant so." if periodic else ""),
+        only_warn=periodic,
+    )
+
+
+def _periodic(places: list[int], length: int) -> bool:
+    """Whether these are all multiples of some number: the beginnings of blocks."""
+    return any(places == list(range(step, length, step)) for step in range(2, length // 2 + 1)) and len(places) > 1
+
+
+def _some(places: list[int]) -> str:
+    if len(places) > 3 and places == list(range(places[0], places[-1] + 1)):
+        return f"{places[0]}–{places[-1]}"
+    return ", ".join(map(str, places[:8])) + (" …" if len(places) > 8 else "")

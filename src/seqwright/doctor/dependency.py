@@ -1,0 +1,113 @@
+"""Which output depends on which token: every token is replaced in turn, the shape kept, and what moves is written down.
+
+Replacing keeps every shape, so a model that obeys its mask moves by exactly nothing; cutting a sequence short would change
+the kernels that run, and so the rounding. Gradients would miss what is detached, and what is chosen rather than computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqwright.doctor.modes import Mode
+from seqwright.doctor.patient import Body, Patient
+from seqwright.doctor.reading import Reading, Words
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """How far the output at each place moved, at most, when the token at each other place was replaced.
+
+    Attributes:
+        moved: ``[t t]``, outputs in rows, replaced tokens in columns; NaN where a column was not tried.
+        examples: for each column the inputs that moved outputs most, each pair a (before, after) of one row.
+        noise: how far outputs move when nothing is replaced.
+    """
+
+    moved: Float[Tensor, "q k"]
+    before: Reading
+    after: Reading
+    worst: Tensor
+    noise: float
+
+    def example(self, place: int, token: int) -> tuple[Reading, Reading]:
+        """The two inputs between which the output at a place moved most when a token was replaced."""
+        row = int(self.worst[place, token])
+        return self.before.select(torch.tensor([row])), self.after.select(torch.tensor([row]))
+
+
+def dependency(
+    body: Body,
+    length: int,
+    mode: Mode,
+    *,
+    inputs: int = 2,
+    columns: list[int] | None = None,
+    side: str = "target",
+    seed: int = 0,
+) -> Dependency:
+    """Measure it on a few random inputs.
+
+    Args:
+        body: what is asked.
+        length: how many tokens are read.
+        mode: how it is run.
+        inputs: how many different sequences.
+        columns: which tokens are replaced; all of them unless said.
+        side: which side's tokens: ``target`` (the only one of a decoder or an encoder), or ``source``.
+        seed: of the inputs.
+    """
+    words = Words(body.contract, seed + 7 * length)
+    columns = list(range(length)) if columns is None else columns
+    befores, afters = [], []
+    for number in range(inputs):
+        reading = words.reading(1, length, length if side == "source" else None)
+        if number == 0 and body.contract.bos is not None and length > 1 and side == "target":
+            reading.ids[0, 0] = body.contract.bos
+        befores.append(reading.times(len(columns)))
+        ids = befores[-1].ids if side == "target" else befores[-1].source
+        assert ids is not None
+        changed = ids.clone()
+        rows = torch.arange(len(columns))
+        changed[rows, columns] = words.other(ids[rows, columns])
+        afters.append(befores[-1].with_ids(changed) if side == "target" else befores[-1].with_source(changed))
+    moved = torch.full((length, length), float("nan"), dtype=torch.float64)
+    worst = torch.zeros(length, length, dtype=torch.long)
+    noise = 0.0
+    for number, (before, after) in enumerate(zip(befores, afters, strict=True)):
+        said = body.logits(before, mode)
+        change = (said - body.logits(after, mode)).abs().amax(-1).nan_to_num(0.0, 0.0, 0.0)  # [columns t]
+        noise = max(noise, (said - said[:1]).abs().nan_to_num(0.0, 0.0, 0.0).max().item())
+        for row, column in enumerate(columns):
+            places = change.shape[1]
+            seen = moved[:places, column].nan_to_num(-1.0)
+            better = change[row] > seen
+            moved[:places, column] = torch.where(better, change[row], seen)
+            worst[:places, column] = torch.where(better, number * len(columns) + row, worst[:places, column])
+    if body.alone:
+        noise = 0.0
+    return Dependency(moved, joined(befores), joined(afters), worst, noise)
+
+
+def joined(readings: list[Reading]) -> Reading:
+    """Readings of one length below one another."""
+    parts = [None if all(p is None for p in column) else torch.cat([p for p in column if p is not None])
+             for column in zip(*(reading.parts() for reading in readings), strict=True)]  # fmt: skip
+    assert parts[0] is not None
+    return Reading(parts[0], *parts[1:])
+
+
+def lengths(patient: Patient) -> list[int]:
+    """The lengths that are tried: short ones, and one beyond which nothing is promised to be looked at."""
+    wanted = (1, 5, 11) if patient.heavy else (1, 2, 5, 11)
+    room = patient.contract.max_length
+    chosen = sorted({patient.length(each) for each in wanted})
+    return [each for each in chosen if room is None or each <= room]
+
+
+def long_length(patient: Patient) -> int:
+    """One length that is a good deal longer; not all of its tokens are replaced."""
+    return patient.length(160 if patient.thorough else 24 if patient.heavy else 40)

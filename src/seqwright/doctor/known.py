@@ -1,0 +1,135 @@
+"""Models whose contract can be read off them: our own, by their spec; Hugging Face's, by their configuration."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from seqwright.core.tokens import Tokens
+from seqwright.doctor.contract import Contract
+from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
+from seqwright.nn.padding import MaskedPadding
+from seqwright.nn.position import room
+from seqwright.nn.transformer import Transformer
+
+
+@runtime_checkable
+class Known(Protocol):
+    """What can be said of a model without being told."""
+
+    def contract(self) -> Contract: ...
+
+    def call(self) -> Callable[..., Any] | None: ...
+
+    def step(self) -> Callable[..., Any] | None: ...
+
+
+def known(model: nn.Module) -> Known | None:
+    """What can be read off a model; ``None`` for a stranger's."""
+    if isinstance(model, Transformer):
+        return Native(model)
+    if any(kind.__module__.startswith("transformers.") for kind in type(model).__mro__) and hasattr(model, "config"):
+        return HuggingFace(model)
+    return None
+
+
+@dataclass(frozen=True)
+class Native:
+    """A model built from a :class:`TransformerSpec`."""
+
+    model: Transformer
+
+    def contract(self) -> Contract:
+        """Symbols, then START, END and PAD, as a :class:`Vocabulary` has them, where the spec has room for these."""
+        spec = self.model.spec
+        rooms = [room(stack.position) for stack in (spec.encoder, spec.decoder) if stack is not None]
+        said = spec.head.outputs if isinstance(spec.head, SymbolHead) else 2
+        size = spec.embedding.vocabulary if isinstance(spec.embedding, LookUpEmbedding) else 2
+        marked = said == size - 1 and size >= 5
+        return Contract(
+            kind="encoder-decoder" if spec.encoder else "decoder",
+            vocabulary=max(size, said),
+            pad=size - 1 if marked else None,
+            bos=size - 3 if marked else None,
+            eos=size - 2 if marked else None,
+            max_length=min((each for each in rooms if each is not None), default=None),
+            padding_side="both" if isinstance(spec.padding, MaskedPadding) else "right",
+        )
+
+    def call(self) -> None:
+        return None
+
+    def step(self) -> Callable[..., Any] | None:
+        if self.model.spec.encoder is not None or not isinstance(self.model.spec.embedding, LookUpEmbedding):
+            return None
+
+        def step(model: Transformer, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
+            state = model.start(None) if past is None else past
+            at = state.length + torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+            output, state = model.advance(Tokens(ids, at), state)
+            return output.logits, state
+
+        return step if self.model.incremental else None
+
+
+@dataclass(frozen=True)
+class HuggingFace:
+    """A model of the ``transformers`` library."""
+
+    model: Any
+
+    @property
+    def kind(self) -> Any:
+        config = self.model.config
+        if getattr(config, "is_encoder_decoder", False):
+            return "encoder-decoder"
+        causal = getattr(config, "is_decoder", False) or self.model.can_generate()
+        return (
+            "decoder"
+            if causal or any(getattr(each, "is_causal", False) for each in self.model.modules())
+            else "encoder"
+        )
+
+    def contract(self) -> Contract:
+        config = self.model.config
+        size = int(config.vocab_size)
+
+        def known_id(name: str) -> int | None:
+            value = getattr(config, name, None)
+            value = value[0] if isinstance(value, (list, tuple)) and value else value
+            return value if isinstance(value, int) and 0 <= value < size else None
+
+        longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+        pad = known_id("pad_token_id")
+        window = getattr(config, "sliding_window", None)
+        from seqwright.doctor.contract import Window
+
+        return Contract(
+            kind=self.kind,
+            vocabulary=size,
+            visibility=Window(window) if self.kind == "decoder" and isinstance(window, int) else None,
+            pad=pad,
+            bos=known_id("bos_token_id"),
+            eos=known_id("eos_token_id"),
+            max_length=longest if getattr(config, "model_type", "") not in ("t5", "mt5") else None,
+        )
+
+    def call(self) -> None:
+        return None
+
+    def step(self) -> Callable[..., Any] | None:
+        if self.kind != "decoder":
+            return None
+
+        name = "cache" if "cache" in inspect.signature(self.model.forward).parameters else "past_key_values"
+
+        def step(model: Any, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
+            said = model(input_ids=ids, use_cache=True, **{name: past})
+            return said.logits, said["cache" if "cache" in said else "past_key_values"]
+
+        return step

@@ -1,0 +1,266 @@
+"""The model as checks see it: copies of it, in double precision where it can, as it is and with parameters drawn anew."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.finding import Counterexample
+from seqwright.doctor.modes import EVAL, MODES, Mode, acting, seeded
+from seqwright.doctor.reading import Reading, Words
+
+Call = Callable[..., Any]
+
+RELATIVE = {torch.float64: 1e-6, torch.float32: 1e-5}
+"""Differences smaller than this part of the logits' spread are rounding, whatever noise was measured."""
+
+TIMES = 20
+"""So many times the measured noise is a difference."""
+
+
+class CallbackError(Exception):
+    """Something the user gave raised an error while it was asked."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(
+            f"{name} raised {type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error).strip() else ''}"
+        )
+        self.name = name
+
+
+@dataclass
+class Body:
+    """A copy that is run.
+
+    Attributes:
+        module: the copy.
+        contract, call: of the patient.
+        name: ``as it is``, or what was done to it.
+        dtype: the precision it runs in.
+        alone: whether rows are read one at a time, because they are known to mix.
+        fresh: whether each pass has a copy of its own, because passes are known to leave something behind.
+    """
+
+    module: nn.Module
+    contract: Contract
+    call: Call
+    name: str
+    dtype: torch.dtype
+    alone: bool = False
+    fresh: bool = False
+    scales: dict[Mode, float] = field(default_factory=dict)
+
+    def logits(self, reading: Reading, mode: Mode = EVAL, seed: int = 0) -> Tensor:
+        """What it says, ``[b t v]``, in double precision on the CPU.
+
+        Raises:
+            CallbackError: the call fails.
+        """
+        if self.alone and reading.rows > 1:
+            rows = torch.arange(reading.rows).split(1)
+            return torch.cat([self.logits(reading.select(row), mode, seed) for row in rows])
+        with self.ready(mode, seed) as module:
+            try:
+                said = self.call(module, reading.to(self.device))
+            except Exception as error:
+                raise CallbackError("call", error) from error
+        return said.detach().to("cpu", torch.float64)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters(), torch.empty(0)).device
+
+    def ready(self, mode: Mode = EVAL, seed: int = 0) -> Any:
+        """A context in which the module is in a mode and every generator begins from a seed."""
+        seeded(seed)
+        module = copied(self.module) if self.fresh else self.module
+        return _Ready(module, mode)
+
+    def moved(self, before: Reading, after: Reading, mode: Mode = EVAL) -> Tensor:
+        """How far each output moves, ``[b t]``; NaN counts as no movement, and is another check's business."""
+        change = (self.logits(before, mode) - self.logits(after, mode)).abs().amax(-1)
+        return change.nan_to_num(0.0, 0.0, 0.0)
+
+    def scale(self, mode: Mode = EVAL) -> float:
+        """The spread of its logits over words and places."""
+        if mode not in self.scales:
+            said = self.logits(Words(self.contract, 1).reading(2, min(6, self.contract.max_length or 6)), mode)
+            said = said[said.isfinite()]
+            self.scales[mode] = said.std().item() if said.numel() > 1 else 0.0
+        return self.scales[mode]
+
+    def tolerance(self, noise: float = 0.0, mode: Mode = EVAL) -> float:
+        """A movement that is greater is no rounding."""
+        return max(RELATIVE[self.dtype] * self.scale(mode), TIMES * noise, 1e-12)
+
+
+class _Ready:
+    def __init__(self, module: nn.Module, mode: Mode) -> None:
+        self.module, self.acting = module, acting(module, mode)
+
+    def __enter__(self) -> nn.Module:
+        self.acting.__enter__()
+        return self.module
+
+    def __exit__(self, *raised: Any) -> Any:
+        return self.acting.__exit__(*raised)
+
+
+@dataclass
+class Patient:
+    """Everything that is examined, and what the contract says of it.
+
+    Attributes:
+        model: the user's own; never run, only copied.
+        contract: what it promises.
+        actual: a copy as it is.
+        redrawn: a copy whose trainable parameters are drawn anew, so that nothing hides behind zeros.
+        step, loss, generate, examples: what else was given.
+        spec: where the model was built from one.
+        modes: those that it runs in.
+        refusals: what it says in the others.
+        thorough: whether more time may be taken.
+    """
+
+    model: nn.Module
+    contract: Contract
+    actual: Body
+    redrawn: Body
+    step: Call | None = None
+    loss: Call | None = None
+    generate: Call | None = None
+    examples: Mapping[str, Tensor] | None = None
+    spec: Any = None
+    thorough: bool = False
+    modes: tuple[Mode, ...] = MODES
+    refusals: Mapping[Mode, str] = field(default_factory=dict)
+    matrices: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def bodies(self) -> tuple[Body, Body]:
+        return self.actual, self.redrawn
+
+    def length(self, most: int) -> int:
+        """A length up to ``most`` that the contract has room for."""
+        return min(most, self.contract.max_length or most)
+
+    @property
+    def parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def heavy(self) -> bool:
+        """Whether a subset has to do."""
+        return self.parameters > 3_000_000 and not self.thorough
+
+
+def admit(model: nn.Module, contract: Contract, call: Call, **given: Any) -> Patient:
+    """Copy a model for examination.
+
+    Raises:
+        CallbackError: it cannot be called at all.
+    """
+    trial = Words(contract, 0).reading(2, min(4, contract.max_length or 4))
+    body = None
+    for dtype in (torch.float64, torch.float32):
+        body = Body(_precise(model, dtype), contract, call, "as it is", dtype)
+        try:
+            body.logits(trial)
+            break
+        except CallbackError:
+            if dtype == torch.float32:
+                raise
+    assert body is not None
+    redrawn = Body(drawn_anew(body.module), contract, call, "parameters drawn anew", body.dtype)
+    refusals = {}
+    for mode in MODES:
+        try:
+            body.logits(trial, mode)
+        except CallbackError as error:
+            refusals[mode] = str(error)
+    modes = tuple(mode for mode in MODES if mode not in refusals)
+    return Patient(model, contract, body, redrawn, modes=modes, refusals=refusals, **given)
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A deep copy, also of a model that keeps tensors with a history."""
+    memo: dict[int, Any] = {}
+    for module in model.modules():
+        for value in vars(module).values():
+            for tensor in value if isinstance(value, (list, tuple)) else (value,):
+                if isinstance(tensor, Tensor) and not tensor.is_leaf:
+                    memo[id(tensor)] = tensor.detach().clone()
+    twin = copy.deepcopy(model, memo)
+    for parameter in twin.parameters():
+        parameter.grad = None
+    return twin
+
+
+def _precise(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    twin = copied(model).to(dtype)
+    for module in twin.modules():  # tensors that are neither parameters nor buffers are not converted by `to`
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Tensor) and value.is_floating_point():
+                setattr(module, name, value.to(dtype))
+            elif isinstance(value, list) and any(isinstance(each, nn.Module) for each in value):
+                for each in value:
+                    if isinstance(each, nn.Module):
+                        each.to(dtype)
+    return twin
+
+
+def drawn_anew(model: nn.Module, seed: int = 0, times: float = 1.0) -> nn.Module:
+    """A copy whose trainable parameters are drawn anew; matrices ``times`` as large as keeps a vector's length.
+
+    What is not trained may be a mask or a table of positions, and stays.
+    """
+    twin = copied(model)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in twin.parameters():
+        if not (parameter.requires_grad and parameter.is_floating_point()):
+            continue
+        noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+        if parameter.ndim >= 2:
+            fan_in = max(1, parameter.numel() // parameter.shape[0])
+            drawn = noise * times * fan_in**-0.5
+        else:
+            drawn = 1 + 0.1 * noise if bool((parameter.detach() > 0).all()) else 0.1 * noise
+        parameter.data.copy_(drawn.to(parameter.dtype))
+    return twin
+
+
+def scaled(model: nn.Module, times: float) -> nn.Module:
+    """A copy whose trainable matrices are so many times as large: scores grow as they do in training, only more."""
+    twin = copied(model)
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            if parameter.requires_grad and parameter.ndim >= 2:
+                parameter.mul_(times)
+    return twin
+
+
+def counterexample(
+    body: Body, before: Reading, after: Reading, row: int, place: int, differ: str, mode: Mode = EVAL
+) -> Counterexample:
+    """Two readings of one row, and what is said of one place."""
+    one, other = (body.logits(reading, mode)[row, place] for reading in (before, after))
+    shown = (one - other).abs().argsort(descending=True)[:3].sort().values
+    return Counterexample(
+        first=before.sides(row),
+        second=after.sides(row),
+        differ=differ,
+        at=f"logits {shown.tolist()} at position {place} ({mode.name}, {body.name})",
+        says=one[shown].tolist(),
+        and_says=other[shown].tolist(),
+    )
+
+
+def seen_by(patient: Patient) -> Iterator[Body]:
+    """The bodies that structural promises are checked on: what hides behind zeros in one shows in the other."""
+    yield from patient.bodies
