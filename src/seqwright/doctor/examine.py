@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.doctor.calls import asking
+from seqwright.doctor.causes import sorted_out
 from seqwright.doctor.checks.attention import attention
 from seqwright.doctor.checks.behaviour import behaviour
 from seqwright.doctor.checks.cache import cache
@@ -131,7 +132,7 @@ def _findings(
     if patient.actual.dtype.itemsize == 4:
         notes.append("the model does not run in double precision: thresholds are those of single precision")
     matrix = patient.matrices.get("dependency")
-    return list(found.values()), notes, [] if matrix is None else matrix.nan_to_num(0.0).tolist()
+    return sorted_out(found.values()), notes, [] if matrix is None else matrix.nan_to_num(0.0).tolist()
 
 
 def _failed(error: CallbackError, during: str) -> Finding:

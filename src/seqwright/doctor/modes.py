@@ -118,4 +118,6 @@ def seeded(seed: int) -> None:
     """Every generator that a model may draw from begins from here."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed would note down who called it, each time
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)

@@ -123,6 +123,7 @@ class Patient:
         redrawn: a copy whose trainable parameters are drawn anew, so that nothing hides behind zeros.
         step, loss, generate, examples: what else was given.
         spec: where the model was built from one.
+        room: how many tokens a sequence may have: the contract's, or fewer where longer ones cannot be read.
         modes: those that it runs in.
         refusals: what it says in the others.
         thorough: whether more time may be taken.
@@ -138,6 +139,7 @@ class Patient:
     examples: Mapping[str, Tensor] | None = None
     spec: Any = None
     thorough: bool = False
+    room: int = 10**9
     modes: tuple[Mode, ...] = MODES
     refusals: Mapping[Mode, str] = field(default_factory=dict)
     matrices: dict[str, Tensor] = field(default_factory=dict)
@@ -147,8 +149,8 @@ class Patient:
         return self.actual, self.redrawn
 
     def length(self, most: int) -> int:
-        """A length up to ``most`` that the contract has room for."""
-        return min(most, self.contract.max_length or most)
+        """A length up to ``most`` that there is room for."""
+        return min(most, self.room)
 
     @property
     def parameters(self) -> int:
@@ -178,6 +180,7 @@ def admit(model: nn.Module, contract: Contract, call: Call, **given: Any) -> Pat
                 raise
     assert body is not None
     redrawn = Body(drawn_anew(body.module), contract, call, "parameters drawn anew", body.dtype)
+    room = _room(body)
     refusals = {}
     for mode in MODES:
         try:
@@ -185,7 +188,24 @@ def admit(model: nn.Module, contract: Contract, call: Call, **given: Any) -> Pat
         except CallbackError as error:
             refusals[mode] = str(error)
     modes = tuple(mode for mode in MODES if mode not in refusals)
-    return Patient(model, contract, body, redrawn, modes=modes, refusals=refusals, **given)
+    return Patient(model, contract, body, redrawn, room=room, modes=modes, refusals=refusals, **given)
+
+
+LENGTHS = (160, 40, 24, 12, 8, 6)
+"""Lengths that are tried, to see how much a model can read."""
+
+
+def _room(body: Body) -> int:
+    """How long a sequence may be, of the lengths that checks need."""
+    promised = body.contract.max_length
+    for length in LENGTHS:
+        tried = min(length, promised or length)
+        try:
+            body.logits(Words(body.contract, 0).reading(1, tried, tried))
+        except CallbackError:
+            continue
+        return promised or (10**9 if length == LENGTHS[0] else tried)
+    return 4
 
 
 def copied(model: nn.Module) -> nn.Module:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from seqwright.doctor.checks.order import indexed_by_place
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import EVAL
 from seqwright.doctor.patient import CallbackError, Patient, counterexample
@@ -38,6 +39,15 @@ def length(patient: Patient) -> Iterator[Finding]:
     except CallbackError as error:
         yield POSITION_OVERFLOW.failed(f"length {most}", {"length": float(most)}, because=f"Here {error}.")
         return
+    for name, asked in indexed_by_place(patient.actual, most).items():
+        row = asked.flatten()[:most] if asked.ndim == 1 else asked[0]
+        if len(row) == most and len(row.unique()) < most:
+            twice = next(place for place in range(1, most) if int(row[place]) in row[:place].tolist())
+            yield POSITION_OVERFLOW.failed(
+                f"{name}, position {twice}", {"length": float(most), "different places": float(len(row.unique()))},
+                because=f"Position {twice} is given the place {int(row[twice])}, which an earlier one has.",
+            )  # fmt: skip
+            return
     if most >= 8:
         for body in (patient.redrawn,):
             ids = reading.ids.clone()

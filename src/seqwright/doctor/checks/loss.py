@@ -43,10 +43,11 @@ CHECKS = (TARGET_SHIFT, LABELS_WITHOUT_EOS, PADDING_IN_LOSS)
 
 @dataclass(frozen=True)
 class Asked:
-    """What a loss asks for: at each place the label, and how much it weighs (0 where it does not count)."""
+    """What a loss asks for: at each place the label, how much it weighs (0 where it does not count), and the token read there."""
 
     labels: Tensor
     weights: Tensor
+    read: Tensor
 
 
 def loss(patient: Patient) -> Iterator[Finding]:
@@ -64,9 +65,9 @@ def loss(patient: Patient) -> Iterator[Finding]:
             yield check.inconclusive("The loss does not go through logits that can be seen.")
         return
     ids = examples["target" if patient.contract.kind == "encoder-decoder" else "ids"].cpu()
-    yield _shift(patient, asked, ids)
+    yield _shift(patient, asked)
     yield _ends(patient, asked, ids)
-    yield _padding(patient, asked, ids, examples)
+    yield _padding(patient, asked, examples)
 
 
 def made_up(patient: Patient) -> dict[str, Tensor]:
@@ -90,11 +91,12 @@ def made_up(patient: Patient) -> dict[str, Tensor]:
 
 
 class _Losses(TorchFunctionMode):
-    """Keeps what goes into cross entropies: logits that no module returns."""
+    """Keeps what goes into cross entropies (logits that no module returns) and what embeddings are asked for."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[Tensor] = []
+        self.read: list[Tensor] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if (
@@ -103,6 +105,8 @@ class _Losses(TorchFunctionMode):
             and isinstance(args[0], Tensor)
         ):
             self.seen.append(args[0])
+        if func is F.embedding and args and isinstance(args[0], Tensor):
+            self.read.append(args[0].detach().to("cpu", torch.long))
         return func(*args, **(kwargs or {}))
 
 
@@ -141,11 +145,11 @@ def read_off(patient: Patient, body: Body, examples: Mapping[str, Tensor]) -> As
             (gradient,) = torch.autograd.grad(scalar, logits, retain_graph=True, allow_unused=True)
             if gradient is None or gradient.abs().max() == 0:
                 continue
-            return _labels(gradient.detach().to("cpu", torch.float64), size, examples)
+            return _labels(gradient.detach().to("cpu", torch.float64), size, examples, losses.read)
     return None
 
 
-def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor]) -> Asked | None:
+def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor], read: list[Tensor]) -> Asked | None:
     if gradient.shape[-1] != size:  # [b v t], as cross_entropy wants it
         gradient = gradient.movedim(list(gradient.shape).index(size), -1)
     rows = next(iter(examples.values())).shape[0]
@@ -158,12 +162,15 @@ def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor]) -> Aske
     lowest, label = gradient.min(-1)
     weight = torch.where(lowest < 0, -lowest, torch.zeros_like(lowest))
     strong = gradient.abs().amax(-1)
-    return Asked(label, torch.maximum(weight, strong * (strong > 1e-9 * strong.max())))
+    side = examples["target"] if "target" in examples else next(iter(examples.values()))
+    given = [each for each in read if each.shape == label.shape and not bool((each == each[:1]).all())]
+    tokens = given[-1] if given else side.cpu()  # what a decoder reads comes after what its encoder does
+    return Asked(label, torch.maximum(weight, strong * (strong > 1e-9 * strong.max())), tokens)
 
 
-def _shift(patient: Patient, asked: Asked, ids: Tensor) -> Finding:
+def _shift(patient: Patient, asked: Asked) -> Finding:
     """How far on the labels stand in the input."""
-    contract = patient.contract
+    contract, ids = patient.contract, asked.read
     counted = asked.weights > 1e-9 * asked.weights.max()
     agreed = {}
     for shift in range(-1, 4):
@@ -213,8 +220,8 @@ def _ends(patient: Patient, asked: Asked, ids: Tensor) -> Finding:
     return LABELS_WITHOUT_EOS.passed("The end is asked for.", asked=float(ends))
 
 
-def _padding(patient: Patient, asked: Asked, ids: Tensor, examples: Mapping[str, Tensor]) -> Finding:
-    contract = patient.contract
+def _padding(patient: Patient, asked: Asked, examples: Mapping[str, Tensor]) -> Finding:
+    contract, ids = patient.contract, asked.read
     if contract.pad is None or not (ids == contract.pad).any():
         return PADDING_IN_LOSS.not_examined(
             "There is no padding: give pad=… in the contract, and examples of unequal lengths."

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from seqwright.doctor.dependency import joined
 from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.modes import EVAL
 from seqwright.doctor.patient import Body, Patient, copied, counterexample
 from seqwright.doctor.reading import Reading, Words
 
@@ -27,7 +30,7 @@ WEAK = 1e-3
 """Positions that move outputs by less than this part of what words do are as good as absent."""
 
 NAMES = re.compile(
-    r"(^|[._])(wpe|pe|pos|posi?tions?|position(al)?_?\w*|relative\w*|rel_pos\w*|alibi\w*|rotary\w*|rope\w*|inv_freq)([._]|$)",
+    r"(^|[._])(wpe|pe|pos|posi?tions?|places?|place_\w*|position(al)?_?\w*|relative\w*|rel_pos\w*|alibi\w*|rotary\w*|rope\w*|inv_freq)([._]|$)",
     re.IGNORECASE,
 )
 """What parts that tell places are called."""
@@ -92,35 +95,26 @@ def _swapped(patient: Patient, side: str, length: int, i: int, j: int) -> tuple[
 def _pairs(patient: Patient, body: Body, side: str, length: int) -> tuple[int, list[tuple[int, int]], int]:
     """How many pairs could be seen, those that were not, and how many were tried."""
     causal = side == "target" and patient.contract.decodes
-    last = length - 1
-    candidates = [(i, j) for i in range(length) for j in range(i + 1, length) if not causal or j < last]
+    candidates = [(i, j) for i in range(length) for j in range(i + 1, length) if not causal or j < length - 1]
     if patient.heavy:
         candidates = candidates[:: max(1, len(candidates) // 10)]
+    swaps = [_swapped(patient, side, length, i, j) for i, j in candidates]
+    before, after = joined([one for one, _ in swaps]), joined([other for _, other in swaps])
+    replaced = joined([_replaced(patient, side, one, i) for (one, _), (i, _) in zip(swaps, candidates, strict=True)])
+    said, then, otherwise = (body.logits(reading).nan_to_num(0.0) for reading in (before, after, replaced))
     live, blind = 0, []
-    for i, j in candidates:
-        before, after = _swapped(patient, side, length, i, j)
-        one, other = body.logits(before), body.logits(after)
-        changed = _replaced(patient, side, before, i)
-        sensitive = (one - body.logits(changed)).abs().amax(-1).nan_to_num(0.0)
-        if side == "target" and not patient.contract.decodes:  # outputs change places with their tokens
-            seen = [place for place in range(min(length, one.shape[1])) if place not in (i, j)]
-            moved = max(
-                (one[0, seen] - other[0, seen]).abs().nan_to_num(0.0).max().item() if seen else 0.0,
-                (one[0, i] - other[0, j]).abs().nan_to_num(0.0).max().item() if one.shape[1] == length else 0.0,
-                (one[0, j] - other[0, i]).abs().nan_to_num(0.0).max().item() if one.shape[1] == length else 0.0,
-            )
-            sees = sensitive.max().item()
-        else:
-            moved = (one[0, -1] - other[0, -1]).abs().nan_to_num(0.0).max().item()
-            sees = sensitive[0, -1].item()
-            if side == "source":
-                moved = (one - other).abs().nan_to_num(0.0).max().item()
-                sees = sensitive.max().item()
-        if sees <= body.tolerance():
-            continue
-        live += 1
-        if moved <= max(body.tolerance(), 1e-4 * sees):
-            blind.append((i, j))
+    for row, (i, j) in enumerate(candidates):
+        one, other, changed = said[row], then[row], otherwise[row]
+        if causal:  # the last output sees both
+            one, other, changed = one[-1:], other[-1:], changed[-1:]
+        elif side == "target" and len(one) == length:  # outputs change places with their tokens
+            other = other.clone()
+            other[[i, j]] = then[row][[j, i]]
+        sees, moved = (one - changed).abs().max().item(), (one - other).abs().max().item()
+        if sees > body.tolerance():
+            live += 1
+            if moved <= max(body.tolerance(), 1e-4 * sees):
+                blind.append((i, j))
     return live, blind, live
 
 
@@ -132,27 +126,62 @@ def _replaced(patient: Patient, side: str, before: Reading, place: int) -> Readi
     return replace(before, source=changed) if side == "source" else before.with_ids(changed)
 
 
-def tables(module: nn.Module) -> list[tuple[str, nn.Module, str, Tensor]]:
-    """Tensors that by their names tell places: path, owner, attribute and value."""
+def tables(module: nn.Module, indexed: Set[str] = frozenset()) -> list[tuple[str, nn.Module, str, Tensor]]:
+    """Tensors that tell places, by their names or because they are ``indexed`` by places: path, owner, attribute and value."""
     found = []
     for path, owner in module.named_modules():
         held = {**dict(owner.named_parameters(recurse=False)), **dict(owner.named_buffers(recurse=False))}
         held |= {name: value for name, value in vars(owner).items() if isinstance(value, Tensor)}
         for name, value in held.items():
             full = f"{path}.{name}" if path else name
-            if (
-                NAMES.search(full)
-                and value.is_floating_point()
-                and value.ndim >= 1
-                and not full.endswith("bias_table_index")
-            ):
+            if value.is_floating_point() and value.ndim >= 1 and (NAMES.search(full) or path in indexed):
                 found.append((full, owner, name, value))
     return found
 
 
+def indices(body: Body, reading: Reading) -> dict[str, Tensor]:
+    """What each embedding is asked for."""
+    asked: dict[str, Tensor] = {}
+
+    def note(name: str) -> Any:
+        def hook(module: nn.Module, args: Any) -> None:
+            if args and isinstance(args[0], Tensor):
+                asked[name] = args[0].detach().to("cpu")
+
+        return hook
+
+    with body.ready(EVAL) as module:
+        hooks = [
+            each.register_forward_pre_hook(note(name))
+            for name, each in module.named_modules()
+            if isinstance(each, nn.Embedding)
+        ]
+        try:
+            body.call(module, reading.to(body.device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+    return asked
+
+
+def indexed_by_place(body: Body, length: int) -> dict[str, Tensor]:
+    """Embeddings that are asked for the same whatever is read, and for what: tables of positions."""
+    words = Words(body.contract, 31)
+    one, other = (indices(body, words.reading(2, length, length)) for _ in range(2))
+    return {
+        name: asked
+        for name, asked in one.items()
+        if name in other
+        and asked.shape == other[name].shape
+        and torch.equal(asked, other[name])
+        and length in asked.shape
+    }
+
+
 def _ineffective(patient: Patient) -> Finding:
     body = patient.actual
-    named = [path for path, *_ in tables(body.module)]
+    indexed = indexed_by_place(body, patient.length(9)).keys()
+    named = [path for path, *_ in tables(body.module, indexed)]
     if not named:
         return POSITIONS_INEFFECTIVE.passed(
             "No tensor is known by its name as one that tells places; order is judged by order-blind."
@@ -171,7 +200,7 @@ def _ineffective(patient: Patient) -> Finding:
         for factor in (0.0, 1.0):
             twin = copied(each.module)
             generator = torch.Generator().manual_seed(0)
-            for _, owner, name, value in tables(twin):
+            for _, owner, name, value in tables(twin, indexed):
                 noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value.dtype)
                 drawn = (
                     value * 0
@@ -193,7 +222,7 @@ def _ineffective(patient: Patient) -> Finding:
     tiny = (
         effects[0] < WEAK
         and effects[0] == effects[0]
-        and any(bool(value.abs().max() > 0) for *_, value in tables(body.module))
+        and any(bool(value.abs().max() > 0) for *_, value in tables(body.module, indexed))
     )
     if tiny:
         return POSITIONS_INEFFECTIVE.failed(
