@@ -9,8 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import seqwright as sw
 from seqwright.core.errors import SeqwrightError
 from seqwright.doctor import Contract, Prefix, Window, assert_healthy, examine
+from seqwright.nn.mask import NoMask
+from seqwright.nn.padding import OrdinaryPadding
+from seqwright.nn.position import NoPosition
 from tests.doctor.decoders import BOS, CONTRACT, EOS, EXAMPLES, PAD, WORDS, Decoder, loss, step
 from tests.report.test_page import check_offline
 
@@ -399,3 +403,43 @@ def test_a_report_reads_as_a_page_and_in_a_notebook(tmp_path):
     assert "<script>alert" not in report._repr_html_()
     assert "<svg" in report._repr_html_()
     assert type(report).from_json(report.to_json()).failed == report.failed
+
+
+def test_a_remedy_for_a_native_model_is_an_edit_that_mends_it():
+    whole = sw.ladder.PADDING
+    for edits, check in (
+        ({"decoder.self_attention.mask": NoMask()}, "future-leak"),
+        ({"encoder.position": NoPosition()}, "order-blind"),
+        ({"padding": OrdinaryPadding()}, "padding-leak"),
+    ):
+        broken = sw.vary(whole, edits)
+        finding = examine(sw.build(broken)).of(check)
+        assert finding.verdict == "fail"
+        assert finding.remedy is not None
+        mended = sw.vary(broken, finding.remedy.edit)
+        assert examine(sw.build(mended)).healthy
+    collapsed = examine(sw.build(sw.ladder.PLAIN)).of("mean-collapse")
+    assert "single feature" in collapsed.explanation
+    assert collapsed.remedy is not None
+    assert examine(sw.build(sw.vary(sw.ladder.PLAIN, collapsed.remedy.edit))).of("mean-collapse").verdict == "pass"
+
+
+@pytest.mark.parametrize("name", ["GPT2LMHeadModel", "BertForMaskedLM", "T5ForConditionalGeneration"])
+@pytest.mark.filterwarnings("ignore")
+def test_models_of_hugging_face_are_healthy_without_being_told_anything(name: str):
+    transformers = pytest.importorskip("transformers", reason="pip install 'seqwright[huggingface]'")
+    sizes = {
+        "GPT2LMHeadModel": {"n_positions": 32, "n_embd": 16, "n_layer": 2, "n_head": 2, "bos_token_id": 1, "eos_token_id": 2},
+        "BertForMaskedLM": {
+            "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+            "max_position_embeddings": 32,
+        },
+        "T5ForConditionalGeneration": {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2},
+    }  # fmt: skip
+    kind = getattr(transformers, name)
+    report = examine(kind(kind.config_class(vocab_size=30, **sizes[name])))
+    assert report.healthy, report.text()
+    assert report.read_off
+    assert report.contract.kind == {"G": "decoder", "B": "encoder", "T": "encoder-decoder"}[name[0]]
+    if report.contract.kind == "decoder":
+        assert report.of("cache-mismatch").verdict == "pass"

@@ -87,6 +87,8 @@ def examine(
     if known is not None:
         call = call or known.call()
         step = step or known.step()
+        generate, asked = generate or known.generate(), known.examples(promised)
+        examples = examples or (asked if generate else None)
     with untouched(model):
         findings, notes, matrix = _findings(model, promised, call, watch, step=step, loss=loss, generate=generate, examples=examples,
                                             spec=getattr(model, "spec", None), thorough=thorough)  # fmt: skip

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from seqwright.core.tokens import Tokens
-from seqwright.doctor.contract import Contract
+from seqwright.decoding.greedy import greedy
+from seqwright.doctor.contract import Contract, Window
+from seqwright.doctor.reading import padded
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
 from seqwright.nn.padding import MaskedPadding
 from seqwright.nn.position import room
@@ -27,6 +30,10 @@ class Known(Protocol):
     def call(self) -> Callable[..., Any] | None: ...
 
     def step(self) -> Callable[..., Any] | None: ...
+
+    def generate(self) -> Callable[..., Any] | None: ...
+
+    def examples(self, contract: Contract) -> dict[str, Tensor] | None: ...
 
 
 def known(model: nn.Module) -> Known | None:
@@ -50,13 +57,14 @@ class Native:
         rooms = [room(stack.position) for stack in (spec.encoder, spec.decoder) if stack is not None]
         said = spec.head.outputs if isinstance(spec.head, SymbolHead) else 2
         size = spec.embedding.vocabulary if isinstance(spec.embedding, LookUpEmbedding) else 2
-        marked = said == size - 1 and size >= 5
+        padded_too = said == size - 1 and size >= 5
+        marked = padded_too or (spec.encoder is not None and said == size >= 4)
         return Contract(
             kind="encoder-decoder" if spec.encoder else "decoder",
             vocabulary=max(size, said),
-            pad=size - 1 if marked else None,
-            bos=size - 3 if marked else None,
-            eos=size - 2 if marked else None,
+            pad=size - 1 if padded_too else None,
+            bos=said - 2 if marked else None,
+            eos=said - 1 if marked else None,
             max_length=min((each for each in rooms if each is not None), default=None),
             padding_side="both" if isinstance(spec.padding, MaskedPadding) else "right",
         )
@@ -75,6 +83,32 @@ class Native:
             return output.logits, state
 
         return step if self.model.incremental else None
+
+    def generate(self) -> Callable[..., Any] | None:
+        if self.model.spec.encoder is None or not isinstance(self.model.spec.head, SymbolHead):
+            return None
+        contract = self.contract()
+        if contract.bos is None or contract.eos is None:
+            return None
+        begin, end, pad = contract.bos, contract.eos, contract.pad
+
+        def generate(model: Transformer, source: Tensor) -> Tensor:
+            real = torch.ones_like(source, dtype=torch.bool) if pad is None else source != pad
+            read = Tokens(source, torch.where(real, real.cumsum(1) - 1, -1))
+            first = Tokens(torch.full((len(source), 1), begin), torch.zeros(len(source), 1, dtype=torch.long))
+            with torch.no_grad():
+                return greedy(model, read, first, end=end, limit=3 * source.shape[1] + 5).ids
+
+        return generate
+
+    def examples(self, contract: Contract) -> dict[str, Tensor] | None:
+        """Short sources of two or three words: all of up to four tokens, or of four where nothing pads."""
+        if self.model.spec.encoder is None:
+            return None
+        words, lengths = contract.words()[:3], range(1, 5) if contract.pad is not None else [4]
+        rows = [list(each) for length in lengths for each in product(words, repeat=length)]
+        ids, _ = padded(rows[:64], contract.pad or 0, "right")
+        return {"source": ids}
 
 
 @dataclass(frozen=True)
@@ -107,8 +141,6 @@ class HuggingFace:
         longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
         pad = known_id("pad_token_id")
         window = getattr(config, "sliding_window", None)
-        from seqwright.doctor.contract import Window
-
         return Contract(
             kind=self.kind,
             vocabulary=size,
@@ -133,3 +165,9 @@ class HuggingFace:
             return said.logits, said["cache" if "cache" in said else "past_key_values"]
 
         return step
+
+    def generate(self) -> None:
+        return None
+
+    def examples(self, contract: Contract) -> None:
+        return None

@@ -93,6 +93,10 @@ def _at_zero(module: nn.Module, name: str) -> Iterator[None]:
         setattr(module, name, before)
 
 
+SMALL = 1_000_000
+"""Models of fewer parameters run faster on one thread."""
+
+
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
     """Whatever is done inside, the model's modes, its gradients and every random generator are afterwards as before."""
@@ -100,12 +104,15 @@ def untouched(model: nn.Module) -> Iterator[None]:
     gradients = {parameter: parameter.grad for parameter in model.parameters()}
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002
     devices = sorted({p.device.index or 0 for p in model.parameters() if p.device.type == "cuda"})
-    dtype = torch.get_default_dtype()
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    small = sum(parameter.numel() for parameter in model.parameters()) < SMALL
     try:
+        torch.set_num_threads(1 if small else threads)
         with torch.random.fork_rng(devices=devices), torch.enable_grad():
             yield
     finally:
         torch.set_default_dtype(dtype)
+        torch.set_num_threads(threads)
         random.setstate(python)
         np.random.set_state(numbers)  # noqa: NPY002
         for module, training in modes.items():

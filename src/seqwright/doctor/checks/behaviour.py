@@ -74,10 +74,15 @@ def _stops(patient: Patient, rows: list[list[int]], begun: int) -> Finding:
     evidence: dict[str, float | str] = {"answers": float(len(rows)), "that do not end": float(len(endless))}
     likeliest = _likeliest_end(patient, eos)
     evidence["likeliest that an end ever is"] = likeliest
-    if endless and fresh(patient.model) and likeliest > NEVER / patient.contract.vocabulary:
+    if endless and fresh(patient.model) and not likeliest <= NEVER / patient.contract.vocabulary:
         return NEVER_STOPS.inconclusive("The model is not trained: that it does not end says nothing.", **evidence)
+    made_up = "target" not in (patient.examples or {}) and "ids" not in (patient.examples or {})
     if endless:
-        return NEVER_STOPS.failed(f"example {endless[0]}: {rows[endless[0]][:24]}", evidence)
+        return NEVER_STOPS.failed(
+            f"{'made-up ' if made_up else ''}example {endless[0]}: {rows[endless[0]][:24]}",
+            evidence,
+            only_warn=made_up and 2 * len(endless) < len(rows),
+        )
     return NEVER_STOPS.passed("Every answer ends.", **evidence)
 
 
@@ -85,6 +90,8 @@ def _likeliest_end(patient: Patient, eos: int) -> float:
     """The greatest probability that the end has at any place of the examples."""
     assert patient.examples is not None
     if patient.contract.kind == "encoder-decoder":
+        if "target" not in patient.examples:
+            return float("nan")
         reading = Reading(patient.examples["target"].cpu(), None, patient.examples["source"].cpu())
     else:
         reading = Reading(patient.examples["ids"].cpu())
@@ -97,6 +104,10 @@ def _forced(patient: Patient, rows: list[list[int]]) -> Finding:
     assert examples is not None
     if contract.kind != "encoder-decoder":
         return TEACHER_FORCED_ONLY.not_examined("A decoder alone has no one right answer to generate.")
+    if "target" not in examples:
+        return TEACHER_FORCED_ONLY.not_examined(
+            "Give examples with targets, and what is generated is held against them."
+        )
     source, target = examples["source"].cpu(), examples["target"].cpu()
     masks = (None, None) if contract.pad is None else (source != contract.pad, target != contract.pad)
     said = patient.actual.logits(Reading(target, masks[1], source, masks[0]))

@@ -49,6 +49,22 @@ class Asked:
     weights: Tensor
     read: Tensor
 
+    @property
+    def counted(self) -> Tensor:
+        """Which places count, ``[b t]``."""
+        return self.weights > 1e-7 * self.weights.max()
+
+    def agreement(self) -> dict[int, float]:
+        """For each distance, the share of counted labels that are the token read so far on."""
+        agreed = {}
+        for shift in range(-1, 4):
+            rows, places = self.counted.nonzero(as_tuple=True)
+            inside = (places + shift >= 0) & (places + shift < self.read.shape[1]) & (rows < len(self.read))
+            rows, places = rows[inside], places[inside]
+            hits = self.labels[rows, places] == self.read[rows, places + shift]
+            agreed[shift] = hits.double().mean().item() if len(hits) else 0.0
+        return agreed
+
 
 def loss(patient: Patient) -> Iterator[Finding]:
     """``target-shift``, ``labels-without-eos`` and ``padding-in-loss``."""
@@ -58,13 +74,14 @@ def loss(patient: Patient) -> Iterator[Finding]:
                 "Give loss(model, examples) -> scalar, and what it asks for is read off its gradient."
             )
         return
-    examples = patient.examples or made_up(patient)
+    side = "target" if patient.contract.kind == "encoder-decoder" else "ids"
+    examples = patient.examples if patient.examples and side in patient.examples else made_up(patient)
     asked = read_off(patient, patient.actual, examples) or read_off(patient, patient.redrawn, examples)
     if asked is None:
         for check in CHECKS:
             yield check.inconclusive("The loss does not go through logits that can be seen.")
         return
-    ids = examples["target" if patient.contract.kind == "encoder-decoder" else "ids"].cpu()
+    ids = examples[side].cpu()
     yield _shift(patient, asked)
     yield _ends(patient, asked, ids)
     yield _padding(patient, asked, examples)
@@ -162,26 +179,19 @@ def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor], read: l
     lowest, label = gradient.min(-1)
     weight = torch.where(lowest < 0, -lowest, torch.zeros_like(lowest))
     strong = gradient.abs().amax(-1)
+    weights = torch.maximum(weight, strong * (strong > 1e-9 * strong.max()))
     side = examples["target"] if "target" in examples else next(iter(examples.values()))
-    given = [each for each in read if each.shape == label.shape and not bool((each == each[:1]).all())]
-    tokens = given[-1] if given else side.cpu()  # what a decoder reads comes after what its encoder does
-    return Asked(label, torch.maximum(weight, strong * (strong > 1e-9 * strong.max())), tokens)
+    candidates = [
+        side.cpu(),
+        *(each for each in read if each.shape == label.shape),
+    ]  # what its decoder reads comes last
+    asked = [Asked(label, weights, tokens) for tokens in candidates]
+    return max(reversed(asked), key=lambda each: max(each.agreement().values()))
 
 
 def _shift(patient: Patient, asked: Asked) -> Finding:
     """How far on the labels stand in the input."""
-    contract, ids = patient.contract, asked.read
-    counted = asked.weights > 1e-9 * asked.weights.max()
-    agreed = {}
-    for shift in range(-1, 4):
-        hits = tries = 0
-        for row in range(min(len(ids), len(asked.labels))):
-            for place in range(asked.labels.shape[1]):
-                to = place + shift
-                if counted[row, place] and 0 <= to < ids.shape[1]:
-                    tries += 1
-                    hits += int(asked.labels[row, place] == ids[row, to])
-        agreed[shift] = hits / tries if tries else 0.0
+    contract, ids, agreed = patient.contract, asked.read, asked.agreement()
     best = max(agreed, key=lambda shift: agreed[shift])
     wanted = 1 if contract.decodes else 0
     evidence: dict[str, float | str] = {f"labels that stand {shift} on": share for shift, share in agreed.items()}
@@ -200,7 +210,7 @@ def _shift(patient: Patient, asked: Asked) -> Finding:
             0: "Each place is asked for its own token, so that the model learns to copy its input.",
             2: "Labels are shifted twice: each place is asked for the token after the next.",
         }
-        row, place = (int(each) for each in counted.nonzero()[0])
+        row, place = (int(each) for each in asked.counted.nonzero()[0])
         where = f"position {place} of {ids[row].tolist()} is asked for {int(asked.labels[row, place])}"
         return TARGET_SHIFT.failed(where, evidence, because=told.get(best, f"Labels stand {best} places on."))
     return TARGET_SHIFT.inconclusive("The labels are no tokens of the input at one distance.", **evidence)
@@ -212,8 +222,7 @@ def _ends(patient: Patient, asked: Asked, ids: Tensor) -> Finding:
         return LABELS_WITHOUT_EOS.not_examined("The contract names no end (eos=…), or the model does not generate.")
     if not (ids == contract.eos).any():
         return LABELS_WITHOUT_EOS.failed("the examples", {"ends": 0.0}, because="No example has an end.")
-    counted = asked.weights > 1e-9 * asked.weights.max()
-    ends = int(((asked.labels == contract.eos) & counted).sum())
+    ends = int(((asked.labels == contract.eos) & asked.counted).sum())
     rows = int((ids == contract.eos).any(1).sum())
     if ends == 0:
         return LABELS_WITHOUT_EOS.failed("the loss", {"ends in the examples": float(rows), "asked for": 0.0})
@@ -226,7 +235,7 @@ def _padding(patient: Patient, asked: Asked, examples: Mapping[str, Tensor]) -> 
         return PADDING_IN_LOSS.not_examined(
             "There is no padding: give pad=… in the contract, and examples of unequal lengths."
         )
-    counted = asked.weights > 1e-7 * asked.weights.max()
+    counted = asked.counted
     shift = 1 if contract.decodes else 0
     real = torch.tensor(_real(ids, contract.pad, contract.eos))
     bad = []
@@ -262,7 +271,8 @@ def _of(patient: Patient, examples: Mapping[str, Tensor]) -> float | None:
     body = patient.redrawn
     with body.ready(TRAIN) as module:
         try:
-            return float(patient.loss(module, {name: ids.to(body.device) for name, ids in examples.items()}))
+            said = patient.loss(module, {name: ids.to(body.device) for name, ids in examples.items()})
+            return said.detach().item()
         except Exception:  # they may be too long now: then nothing is said
             return None
 

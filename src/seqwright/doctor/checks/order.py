@@ -64,7 +64,7 @@ def _blind(patient: Patient, side: str) -> Finding:
     edit: dict[str, object] = {}
     stack = getattr(patient.spec, "encoder" if side == "source" else "decoder", None)
     if stack is not None and type(stack.position).__name__ == "NoPosition":
-        edit = {f"{'encoder' if side == 'source' else 'decoder'}.position": "SinusoidalPosition"}
+        edit = {f"{'encoder' if side == 'source' else 'decoder'}.position": {"type": "SinusoidalPosition"}}
     return ORDER_BLIND.failed(
         f"the {side}'s {told}, as {i} and {j}" if side == "source" else f"{told}, as {i} and {j}",
         {"pairs": float(len(blind)), "of": float(all_pairs), "threshold": body.tolerance()},
@@ -174,8 +174,14 @@ def indexed_by_place(body: Body, length: int) -> dict[str, Tensor]:
         if name in other
         and asked.shape == other[name].shape
         and torch.equal(asked, other[name])
-        and length in asked.shape
+        and _by_place(asked, length)
     }
+
+
+def _by_place(asked: Tensor, length: int) -> bool:
+    """Whether these are places of tokens: a number for each token, and the first few all different."""
+    row = asked[0] if asked.ndim == 2 else asked
+    return row.ndim == 1 and len(row) == length and len(row[:4].unique()) == min(4, length)
 
 
 def _ineffective(patient: Patient) -> Finding:

@@ -156,7 +156,11 @@ def _named(
 def _edit(patient: Patient) -> dict[str, object]:
     from seqwright.nn.padding import OrdinaryPadding
 
-    return {"padding": "MaskedPadding"} if isinstance(getattr(patient.spec, "padding", None), OrdinaryPadding) else {}
+    return (
+        {"padding": {"type": "MaskedPadding"}}
+        if isinstance(getattr(patient.spec, "padding", None), OrdinaryPadding)
+        else {}
+    )
 
 
 def _inverted(body: Body, mode: Mode, reading: Reading, row: int) -> bool:

@@ -109,21 +109,25 @@ def collapse(patient: Patient) -> Iterator[Finding]:
 
 def _constant(patient: Patient) -> Finding | None:
     """Probabilities that are far from even, and next to the same whatever is read: a trained model that says frequencies."""
-    words = Words(patient.contract, 20)
-    before, after = words.reading(6, patient.length(6)), words.reading(6, patient.length(6))
-    said = patient.actual.logits(before).softmax(-1)
-    other = patient.actual.logits(after).softmax(-1)
-    if said.shape[-1] < 3 or not said.isfinite().all():
-        return None
-    mean = torch.cat([said, other]).flatten(0, 1).mean(0)
-    uneven = (mean - 1 / len(mean)).abs().sum().item() / 2
-    spread = max((each - mean).abs().sum(-1).max().item() / 2 for each in (said, other))
-    if spread < SAME and uneven > 4 * SAME:
-        return MEAN_COLLAPSE.failed(
-            "every position", {"probability that moves": spread, "threshold": SAME, "from even": uneven},
-            counterexample(patient.actual, before, after, 0, 0, "other tokens"), because="It says frequencies.",
-        )  # fmt: skip
-    return None
+    words, found = Words(patient.contract, 20), []
+    for length in sorted({patient.length(each) for each in (1, 2, 4, 7)}):
+        before, after = words.reading(6, length, length), words.reading(6, length, length)
+        if patient.contract.bos is not None:  # as a trained model knows them
+            before.ids[:, 0] = after.ids[:, 0] = patient.contract.bos
+        said, other = (patient.actual.logits(reading).softmax(-1) for reading in (before, after))
+        if said.shape[-1] < 3 or not said.isfinite().all():
+            return None
+        mean = torch.cat([said, other]).flatten(0, 1).mean(0)
+        uneven = (mean - 1 / len(mean)).abs().sum().item() / 2
+        spread = max((each - mean).abs().sum(-1).max().item() / 2 for each in (said, other))
+        if spread >= SAME or uneven <= 4 * SAME:
+            return None  # at this length, at least, it hears
+        found.append((spread, uneven, before, after))
+    spread, uneven, before, after = found[-1]
+    return MEAN_COLLAPSE.failed(
+        "every position, at every length", {"probability that moves": spread, "threshold": SAME, "from even": uneven},
+        counterexample(patient.actual, before, after, 0, 0, "other tokens"), because="It says frequencies.",
+    )  # fmt: skip
 
 
 def _one_feature(module: torch.nn.Module) -> bool:
@@ -138,4 +142,4 @@ def _wider(patient: Patient) -> dict[str, object]:
     """For a native model of width 1: the same scalar, lifted to a width at which its norm says something."""
     if getattr(patient.spec, "width", None) != 1:
         return {}
-    return {"width": 8, "embedding": "LiftedScalarEmbedding", "head": "ScalarHead"}
+    return {"width": 8, "embedding": {"type": "LiftedScalarEmbedding"}, "head": {"type": "ScalarHead"}}

@@ -107,12 +107,11 @@ def _leak(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Findin
 
 
 def _mask_edit(patient: Patient) -> dict[str, object]:
-    from seqwright.nn.mask import CausalMask
     from seqwright.nn.transformer import TransformerSpec
 
     spec = patient.spec
     if isinstance(spec, TransformerSpec) and not spec.decoder.self_attention.mask.causal:
-        return {"decoder.self_attention.mask": CausalMask().__class__.__name__}
+        return {"decoder.self_attention.mask": {"type": "CausalMask"}}
     return {}
 
 
