@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 import seqwright as sw
 from seqwright.core.errors import SeqwrightError
 from seqwright.doctor import Contract, Prefix, Window, assert_healthy, examine
+from seqwright.doctor.causes import FOLLOWS
 from seqwright.nn.mask import NoMask
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition
@@ -443,3 +445,9 @@ def test_models_of_hugging_face_are_healthy_without_being_told_anything(name: st
     assert report.contract.kind == {"G": "decoder", "B": "encoder", "T": "encoder-decoder"}[name[0]]
     if report.contract.kind == "decoder":
         assert report.of("cache-mismatch").verdict == "pass"
+
+
+def test_every_check_has_a_page():
+    pages = Path(__file__).parents[2] / "docs" / "doctor"
+    examined = {finding.check for finding in examine(sw.build(sw.ladder.PADDING)).findings}
+    assert examined | set(FOLLOWS) <= {page.stem for page in pages.glob("*.md")}

@@ -34,7 +34,7 @@ class Counterexample(Spec, tag=False):
         return [
             *(f"{side}: {ids}" for side, ids in self.first.items()),
             *(f"{side}: {ids}   ({self.differ})" for side, ids in self.second.items() if ids != self.first.get(side)),
-            f"{self.at}: {_numbers(self.says)} and then {_numbers(self.and_says)}",
+            f"{self.at}: {_numbers(self.says)}" + (f" and then {_numbers(self.and_says)}" if self.differ else ""),
         ]
 
 

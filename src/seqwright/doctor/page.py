@@ -9,7 +9,21 @@ from seqwright import __version__
 from seqwright.doctor.finding import Finding
 from seqwright.doctor.report import ORDER, Report
 from seqwright.report.heat import heat
-from seqwright.report.page import Card, Cards, Chart, Figure, Look, Page, Part, Prose, Section, Table, Text
+from seqwright.report.page import (
+    Card,
+    Cards,
+    Chart,
+    Figure,
+    Heading,
+    Look,
+    Page,
+    Part,
+    Prose,
+    Section,
+    Table,
+    Terms,
+    Text,
+)
 from seqwright.report.words import count, listing
 
 LOOKS: dict[str, Look] = {
@@ -34,7 +48,7 @@ def page(report: Report) -> Page:
     )
     sections = [
         Section("What is wrong", tuple(_proofs(report, "fail"))),
-        Section("What may be meant so", tuple(_proofs(report, "warn"))),
+        Section("Warnings", tuple(_proofs(report, "warn"))),
         Section("Who depends on whom", tuple(_picture(report))),
         Section("Every check", (_table(report),)),
         Section("What was left out", tuple(Prose(f"{note[:1].upper()}{note[1:]}.") for note in report.notes)),
@@ -61,27 +75,28 @@ def lead(report: Report) -> Iterator[str]:
 
 
 def _proofs(report: Report, verdict: str) -> Iterator[Part]:
-    found = [finding for finding in report.findings if finding.verdict == verdict]
-    if found:
-        yield Cards(tuple(_card(finding) for finding in found))
+    for finding in report.findings:
+        if finding.verdict == verdict:
+            yield Heading(finding.check)
+            yield Prose(finding.explanation)
+            yield Terms(tuple(_terms(finding)))
+            if finding.counterexample:
+                lines = tuple((Text(line, "code"),) for line in finding.counterexample.lines())
+                yield Cards((Card("the inputs that prove it", lines),))
 
 
-def _card(finding: Finding) -> Card:
-    lines: list[tuple[Text, ...]] = [(Text(finding.explanation),)]
+def _terms(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.where:
-        lines.append((Text("where: ", "quiet"), Text(finding.where)))
+        yield "where", finding.where
     if finding.evidence:
-        told = ", ".join(
-            f"{name} {value if isinstance(value, str) else f'{value:.3g}'}" for name, value in finding.evidence.items()
+        numbers = (
+            (name, value if isinstance(value, str) else f"{value:.3g}") for name, value in finding.evidence.items()
         )
-        lines.append((Text("measured: ", "quiet"), Text(told)))
-    if finding.counterexample:
-        lines += [(Text(line, "code"),) for line in finding.counterexample.lines()]
+        yield "measured", ", ".join(f"{name} {value}" for name, value in numbers)
     if finding.remedy:
-        lines.append((Text("mend: ", "quiet"), Text(finding.remedy.words)))
+        yield "mend", finding.remedy.words
         if finding.remedy.edit:
-            lines.append((Text("edit: ", "quiet"), Text(str(finding.remedy.edit), "code")))
-    return Card(finding.check, tuple(lines))
+            yield "edit", str(finding.remedy.edit)
 
 
 def _picture(report: Report) -> Iterator[Part]:

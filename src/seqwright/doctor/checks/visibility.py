@@ -36,11 +36,7 @@ PAST_BLOCKED = Check(
 def visibility(patient: Patient) -> Iterator[Finding]:
     """``future-leak``, ``past-blocked`` and ``window-exceeded``."""
     seen = list(_seen(patient))
-    shown = max(
-        (d for b, m, d in seen if b is patient.actual and m == EVAL and not d.moved.isnan().any()),
-        key=lambda d: len(d.moved),
-    )
-    patient.matrices["dependency"] = shown.moved
+    patient.matrices["dependency"] = _shown(patient, seen).moved
     if patient.contract.kind == "encoder" and patient.contract.sees == "bidirectional":
         yield FUTURE_LEAK.passed("Every output may depend on every token, as the contract has it.")
     else:
@@ -48,6 +44,22 @@ def visibility(patient: Patient) -> Iterator[Finding]:
     if isinstance(patient.contract.sees, Window):
         yield _window(patient, seen)
     yield _blocked(patient, seen)
+
+
+def _shown(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Dependency:
+    """The dependency to draw: the longest whole one, of a body and mode in which something leaks if there is one."""
+    whole = [each for each in seen if not each[2].moved.isnan().any()]
+    leaking = [each for each in whole if _forbidden(patient, *each).any()]
+    first = (leaking or whole)[0]
+    same = [found for body, mode, found in whole if body is first[0] and mode == first[1]]
+    return max(same, key=lambda found: len(found.moved))
+
+
+def _forbidden(patient: Patient, body: Body, mode: Mode, found: Dependency) -> Tensor:
+    """Where an output moves and must not, ``[t t]``: tokens ahead that the contract hides."""
+    length = len(found.moved)
+    hidden = ~patient.contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).triu(1)
+    return (found.moved.nan_to_num(0.0) > body.tolerance(found.noise, mode)) & hidden
 
 
 def _seen(patient: Patient) -> Iterator[tuple[Body, Mode, Dependency]]:
@@ -67,12 +79,10 @@ def _seen(patient: Patient) -> Iterator[tuple[Body, Mode, Dependency]]:
 def _leak(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
     contract, worst = patient.contract, []
     for body, mode, found in seen:
-        length = len(found.moved)
-        forbidden = ~contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).triu(1)
-        beyond = found.moved.masked_fill(~forbidden, 0).nan_to_num(0.0)
-        tolerance = body.tolerance(found.noise, mode)
-        if beyond.max() > tolerance:
-            worst.append((body, mode, found, beyond, tolerance))
+        forbidden = _forbidden(patient, body, mode, found)
+        if forbidden.any():
+            beyond = found.moved.masked_fill(~forbidden, 0).nan_to_num(0.0)
+            worst.append((body, mode, found, beyond, body.tolerance(found.noise, mode)))
     if not worst:
         live = any(_crosses(found, body, mode) for body, mode, found in seen)
         if not live:
