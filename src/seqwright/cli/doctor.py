@@ -49,10 +49,10 @@ def doctor(
         _print(report)
         if html is not None:
             print(f"\nreport: {html}")
-    if any(finding.check == "call-failed" for finding in report.findings):
+    if [finding.check for finding in report.findings] == ["call-failed"]:
         raise SeqwrightError(
             f"{target} could not be examined: {report.of('call-failed').explanation}",
-            mend="see what call it needs: docs/doctor.md",
+            mend="see what call it needs: docs/doctor/callbacks.md",
         )
     raise typer.Exit(0 if report.healthy else 1)
 
@@ -106,7 +106,7 @@ def _factory(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
     if not isinstance(made, tuple) or len(made) not in (2, 3):
         raise SeqwrightError(
             f"{target} returns {type(made).__name__}",
-            mend="return (model, contract) or (model, contract, {{'call': …}})",
+            mend="return (model, contract) or (model, contract, {'call': …})",
         )
     extras = dict(made[2]) if len(made) == 3 else {}
     strange = sorted(set(extras) - set(EXTRAS))

@@ -70,6 +70,10 @@ class Body:
                 said = self.call(module, reading.to(self.device))
             except Exception as error:
                 raise CallbackError("call", error) from error
+        if said.ndim != 3:
+            raise CallbackError(
+                "call", ValueError(f"logits are [batch, time, vocabulary], and these are {list(said.shape)}")
+            )
         return said.detach().to("cpu", torch.float64)
 
     @property
@@ -171,7 +175,7 @@ def admit(model: nn.Module, contract: Contract, call: Call, **given: Any) -> Pat
     trial = Words(contract, 0).reading(2, min(4, contract.max_length or 4))
     body = None
     for dtype in (torch.float64, torch.float32):
-        body = Body(_precise(model, dtype), contract, call, "as it is", dtype)
+        body = Body(precise(model, dtype), contract, call, "as it is", dtype)
         try:
             body.logits(trial)
             break
@@ -204,7 +208,9 @@ def _room(body: Body) -> int:
             body.logits(Words(body.contract, 0).reading(1, tried, tried))
         except CallbackError:
             continue
-        return promised or (10**9 if length == LENGTHS[0] else tried)
+        if length == LENGTHS[0]:
+            return promised or 10**9
+        return tried
     return 4
 
 
@@ -222,7 +228,7 @@ def copied(model: nn.Module) -> nn.Module:
     return twin
 
 
-def _precise(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+def precise(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     twin = copied(model).to(dtype)
     for module in twin.modules():  # tensors that are neither parameters nor buffers are not converted by `to`
         for name, value in list(vars(module).items()):

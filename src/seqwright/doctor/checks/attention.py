@@ -104,7 +104,7 @@ def _normalisation(patient: Patient) -> Finding:
         off += seen.off
     times = {length, other}
     attentions = [each for each in found if sum(size in times for size in each.shape) >= 2]
-    wrong = [each for each in attentions if each.axis != len(each.shape) - 1]
+    wrong = [each for each in attentions if each.axis != max(a for a, size in enumerate(each.shape) if size in times)]
     if wrong:
         each = wrong[0]
         what = (

@@ -52,7 +52,7 @@ def behaviour(patient: Patient) -> Iterator[Finding]:
         except Exception as error:
             raise CallbackError("generate", error) from error
     rows = [row.tolist() if isinstance(row, Tensor) else list(row) for row in said]
-    yield _stops(patient, rows, 1 if both else asked.shape[1])
+    yield _stops(patient, rows, 0 if both else asked.shape[1])
     yield _forced(patient, rows)
 
 
@@ -70,7 +70,7 @@ def _stops(patient: Patient, rows: list[list[int]], begun: int) -> Finding:
     eos = patient.contract.eos
     if eos is None:
         return NEVER_STOPS.not_examined("The contract names no end: answers may be of a fixed length.")
-    endless = [row for row in range(len(rows)) if eos not in rows[row][begun:]]
+    endless = [row for row in range(len(rows)) if not _ends(rows[row][begun:], eos, patient.contract.pad)]
     evidence: dict[str, float | str] = {"answers": float(len(rows)), "that do not end": float(len(endless))}
     likeliest = _likeliest_end(patient, eos)
     evidence["likeliest that an end ever is"] = likeliest
@@ -84,6 +84,11 @@ def _stops(patient: Patient, rows: list[list[int]], begun: int) -> Finding:
             only_warn=made_up and 2 * len(endless) < len(rows),
         )
     return NEVER_STOPS.passed("Every answer ends.", **evidence)
+
+
+def _ends(row: list[int], eos: int, pad: int | None) -> bool:
+    """Whether there is an end; one at the very beginning counts only if nothing follows, as some decoders begin with it."""
+    return eos in row[1:] or (row[:1] == [eos] and all(each == pad for each in row[1:]))
 
 
 def _likeliest_end(patient: Patient, eos: int) -> float:

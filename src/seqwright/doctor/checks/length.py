@@ -30,7 +30,7 @@ def length(patient: Patient) -> Iterator[Finding]:
         return
     if most > (MOST if patient.thorough or not patient.heavy else 256):
         yield POSITION_OVERFLOW.not_examined(
-            f"max_length is {most}: more than is tried here{'' if patient.thorough else ' (thorough tries 1,024)'}."
+            f"max_length is {most}: more than is tried here{' (thorough tries 1,024)' if patient.heavy else ''}."
         )
         return
     reading = Words(patient.contract, 27).reading(1, most, most)

@@ -207,6 +207,8 @@ def _ineffective(patient: Patient) -> Finding:
             twin = copied(each.module)
             generator = torch.Generator().manual_seed(0)
             for _, owner, name, value in tables(twin, indexed):
+                if not value.requires_grad and bool((value == 0).all()):
+                    continue  # frozen at zero: it will never tell anything
                 noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value.dtype)
                 drawn = (
                     value * 0

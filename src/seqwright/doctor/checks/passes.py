@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, TRAIN, Mode
-from seqwright.doctor.patient import Body, Patient, copied, counterexample
+from seqwright.doctor.patient import Body, Patient, counterexample, precise
 from seqwright.doctor.reading import Reading, Words, rows_of
 
 STATEFUL = Check(
@@ -53,7 +53,7 @@ def state(patient: Patient) -> Iterator[Finding]:
     if moved > body.tolerance():
         for each in patient.bodies:
             each.fresh = True
-            each.module = copied(patient.model).to(each.dtype) if each is body else each.module
+            each.module = precise(patient.model, each.dtype) if each is body else each.module
         row, place = divmod(int((first - after).abs().amax(-1).argmax()), first.shape[1])
         yield STATEFUL.failed(
             "eval",
@@ -105,7 +105,6 @@ def modes(patient: Patient) -> Iterator[Finding]:
 
 
 def _modes(patient: Patient, reading: Reading) -> Finding:
-    noisy = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in patient.model.modules())
     for mode, told in patient.refusals.items():
         return MODE_DEPENDENT.failed(mode.name, {}, because=f"In this mode it cannot be run at all: {told}.")
     found = None
@@ -122,7 +121,7 @@ def _modes(patient: Patient, reading: Reading) -> Finding:
     if found is None:
         return MODE_DEPENDENT.passed("The three modes give the same answers, dropout apart.")
     mode, moved, example, body = found
-    noisy = noisy or _apart(body.logits(reading, mode, seed=0), body.logits(reading, mode, seed=1)) > body.tolerance()
+    noisy = _apart(body.logits(reading, mode, seed=0), body.logits(reading, mode, seed=1)) > body.tolerance()
     return MODE_DEPENDENT.failed(
         f"{mode.name} against {EVAL.name}; {body.name}",
         {"moved": moved, "threshold": body.tolerance()},
@@ -145,7 +144,7 @@ def _nan(patient: Patient) -> Finding:
                 if reading.mask is None or reading.mask.shape != said.shape[:2]
                 else reading.mask
             )
-            bad = (~said.isfinite()).any(-1) & real
+            bad = (said.isnan().any(-1) | (said == float("inf")).any(-1) | (said == float("-inf")).all(-1)) & real
             bad_source = bad.any(1)
             if bad.any():
                 row, place = (int(each) for each in bad.nonzero()[0])

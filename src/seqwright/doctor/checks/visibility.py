@@ -41,7 +41,9 @@ def visibility(patient: Patient) -> Iterator[Finding]:
         yield FUTURE_LEAK.passed("Every output may depend on every token, as the contract has it.")
     else:
         yield _leak(patient, seen)
-    if isinstance(patient.contract.sees, Window):
+    if isinstance(patient.contract.sees, Window) and patient.contract.sees.layers is None:
+        yield WINDOW_EXCEEDED.not_examined("Say through how many layers the window acts: Window(size, layers=…).")
+    elif isinstance(patient.contract.sees, Window):
         yield _window(patient, seen)
     yield _blocked(patient, seen)
 
