@@ -9,8 +9,9 @@ import msgspec
 from seqwright.doctor.finding import Finding
 
 FOLLOWS: dict[str, frozenset[str]] = {
+    "padding-polarity": frozenset({"nan", "padding-in-loss", "teacher-forced-only", "source-ignored"}),
     "nan": frozenset({
-        "mean-collapse", "past-blocked", "padding-leak", "padding-polarity", "cross-padding-leak", "cache-mismatch", "source-ignored",
+        "mean-collapse", "past-blocked", "padding-leak", "cross-padding-leak", "cache-mismatch", "source-ignored",
         "untrained-part", "order-blind", "positions-ineffective",
     }),
     "mean-collapse": frozenset({
@@ -31,7 +32,6 @@ FOLLOWS: dict[str, frozenset[str]] = {
     }),
     "attention-normalisation": frozenset({"cache-mismatch", "padding-leak", "cross-padding-leak", "padding-in-loss", "batch-mixing"}),
     "padding-leak": frozenset({"padding-in-loss", "teacher-forced-only"}),
-    "padding-polarity": frozenset({"padding-in-loss", "teacher-forced-only", "source-ignored"}),
     "cross-padding-leak": frozenset({"padding-in-loss", "teacher-forced-only"}),
     "past-blocked": frozenset({"order-blind"}),
     "order-blind": frozenset({"positions-ineffective"}),

@@ -166,6 +166,8 @@ def _edit(patient: Patient) -> dict[str, object]:
 def _inverted(body: Body, mode: Mode, reading: Reading, row: int) -> bool:
     """Whether a padded row's answers no longer depend on its other real tokens, though alone they do."""
     words = Words(body.contract, 12)
+    if not body.logits(reading, mode)[row].isfinite().all():
+        return False  # what is no number depends on nothing
     single = reading.select(torch.tensor([row]))
     alone, real = _alone(reading, row)
     if reading.source is not None:
@@ -212,6 +214,9 @@ def _encoder_is_clean(body: Body, mode: Mode, alone: Reading, single: Reading) -
             if any(size == target for size in x.shape[:-1]):
                 return last is not None and last < 1e-6
             along = next((axis for axis in range(x.ndim - 1) if x.shape[axis] == short and y.shape[axis] == long), None)
-            if along is not None and x.ndim == 3:
-                last = (x - y.index_select(along, real.nonzero()[:, 0])).abs().max().item()
+            if along is None or x.ndim != 3:
+                continue
+            kept = y.index_select(along, real.nonzero()[:, 0])
+            if kept.shape == x.shape:  # else its other axes are places too
+                last = (x - kept).abs().max().item()
     return last is not None and last < 1e-6

@@ -213,6 +213,8 @@ def _mixed(patient: Patient, body: Body, mode: Mode, length: int, rows: int) -> 
     reading, others = words.reading(rows, length), words.reading(rows, length)
     changed = rows_of(reading, others)
     said, then = body.logits(reading, mode), body.logits(changed, mode)
+    behind = rows_of(others, reading)  # only the first row is another one
+    beyond = (said[1:] - body.logits(behind, mode)[1:]).abs().nan_to_num(0.0)
     same = reading.times(rows)
     alike = body.logits(same, mode)
     noise = 0.0
@@ -225,6 +227,13 @@ def _mixed(patient: Patient, body: Body, mode: Mode, length: int, rows: int) -> 
             f"{mode.name}; {body.name}; {rows} rows of {length}",
             {"moved": moved.max().item(), "threshold": tolerance},
             counterexample(body, reading, changed, 0, place, "the other rows replaced", mode),
+        )
+    if beyond.max() > tolerance:
+        row, place = divmod(int(beyond.amax(-1).argmax()), length)
+        return BATCH_MIXING.failed(
+            f"{mode.name}; {body.name}; {rows} rows of {length}",
+            {"moved": beyond.max().item(), "threshold": tolerance},
+            counterexample(body, reading, behind, row + 1, place, "the first row replaced", mode),
         )
     if placed.max() > tolerance:
         row, place = divmod(int(placed.amax(-1).argmax()), length)

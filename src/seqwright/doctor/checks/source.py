@@ -25,6 +25,10 @@ MEAN_COLLAPSE = Check(
 )
 
 
+LOUD = 3.0
+"""Logits that move by more than this hear what is read, however sure probabilities are."""
+
+
 def source(patient: Patient) -> Iterator[Finding]:
     """``source-ignored``."""
     if patient.contract.kind != "encoder-decoder":
@@ -114,13 +118,15 @@ def _constant(patient: Patient) -> Finding | None:
         before, after = words.reading(6, length, length), words.reading(6, length, length)
         if patient.contract.bos is not None:  # as a trained model knows them
             before.ids[:, 0] = after.ids[:, 0] = patient.contract.bos
-        said, other = (patient.actual.logits(reading).softmax(-1) for reading in (before, after))
+        logits = [patient.actual.logits(reading) for reading in (before, after)]
+        said, other = (each.softmax(-1) for each in logits)
         if said.shape[-1] < 3 or not said.isfinite().all():
             return None
         mean = torch.cat([said, other]).flatten(0, 1).mean(0)
         uneven = (mean - 1 / len(mean)).abs().sum().item() / 2
         spread = max((each - mean).abs().sum(-1).max().item() / 2 for each in (said, other))
-        if spread >= SAME or uneven <= 4 * SAME:
+        loud = (logits[0] - logits[1]).abs().max().item() > LOUD
+        if spread >= SAME or uneven <= 4 * SAME or loud:
             return None  # at this length, at least, it hears
         found.append((spread, uneven, before, after))
     spread, uneven, before, after = found[-1]
