@@ -66,7 +66,7 @@ def _blind(patient: Patient, side: str) -> Finding:
     if stack is not None and type(stack.position).__name__ == "NoPosition":
         edit = {f"{'encoder' if side == 'source' else 'decoder'}.position": {"type": "SinusoidalPosition"}}
     return ORDER_BLIND.failed(
-        f"the {side}'s {told}, as {i} and {j}" if side == "source" else f"{told}, as {i} and {j}",
+        f"{told} of the source, as {i} and {j}" if side == "source" else f"{told}, as {i} and {j}",
         {"pairs": float(len(blind)), "of": float(all_pairs), "threshold": body.tolerance()},
         counterexample(body, before, after, 0, place, f"tokens {i} and {j} change places"),
         because="" if whole else "Here only some places are taken for one another.",
