@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from seqwright.doctor.calls import Ask, asking
-from seqwright.doctor.known import known
 from seqwright.doctor.reading import Reading, Words, padded
 
 from .case import Case, Patient
@@ -16,9 +15,7 @@ from .case import Case, Patient
 
 def ask_of(patient: Patient) -> Ask:
     """How the model is called."""
-    read_off = known(patient.model)
-    call = patient.extras.get("call") or (read_off.call() if read_off else None)
-    return asking(patient.contract, call, patient.model)
+    return asking(patient.contract, patient.extras.get("call"), patient.model)
 
 
 def overfits_one_batch(patient: Patient) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seqwright.doctor.modes import Mode
 from seqwright.doctor.patient import Body, Patient
-from seqwright.doctor.reading import Reading, Words
+from seqwright.doctor.reading import Reading, Side, Words, joined
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Dependency:
 
     Attributes:
         moved: ``[t t]``, outputs in rows, replaced tokens in columns; NaN where a column was not tried.
-        examples: for each column the inputs that moved outputs most, each pair a (before, after) of one row.
+        before, after: every pair of inputs, a row each.
+        worst: ``[t t]``, the row in which that output moved most.
         noise: how far outputs move when nothing is replaced.
     """
 
@@ -46,7 +47,7 @@ def dependency(
     *,
     inputs: int = 2,
     columns: list[int] | None = None,
-    side: str = "target",
+    side: Side = "target",
     seed: int = 0,
 ) -> Dependency:
     """Measure it on a few random inputs.
@@ -68,12 +69,10 @@ def dependency(
         if number == 0 and body.contract.bos is not None and length > 1 and side == "target":
             reading.ids[0, 0] = body.contract.bos
         befores.append(reading.times(len(columns)))
-        ids = befores[-1].ids if side == "target" else befores[-1].source
-        assert ids is not None
+        ids, rows = befores[-1].side(side), torch.arange(len(columns))
         changed = ids.clone()
-        rows = torch.arange(len(columns))
         changed[rows, columns] = words.other(ids[rows, columns])
-        afters.append(befores[-1].with_ids(changed) if side == "target" else befores[-1].with_source(changed))
+        afters.append(befores[-1].with_side(side, changed))
     moved = torch.full((length, length), float("nan"), dtype=torch.float64)
     worst = torch.zeros(length, length, dtype=torch.long)
     noise = 0.0
@@ -90,14 +89,6 @@ def dependency(
     if body.alone:
         noise = 0.0
     return Dependency(moved, joined(befores), joined(afters), worst, noise)
-
-
-def joined(readings: list[Reading]) -> Reading:
-    """Readings of one length below one another."""
-    parts = [None if all(p is None for p in column) else torch.cat([p for p in column if p is not None])
-             for column in zip(*(reading.parts() for reading in readings), strict=True)]  # fmt: skip
-    assert parts[0] is not None
-    return Reading(parts[0], *parts[1:])
 
 
 def lengths(patient: Patient) -> list[int]:

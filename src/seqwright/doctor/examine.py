@@ -24,6 +24,7 @@ from seqwright.doctor.checks.source import collapse, source
 from seqwright.doctor.checks.visibility import visibility
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.known import known
 from seqwright.doctor.modes import untouched
 from seqwright.doctor.patient import CallbackError, Patient, admit
 from seqwright.doctor.report import Report
@@ -75,19 +76,18 @@ def examine(
     ['past-blocked']
     """
     began = time.perf_counter()
-    known = _known(model)
+    told = known(model)
     promised = contract
     if promised is None:
-        if known is None:
+        if told is None:
             raise SeqwrightError(
                 f"what a {type(model).__name__} promises cannot be read off it",
                 mend='give examine(model, Contract(kind="decoder", vocabulary=…))',
             )
-        promised = known.contract()
-    if known is not None:
-        call = call or known.call()
-        step = step or known.step()
-        generate, asked = generate or known.generate(), known.examples(promised)
+        promised = told.contract()
+    if told is not None:
+        step = step or told.step()
+        generate, asked = generate or told.generate(), told.examples(promised)
         examples = examples or (asked if generate else None)
     with untouched(model):
         findings, notes, matrix = _findings(model, promised, call, watch, step=step, loss=loss, generate=generate, examples=examples,
@@ -101,13 +101,6 @@ def examine(
         notes=notes,
         matrix=matrix,
     )
-
-
-def _known(model: nn.Module) -> Any:
-    """What can be read off a native or a Hugging Face model."""
-    from seqwright.doctor.known import known
-
-    return known(model)
 
 
 def _findings(

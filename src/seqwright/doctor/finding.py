@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
+from torch import Tensor
 
 from seqwright.core.spec import Spec
 
@@ -28,6 +29,29 @@ class Counterexample(Spec, tag=False):
     at: str
     says: list[float]
     and_says: list[float]
+
+    @classmethod
+    def between(
+        cls,
+        first: dict[str, list[int]],
+        second: dict[str, list[int]],
+        one: Tensor,
+        other: Tensor,
+        *,
+        differ: str,
+        at: str,
+    ) -> Counterexample:
+        """Two inputs, and the three of their logits ``[v]`` that lie furthest apart."""
+        apart = (one - other).abs().nan_to_num(float("inf"))
+        shown = apart.argsort(descending=True)[:3].sort().values
+        return cls(
+            first=first,
+            second=second,
+            differ=differ,
+            at=f"logits {shown.tolist()} at {at}",
+            says=one[shown].tolist(),
+            and_says=other[shown].tolist(),
+        )
 
     def lines(self) -> list[str]:
         """As a person reads it."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seqwright.core.tokens import Tokens
 from seqwright.decoding.greedy import greedy
+from seqwright.doctor.calls import places
 from seqwright.doctor.contract import Contract, Window
 from seqwright.doctor.reading import padded
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
@@ -26,8 +27,6 @@ class Known(Protocol):
     """What can be said of a model without being told."""
 
     def contract(self) -> Contract: ...
-
-    def call(self) -> Callable[..., Any] | None: ...
 
     def step(self) -> Callable[..., Any] | None: ...
 
@@ -69,9 +68,6 @@ class Native:
             padding_side="both" if isinstance(spec.padding, MaskedPadding) else "right",
         )
 
-    def call(self) -> None:
-        return None
-
     def step(self) -> Callable[..., Any] | None:
         if self.model.spec.encoder is not None or not isinstance(self.model.spec.embedding, LookUpEmbedding):
             return None
@@ -93,8 +89,7 @@ class Native:
         begin, end, pad = contract.bos, contract.eos, contract.pad
 
         def generate(model: Transformer, source: Tensor) -> Tensor:
-            real = torch.ones_like(source, dtype=torch.bool) if pad is None else source != pad
-            read = Tokens(source, torch.where(real, real.cumsum(1) - 1, -1))
+            read = Tokens(source, places(source, None if pad is None else source != pad))
             first = Tokens(torch.full((len(source), 1), begin), torch.zeros(len(source), 1, dtype=torch.long))
             with torch.no_grad():
                 return greedy(model, read, first, end=end, limit=3 * source.shape[1] + 5).ids
@@ -150,9 +145,6 @@ class HuggingFace:
             eos=known_id("eos_token_id"),
             max_length=longest if getattr(config, "model_type", "") not in ("t5", "mt5") else None,
         )
-
-    def call(self) -> None:
-        return None
 
     def step(self) -> Callable[..., Any] | None:
         if self.kind != "decoder":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -75,6 +75,10 @@ class Body:
                 "call", ValueError(f"logits are [batch, time, vocabulary], and these are {list(said.shape)}")
             )
         return said.detach().to("cpu", torch.float64)
+
+    def with_module(self, module: nn.Module, name: str) -> Body:
+        """Another copy, asked in the same way."""
+        return replace(self, module=module, name=name, scales={})
 
     @property
     def device(self) -> torch.device:
@@ -276,17 +280,5 @@ def counterexample(
 ) -> Counterexample:
     """Two readings of one row, and what is said of one place."""
     one, other = (body.logits(reading, mode)[row, place] for reading in (before, after))
-    shown = (one - other).abs().argsort(descending=True)[:3].sort().values
-    return Counterexample(
-        first=before.sides(row),
-        second=after.sides(row),
-        differ=differ,
-        at=f"logits {shown.tolist()} at position {place} ({mode.name}, {body.name})",
-        says=one[shown].tolist(),
-        and_says=other[shown].tolist(),
-    )
-
-
-def seen_by(patient: Patient) -> Iterator[Body]:
-    """The bodies that structural promises are checked on: what hides behind zeros in one shows in the other."""
-    yield from patient.bodies
+    at = f"position {place} ({mode.name}, {body.name})"
+    return Counterexample.between(before.sides(row), after.sides(row), one, other, differ=differ, at=at)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seqwright.doctor.contract import Contract
+
+Side = Literal["target", "source"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,17 @@ class Reading:
             return {"ids": self.ids[row].tolist()}
         return {"source": self.source[row].tolist(), "target": self.ids[row].tolist()}
 
+    def side(self, name: Side) -> Int[Tensor, "b t"]:
+        """The ids of one side; a decoder's or an encoder's only one is its target."""
+        if name == "target":
+            return self.ids
+        assert self.source is not None, "there is no source"
+        return self.source
+
+    def with_side(self, name: Side, ids: Tensor) -> Reading:
+        """The same with other ids on one side."""
+        return replace(self, ids=ids) if name == "target" else replace(self, source=ids)
+
     def with_ids(self, ids: Tensor) -> Reading:
         """The same with other ids."""
         return replace(self, ids=ids)
@@ -92,12 +106,16 @@ class Words:
         return Reading(self.draw(rows, length), source=self.draw(rows, source or length + 2))
 
 
+def joined(readings: Sequence[Reading]) -> Reading:
+    """Readings of one length below one another."""
+    columns = zip(*(reading.parts() for reading in readings), strict=True)
+    ids, *others = ([part for part in column if part is not None] for column in columns)
+    return Reading(torch.cat(ids), *(torch.cat(parts) if parts else None for parts in others))
+
+
 def rows_of(first: Reading, others: Reading) -> Reading:
     """The first row of one batch among the other rows of another."""
-    parts = []
-    for one, other in zip(first.parts(), others.parts(), strict=True):
-        parts.append(None if one is None or other is None else torch.cat([one[:1], other[1:]]))
-    return Reading(parts[0], *parts[1:])
+    return joined([first.select(slice(0, 1)), others.select(slice(1, None))])
 
 
 def padded(rows: list[list[int]], pad: int, side: str) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from seqwright.doctor.checks.padding import padded_readings
+from seqwright.doctor.checks.padding import alone_of, padded_readings
 from seqwright.doctor.dependency import dependency
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS
@@ -143,15 +143,8 @@ def _fill(patient: Patient) -> Finding:
             "Nothing is masked: every token may be seen, and the contract names no padding."
         )
     for times in (8.0, 64.0, 512.0):
-        body = Body(
-            scaled(patient.redrawn.module, times),
-            contract,
-            patient.redrawn.call,
-            f"parameters drawn anew, {times:g} times as large",
-            patient.redrawn.dtype,
-            patient.redrawn.alone,
-            patient.redrawn.fresh,
-        )
+        name = f"{patient.redrawn.name}, {times:g} times as large"
+        body = patient.redrawn.with_module(scaled(patient.redrawn.module, times), name)
         if forbidden.any():
             before = dependency(patient.redrawn, length, EVAL)
             if before.moved.masked_fill(~forbidden, 0).max() <= patient.redrawn.tolerance():
@@ -175,10 +168,8 @@ def _fill(patient: Patient) -> Finding:
 
 
 def _padding_shows(usual: Body, large: Body, reading: Reading) -> float | None:
-    from seqwright.doctor.checks.padding import _alone
-
     for row in range(1, reading.rows):
-        alone, real = _alone(reading, row)
+        alone, real = alone_of(reading, row)
         before = (usual.logits(alone)[0] - usual.logits(reading)[row, real]).abs().nan_to_num(0.0).max().item()
         after = (large.logits(alone)[0] - large.logits(reading)[row, real]).abs().nan_to_num(0.0).max().item()
         if before <= 1e-5 * usual.scale() and after > 1e-2 * large.scale():

@@ -54,19 +54,17 @@ def cache(patient: Patient) -> Iterator[Finding]:
             if moved.isnan().any() or moved.max() > tolerance:
                 row, place = (int(each) for each in (moved.nan_to_num(float("inf")) > tolerance).nonzero()[0])
                 place += skipped
-                apart = (said[row, place - skipped] - whole[row, place]).abs()
-                shown = apart.argsort(descending=True)[:3].sort().values
                 agree = (said.argmax(-1) == whole[:, skipped:].argmax(-1)).double().mean().item()
                 yield CACHE_MISMATCH.failed(
                     f"{told}, from position {place} on; {body.name}",
                     {"moved": moved.max().item(), "threshold": tolerance, "same likeliest token": agree},
-                    Counterexample(
-                        first={"ids": ids[row, : place + 1].tolist()},
-                        second={"ids": ids[row, : place + 1].tolist()},
+                    Counterexample.between(
+                        {"ids": ids[row, : place + 1].tolist()},
+                        {"ids": ids[row, : place + 1].tolist()},
+                        whole[row, place],
+                        said[row, place - skipped],
                         differ=f"read {told}",
-                        at=f"logits {shown.tolist()} at position {place}, the whole at once and {told}",
-                        says=whole[row, place, shown].tolist(),
-                        and_says=said[row, place - skipped, shown].tolist(),
+                        at=f"position {place}, the whole at once and {told}",
                     ),
                 )
                 return

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
-from seqwright.doctor.checks.order import indexed_by_place
+from seqwright.doctor.checks.order import indexed_by_place, replaced, swapped
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import EVAL
 from seqwright.doctor.patient import CallbackError, Patient, counterexample
@@ -39,53 +37,51 @@ def length(patient: Patient) -> Iterator[Finding]:
     except CallbackError as error:
         yield POSITION_OVERFLOW.failed(f"length {most}", {"length": float(most)}, because=f"Here {error}.")
         return
+    yield (
+        _given_twice(patient, most)
+        or _taken_for_one_another(patient, most)
+        or POSITION_OVERFLOW.passed(f"A sequence of {said.shape[1]} tokens is read, and its last places differ.")
+    )
+
+
+def _given_twice(patient: Patient, most: int) -> Finding | None:
+    """A table of positions that is asked for the same place twice."""
     for name, asked in indexed_by_place(patient.actual, most).items():
-        row = asked.flatten()[:most] if asked.ndim == 1 else asked[0]
-        if len(row) == most and len(row.unique()) < most:
+        row = asked[0] if asked.ndim == 2 else asked
+        if len(row.unique()) < most:
             twice = next(place for place in range(1, most) if int(row[place]) in row[:place].tolist())
-            yield POSITION_OVERFLOW.failed(
-                f"{name}, position {twice}", {"length": float(most), "different places": float(len(row.unique()))},
+            return POSITION_OVERFLOW.failed(
+                f"{name}, position {twice}",
+                {"length": float(most), "different places": float(len(row.unique()))},
                 because=f"Position {twice} is given the place {int(row[twice])}, which an earlier one has.",
-            )  # fmt: skip
-            return
-    if most >= 8:
-        for body in (patient.redrawn,):
-            ids = reading.ids.clone()
-            i, j = most - 4, most - 3
-            if ids[0, i] == ids[0, j]:
-                ids[0, j] = Words(patient.contract, 28).other(ids[0, j : j + 1])[0]
-            before = reading.with_ids(ids)
-            swapped = ids.clone()
-            swapped[0, [i, j]] = ids[0, [j, i]]
-            after = before.with_ids(swapped)
-            moved = body.moved(before, after)
-            if patient.contract.decodes:
-                place = most - 1
-                changed = before.with_ids(
-                    torch.cat([ids[:, :i], Words(patient.contract, 29).other(ids[:, i : i + 1]), ids[:, i + 1 :]], 1)
-                )
-                heard = body.moved(before, changed)[0, place]
-                blind = moved[0, place] <= max(body.tolerance(), 1e-4 * heard) and heard > body.tolerance()
-            else:
-                one, other = body.logits(before), body.logits(after)
-                blind = one.shape[1] == most and (one[0, i] - other[0, j]).abs().max() <= body.tolerance()
-                place = i
-            early = _early_swap_is_seen(patient)
-            if blind and early:
-                yield POSITION_OVERFLOW.failed(
-                    f"places {i} and {j} of {most}", {"moved": moved.max().item(), "threshold": body.tolerance()},
-                    counterexample(body, before, after, 0, place, f"tokens {i} and {j} change places", EVAL),
-                    because="Here the last places are one and the same to the model, earlier ones are not.",
-                )  # fmt: skip
-                return
-    yield POSITION_OVERFLOW.passed(f"A sequence of {said.shape[1]} tokens is read, and its last places differ.")
+            )
+    return None
 
 
-def _early_swap_is_seen(patient: Patient) -> bool:
-    body = patient.redrawn
-    reading = Words(patient.contract, 30).reading(1, 5)
-    ids = reading.ids.clone()
-    if ids[0, 0] == ids[0, 1]:
+def _taken_for_one_another(patient: Patient, most: int) -> Finding | None:
+    """Late tokens that may change places unseen, where early ones may not."""
+    i, j = most - 4, most - 3
+    if most < 8 or _unseen(patient, 5, 0, 1) or not _unseen(patient, most, i, j):
+        return None
+    body, (before, after) = patient.redrawn, swapped(patient, "target", most, i, j)
+    place = most - 1 if patient.contract.decodes else i
+    return POSITION_OVERFLOW.failed(
+        f"places {i} and {j} of {most}",
+        {"moved": body.moved(before, after).max().item(), "threshold": body.tolerance()},
+        counterexample(body, before, after, 0, place, f"tokens {i} and {j} change places", EVAL),
+        because="Here the last places are one and the same to the model, earlier ones are not.",
+    )
+
+
+def _unseen(patient: Patient, length: int, i: int, j: int) -> bool:
+    """Whether two tokens that are heard can change places with nothing changed but the places of outputs."""
+    body, (before, after) = patient.redrawn, swapped(patient, "target", length, i, j)
+    one, other = body.logits(before)[0], body.logits(after)[0]
+    heard = (one - body.logits(replaced(patient, "target", before, i))[0]).abs()
+    if patient.contract.decodes:  # the last output sees both
+        moved, heard = (one[-1] - other[-1]).abs().max(), heard[-1].max()
+    elif len(one) == length:
+        moved, heard = (one[i] - other[j]).abs().max(), heard.max()
+    else:
         return False
-    ids[0, [0, 1]] = reading.ids[0, [1, 0]]
-    return bool(body.moved(reading, reading.with_ids(ids))[0, -1] > body.tolerance())
+    return bool(heard > body.tolerance() and moved <= max(body.tolerance(), 1e-4 * heard.item()))

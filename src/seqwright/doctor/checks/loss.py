@@ -6,7 +6,6 @@ labels are recovered whatever the loss does before, and places that do not count
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -295,13 +294,3 @@ def _real(ids: Tensor, pad: int, eos: int | None) -> list[list[bool]]:
                 real[inside[-1] + 1] = True
         found.append(real)
     return found
-
-
-def cross_entropy(logits: Tensor, labels: Tensor) -> float:
-    """The mean, in nats."""
-    return F.cross_entropy(logits.flatten(0, -2), labels.flatten()).item()
-
-
-def uniform(vocabulary: int) -> float:
-    """What a model that knows nothing loses on each token."""
-    return math.log(vocabulary)

@@ -10,11 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqwright.doctor.dependency import joined
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import EVAL
 from seqwright.doctor.patient import Body, Patient, copied, counterexample
-from seqwright.doctor.reading import Reading, Words
+from seqwright.doctor.reading import Reading, Side, Words, joined
 
 ORDER_BLIND = Check(
     "order-blind",
@@ -43,7 +42,7 @@ def order(patient: Patient) -> Iterator[Finding]:
     yield _ineffective(patient)
 
 
-def _blind(patient: Patient, side: str) -> Finding:
+def _blind(patient: Patient, side: Side) -> Finding:
     length = patient.length(8 if patient.heavy else 12)
     if length < (2 if side == "source" or not patient.contract.decodes else 3):
         return ORDER_BLIND.inconclusive(f"Sequences of {length} tokens have no order to see.")
@@ -57,7 +56,7 @@ def _blind(patient: Patient, side: str) -> Finding:
         return ORDER_BLIND.passed(f"Every pair of {length} tokens that changed places was noticed.")
     body = patient.redrawn if results[1][0] else patient.actual
     i, j = sorted(blind)[0]
-    before, after = _swapped(patient, side, length, i, j)
+    before, after = swapped(patient, side, length, i, j)
     place = before.ids.shape[1] - 1 if side == "source" or patient.contract.decodes else i
     whole = len(blind) == all_pairs
     told = "any two tokens" if whole else f"{len(blind)} of {all_pairs} pairs of places"
@@ -74,37 +73,31 @@ def _blind(patient: Patient, side: str) -> Finding:
     )
 
 
-def _base(patient: Patient, side: str, length: int) -> Reading:
+def swapped(patient: Patient, side: Side, length: int, i: int, j: int) -> tuple[Reading, Reading]:
+    """A row, and the same with two of its tokens, which differ, in each other's place."""
     words = Words(patient.contract, 13)
-    if side == "source":
-        return words.reading(1, patient.length(3), length)
-    return words.reading(1, length)
-
-
-def _swapped(patient: Patient, side: str, length: int, i: int, j: int) -> tuple[Reading, Reading]:
-    before = _base(patient, side, length)
-    ids = before.source if side == "source" else before.ids
-    assert ids is not None
+    before = words.reading(1, patient.length(3) if side == "source" else length, length)
+    ids = before.side(side)
     if ids[0, i] == ids[0, j]:
-        ids[0, j] = Words(patient.contract, 14).other(ids[0, j])
+        ids[0, j] = words.other(ids[0, j])
     changed = ids.clone()
     changed[0, [i, j]] = ids[0, [j, i]]
-    return before, (before.with_source(changed) if side == "source" else before.with_ids(changed))
+    return before, before.with_side(side, changed)
 
 
-def _pairs(patient: Patient, body: Body, side: str, length: int) -> tuple[int, list[tuple[int, int]], int]:
+def _pairs(patient: Patient, body: Body, side: Side, length: int) -> tuple[int, list[tuple[int, int]], int]:
     """How many pairs could be seen, those that were not, and how many were tried."""
     causal = side == "target" and patient.contract.decodes
     candidates = [(i, j) for i in range(length) for j in range(i + 1, length) if not causal or j < length - 1]
     if patient.heavy:
         candidates = candidates[:: max(1, len(candidates) // 10)]
-    swaps = [_swapped(patient, side, length, i, j) for i, j in candidates]
+    swaps = [swapped(patient, side, length, i, j) for i, j in candidates]
     before, after = joined([one for one, _ in swaps]), joined([other for _, other in swaps])
-    replaced = joined([_replaced(patient, side, one, i) for (one, _), (i, _) in zip(swaps, candidates, strict=True)])
-    said, then, otherwise = (body.logits(reading).nan_to_num(0.0) for reading in (before, after, replaced))
+    otherwise = joined([replaced(patient, side, one, i) for (one, _), (i, _) in zip(swaps, candidates, strict=True)])
+    said, then, without = (body.logits(reading).nan_to_num(0.0) for reading in (before, after, otherwise))
     live, blind = 0, []
     for row, (i, j) in enumerate(candidates):
-        one, other, changed = said[row], then[row], otherwise[row]
+        one, other, changed = said[row], then[row], without[row]
         if causal:  # the last output sees both
             one, other, changed = one[-1:], other[-1:], changed[-1:]
         elif side == "target" and len(one) == length:  # outputs change places with their tokens
@@ -118,12 +111,11 @@ def _pairs(patient: Patient, body: Body, side: str, length: int) -> tuple[int, l
     return live, blind, live
 
 
-def _replaced(patient: Patient, side: str, before: Reading, place: int) -> Reading:
-    ids = before.source if side == "source" else before.ids
-    assert ids is not None
-    changed = ids.clone()
-    changed[0, place] = Words(patient.contract, 15).other(changed[0, place : place + 1])[0]
-    return replace(before, source=changed) if side == "source" else before.with_ids(changed)
+def replaced(patient: Patient, side: Side, before: Reading, place: int) -> Reading:
+    """The row with another token at one place."""
+    changed = before.side(side).clone()
+    changed[0, place] = Words(patient.contract, 15).other(changed[0, place])
+    return before.with_side(side, changed)
 
 
 def tables(module: nn.Module, indexed: Set[str] = frozenset()) -> list[tuple[str, nn.Module, str, Tensor]]:
@@ -216,8 +208,7 @@ def _ineffective(patient: Patient) -> Finding:
                     else value.detach() + noise * max(value.detach().std().item() if value.numel() > 1 else 0, 0.02)
                 )
                 _put(owner, name, drawn)
-            other = Body(twin, each.contract, each.call, each.name, each.dtype, each.alone, each.fresh)
-            moved = (said - other.logits(reading)).abs().nan_to_num(0.0).max().item()
+            moved = (said - each.with_module(twin, each.name).logits(reading)).abs().nan_to_num(0.0).max().item()
             effects.append(moved / by_words if by_words > each.tolerance() else float("nan"))
     seen = [effect for effect in effects if effect == effect]
     if not seen:

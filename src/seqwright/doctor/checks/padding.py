@@ -13,6 +13,7 @@ from seqwright.doctor.localise import watched
 from seqwright.doctor.modes import Mode
 from seqwright.doctor.patient import Body, Patient
 from seqwright.doctor.reading import Reading, Words, padded
+from seqwright.nn.padding import OrdinaryPadding
 
 PADDING_LEAK = Check(
     "padding-leak",
@@ -83,7 +84,7 @@ def padding(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _alone(reading: Reading, row: int) -> tuple[Reading, Tensor]:
+def alone_of(reading: Reading, row: int) -> tuple[Reading, Tensor]:
     """A row without its padding, and where its real outputs are among the padded ones."""
     if reading.source is not None:
         assert reading.source_mask is not None
@@ -101,11 +102,11 @@ def _leak(
 ) -> tuple[Body, Mode, str, Reading, int, int, float, float] | None:
     """The first padded row whose answer is not what it is alone, beyond what another shape alone does."""
     said = body.logits(reading, mode)
-    full, _ = _alone(reading, 0)  # the longest row has no padding: what moves it is the shape
+    full, _ = alone_of(reading, 0)  # the longest row has no padding: what moves it is the shape
     noise = (body.logits(full, mode)[0] - said[0]).abs().nan_to_num(0.0).max().item()
     tolerance = max(body.tolerance(0.0, mode), min(20 * noise, 1e-3 * body.scale(mode)))
     for row in range(1, reading.rows):
-        alone, real = _alone(reading, row)
+        alone, real = alone_of(reading, row)
         moved = (body.logits(alone, mode)[0] - said[row, real]).abs()
         if moved.isnan().any() or moved.max() > tolerance:
             moved = moved.nan_to_num(float("inf"))
@@ -126,17 +127,16 @@ def _named(
     tolerance: float,
 ) -> dict[str, Finding]:
     """Which of the three it is."""
-    alone, real = _alone(reading, row)
+    alone, real = alone_of(reading, row)
     at = int(real.nonzero()[:, 0][place])
     one, other = body.logits(alone, mode)[0, place], body.logits(reading, mode)[row, at]
-    shown = (one - other).abs().nan_to_num(float("inf")).argsort(descending=True)[:3].sort().values
-    example = Counterexample(
-        first=alone.sides(0),
-        second=reading.sides(row),
+    example = Counterexample.between(
+        alone.sides(0),
+        reading.sides(row),
+        one,
+        other,
         differ="among longer rows",
-        at=f"logits {shown.tolist()} at the row's token {place} ({mode.name}, {body.name})",
-        says=one[shown].tolist(),
-        and_says=other[shown].tolist(),
+        at=f"the row's token {place} ({mode.name}, {body.name})",
     )
     check = PADDING_LEAK
     if _inverted(body, mode, reading, row):
@@ -154,8 +154,6 @@ def _named(
 
 
 def _edit(patient: Patient) -> dict[str, object]:
-    from seqwright.nn.padding import OrdinaryPadding
-
     return (
         {"padding": {"type": "MaskedPadding"}}
         if isinstance(getattr(patient.spec, "padding", None), OrdinaryPadding)
@@ -169,7 +167,7 @@ def _inverted(body: Body, mode: Mode, reading: Reading, row: int) -> bool:
     if not body.logits(reading, mode)[row].isfinite().all():
         return False  # what is no number depends on nothing
     single = reading.select(torch.tensor([row]))
-    alone, real = _alone(reading, row)
+    alone, real = alone_of(reading, row)
     if reading.source is not None:
         assert single.source is not None
         assert single.source_mask is not None

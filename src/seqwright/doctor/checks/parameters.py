@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqwright.doctor.checks.loss import cross_entropy, uniform
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import TRAIN
 from seqwright.doctor.patient import Body, Patient
@@ -145,7 +146,7 @@ def _begins(patient: Patient) -> Finding:
     if said.shape[-1] != patient.contract.vocabulary:
         return INIT_LOSS.inconclusive(f"There are {said.shape[-1]} logits for {patient.contract.vocabulary} ids.")
     labels = words.draw(8, said.shape[1])
-    lost, guessed = cross_entropy(said, labels), uniform(said.shape[-1])
+    lost, guessed = F.cross_entropy(said.flatten(0, 1), labels.flatten()).item(), math.log(said.shape[-1])
     evidence: dict[str, float | str] = {"loss": lost, "of guessing": guessed}
     if lost > SURE * guessed + 1:
         return INIT_LOSS.failed("random tokens", evidence)

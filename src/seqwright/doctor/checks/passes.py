@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.checks.padding import padded_readings
+from seqwright.doctor.finding import Check, Counterexample, Finding
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, TRAIN, Mode
 from seqwright.doctor.patient import Body, Patient, counterexample, precise
 from seqwright.doctor.reading import Reading, Words, rows_of
@@ -54,47 +55,41 @@ def state(patient: Patient) -> Iterator[Finding]:
         for each in patient.bodies:
             each.fresh = True
             each.module = precise(patient.model, each.dtype) if each is body else each.module
-        row, place = divmod(int((first - after).abs().amax(-1).argmax()), first.shape[1])
         yield STATEFUL.failed(
             "eval",
             {"moved": moved, "threshold": body.tolerance()},
-            _between(one, first, after, row, place, "asked again after others"),
+            _between(one, first, after, *_furthest(first, after), "asked again after others"),
         )
     else:
         yield STATEFUL.passed("The same input got the same answer before and after others.", moved=moved)
-    drawn = max(_apart(body.logits(one, seed=seed), first) for seed in (1, 2)) if not body.fresh else _draws(body, one)
+    said = [body.logits(one, seed=seed) for seed in range(3)]
+    drawn, other_said = max(((_apart(said[0], each), each) for each in said[1:]), key=lambda pair: pair[0])
     if drawn > body.tolerance():
-        said = body.logits(one, seed=1)
-        row, place = divmod(int((first - said).abs().amax(-1).argmax()), first.shape[1])
+        place = _furthest(said[0], other_said)
         yield EVAL_NONDETERMINISTIC.failed(
             "eval",
             {"moved": drawn, "threshold": body.tolerance()},
-            _between(one, first, said, row, place, "other random numbers"),
+            _between(one, said[0], other_said, *place, "other random numbers"),
         )
     else:
         yield EVAL_NONDETERMINISTIC.passed("Random numbers make no difference in eval mode.", moved=drawn)
-
-
-def _draws(body: Body, reading: Reading) -> float:
-    return _apart(body.logits(reading, seed=0), body.logits(reading, seed=1))
 
 
 def _apart(one: Tensor, other: Tensor) -> float:
     return (one - other).abs().nan_to_num(0.0).max().item() if one.shape == other.shape else float("inf")
 
 
-def _between(reading: Reading, first: Tensor, second: Tensor, row: int, place: int, differ: str):
-    from seqwright.doctor.finding import Counterexample
+def _between(reading: Reading, first: Tensor, second: Tensor, row: int, place: int, differ: str) -> Counterexample:
+    """The same input, answered in two ways."""
+    sides = reading.sides(row)
+    at = f"position {place}; the same input, {differ}"
+    return Counterexample.between(sides, sides, first[row, place], second[row, place], differ=differ, at=at)
 
-    shown = (first - second)[row, place].abs().argsort(descending=True)[:3].sort().values
-    return Counterexample(
-        first=reading.sides(row),
-        second=reading.sides(row),
-        differ=differ,
-        at=f"logits {shown.tolist()} at position {place}; the same input, {differ}",
-        says=first[row, place, shown].tolist(),
-        and_says=second[row, place, shown].tolist(),
-    )
+
+def _furthest(first: Tensor, second: Tensor) -> tuple[int, int]:
+    """The row and the place at which two answers ``[b t v]`` lie furthest apart."""
+    row, place = divmod(int((first - second).abs().nan_to_num(0.0).amax(-1).argmax()), first.shape[1])
+    return row, place
 
 
 def modes(patient: Patient) -> Iterator[Finding]:
@@ -113,9 +108,7 @@ def _modes(patient: Patient, reading: Reading) -> Finding:
         for mode in patient.modes[1:]:
             moved = _apart(said[EVAL], said[mode])
             if moved > body.tolerance() and (found is None or mode == EVAL_WITH_GRADIENTS):
-                place = divmod(
-                    int((said[EVAL] - said[mode]).abs().nan_to_num(0.0).amax(-1).argmax()), said[EVAL].shape[1]
-                )
+                place = _furthest(said[EVAL], said[mode])
                 example = _between(reading, said[EVAL], said[mode], *place, f"{EVAL.name} and {mode.name}")
                 found = mode, moved, example, body
     if found is None:
@@ -132,8 +125,6 @@ def _modes(patient: Patient, reading: Reading) -> Finding:
 
 
 def _nan(patient: Patient) -> Finding:
-    from seqwright.doctor.checks.padding import padded_readings
-
     readings = [("no padding", Words(patient.contract, 8).reading(3, patient.length(each))) for each in (1, 6)]
     readings += [(f"{side} padding", reading) for side, reading in padded_readings(patient)]
     for mode in patient.modes:
@@ -145,13 +136,12 @@ def _nan(patient: Patient) -> Finding:
                 else reading.mask
             )
             bad = (said.isnan().any(-1) | (said == float("inf")).any(-1) | (said == float("-inf")).all(-1)) & real
-            bad_source = bad.any(1)
             if bad.any():
                 row, place = (int(each) for each in bad.nonzero()[0])
                 single = reading.select(torch.tensor([row]))
                 return NAN.failed(
                     f"{told}; {mode.name}; position {place}",
-                    {"outputs": float(bad.sum()), "rows": float(bad_source.sum())},
+                    {"outputs": float(bad.sum()), "rows": float(bad.any(1).sum())},
                     counterexample(patient.actual, single, single, 0, place, "", mode),
                 )
     for told, reading in readings:
@@ -186,9 +176,8 @@ def batch(patient: Patient) -> Iterator[Finding]:
     for body in patient.bodies:
         for mode in patient.modes:
             for length, rows in ((patient.length(7), 3), (patient.length(5), 5)):
-                found = found or _mixed(patient, body, mode, length, rows)
-    mixed = found
-    if mixed is None:
+                found = found or _mixed(body, mode, length, rows)
+    if found is None:
         mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in patient.model.modules())
         yield (
             BATCH_MIXING.failed(
@@ -205,11 +194,11 @@ def batch(patient: Patient) -> Iterator[Finding]:
         return
     for body in patient.bodies:
         body.alone = True
-    yield mixed
+    yield found
 
 
-def _mixed(patient: Patient, body: Body, mode: Mode, length: int, rows: int) -> Finding | None:
-    words = Words(patient.contract, 9)
+def _mixed(body: Body, mode: Mode, length: int, rows: int) -> Finding | None:
+    words = Words(body.contract, 9)
     reading, others = words.reading(rows, length), words.reading(rows, length)
     changed = rows_of(reading, others)
     said, then = body.logits(reading, mode), body.logits(changed, mode)
@@ -217,10 +206,9 @@ def _mixed(patient: Patient, body: Body, mode: Mode, length: int, rows: int) -> 
     beyond = (said[1:] - body.logits(behind, mode)[1:]).abs().nan_to_num(0.0)
     same = reading.times(rows)
     alike = body.logits(same, mode)
-    noise = 0.0
     moved = (said[0] - then[0]).abs().nan_to_num(0.0)
     placed = (alike - alike[:1]).abs().nan_to_num(0.0)
-    tolerance = body.tolerance(noise, mode)
+    tolerance = body.tolerance(0.0, mode)
     if moved.max() > tolerance:
         place = int(moved.amax(-1).argmax())
         return BATCH_MIXING.failed(
