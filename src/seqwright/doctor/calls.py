@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -26,8 +28,11 @@ def asking(contract: Contract, call: Callable[..., Any] | None, model: nn.Module
         return lambda module, reading: logits_of(_called(call, module, reading, contract))
     if isinstance(model, Transformer):
         return lambda module, reading: _native(module, reading, contract)
-    wants = _wanted(model)
-    return lambda module, reading: logits_of(_by_signature(module, reading, contract, wants))
+    names = inspect.signature(model.forward).parameters.keys()
+    if "input_ids" in names:
+        return lambda module, reading: logits_of(_by_name(module, reading, names, contract))
+    given = arguments(model, contract)
+    return lambda module, reading: logits_of(_as_named(module, reading, given))
 
 
 def logits_of(said: Any) -> Tensor:
@@ -55,30 +60,103 @@ def _called(call: Callable[..., Any], module: nn.Module, reading: Reading, contr
     return call(module, reading.ids, reading.mask)
 
 
-def _wanted(model: nn.Module) -> set[str] | int:
-    """How many arguments a forward takes without names, or the names of Hugging Face's."""
-    parameters = inspect.signature(model.forward).parameters
-    if "input_ids" in parameters:
-        return set(parameters)
-    if any(each.kind is each.VAR_POSITIONAL for each in parameters.values()):
-        return 4
-    return sum(each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD) for each in parameters.values())
+def guessed(model: nn.Module, contract: Contract) -> str:
+    """How a stranger's forward is called, as one would write it; masks are true at real tokens, ``~`` turns them round."""
+    if isinstance(model, Transformer) or "input_ids" in inspect.signature(model.forward).parameters:
+        return ""
+    return f"model({', '.join(map(str, arguments(model, contract)))})"
 
 
-def _by_signature(module: nn.Module, reading: Reading, contract: Contract, wants: set[str] | int) -> Any:
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside what ``torch.compile`` or data parallelism wraps around it."""
+    for name in ("_orig_mod", "module"):
+        inner = getattr(model, name, None)
+        if isinstance(inner, nn.Module) and type(model).__name__ in WRAPPERS:
+            return unwrapped(inner)
+    return model
+
+
+WRAPPERS = ("OptimizedModule", "DataParallel", "DistributedDataParallel")
+MASK = re.compile(r"mask|pad|real|valid", re.IGNORECASE)
+TARGET = re.compile(r"^(tgt|trg|target|dec)", re.IGNORECASE)
+OTHER = re.compile(r"pos|past|cache|hidden|state|target|label|len", re.IGNORECASE)
+"""What is no mask, whoever calls it so."""
+PADS = re.compile(r"padding_mask", re.IGNORECASE)
+"""What PyTorch calls masks that are true at padding."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """What a forward is given at one of its places.
+
+    Attributes:
+        name: what the forward calls it.
+        part: which part of a reading it is: ``ids``, ``mask``, ``source`` or ``source_mask``.
+        inverted: whether it is a mask that is true at padding.
+        needed: whether it has to be given.
+    """
+
+    name: str
+    part: str
+    inverted: bool = False
+    needed: bool = True
+
+    def of(self, reading: Reading) -> Tensor | None:
+        """What is given of a reading."""
+        value = getattr(reading, self.part)
+        return ~value if self.inverted and value is not None else value
+
+    def __str__(self) -> str:
+        told = f"~{self.part}" if self.inverted else self.part
+        return f"{self.name}={told}" if self.name else told
+
+
+def arguments(model: nn.Module, contract: Contract) -> tuple[Argument, ...]:
+    """What a stranger's forward is given, read off the names of its parameters: ids, and a mask where one is asked for.
+
+    What has a default and is no mask (``targets=None``, ``hidden=None``) is left out.
+    """
+    named = inspect.signature(model.forward).parameters.values()
+    places = [
+        each for each in named if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+    ]
     both = contract.kind == "encoder-decoder"
-    if isinstance(wants, set):
+    values, masks = (["source", "ids"], ["source_mask", "mask"]) if both else (["ids"], ["mask"])
+    masking = [each.name for each in places if PADS.search(each.name)] or [each.name for each in places if MASK.search(each.name)]  # fmt: skip
+    found: list[Argument] = []
+    for each in places:
+        needed = each.default is each.empty
+        if each.name in masking:
+            part = "mask" if not both or TARGET.search(each.name) else "source_mask"
+            if part in masks:
+                masks.remove(part)
+                found.append(Argument(each.name, part, bool(PADS.search(each.name)), needed))
+        elif values and (needed or not found or TARGET.search(each.name)):
+            found.append(Argument(each.name, values.pop(0)))
+        elif (
+            needed and masks and not OTHER.search(each.name)
+        ):  # nothing is known of it but that it is wanted: as calls are given it
+            found.append(Argument(each.name, masks.pop(0)))
+    return tuple(found) or tuple(Argument("", part) for part in values)  # *args
+
+
+def _by_name(module: nn.Module, reading: Reading, names: Set[str], contract: Contract) -> Any:
+    """Hugging Face's names."""
+    if contract.kind == "encoder-decoder":
         named: dict[str, Any] = {"input_ids": reading.source, "attention_mask": _number(reading.source_mask)}
         named |= {"decoder_input_ids": reading.ids, "decoder_attention_mask": _number(reading.mask)}
-        if not both:
-            named = {"input_ids": reading.ids, "attention_mask": _number(reading.mask)}
-        named["use_cache"] = False
-        return module(**{name: value for name, value in named.items() if name in wants and value is not None})
-    if not both:
-        return module(reading.ids, reading.mask) if wants > 1 else module(reading.ids)
-    if wants > 3:
-        return module(reading.source, reading.source_mask, reading.ids, reading.mask)
-    return module(reading.source, reading.ids)
+    else:
+        named = {"input_ids": reading.ids, "attention_mask": _number(reading.mask)}
+    named["use_cache"] = False
+    return module(**{name: value for name, value in named.items() if name in names and value is not None})
+
+
+def _as_named(module: nn.Module, reading: Reading, given: Sequence[Argument]) -> Any:
+    """A stranger's names."""
+    if not given[0].name:
+        return module(*(each.of(reading) for each in given))
+    values = {each: each.of(reading) for each in given}
+    return module(**{each.name: value for each, value in values.items() if each.needed or value is not None})
 
 
 def _number(mask: Tensor | None) -> Tensor | None:

@@ -36,6 +36,7 @@ FOLLOWS: dict[str, frozenset[str]] = {
     "past-blocked": frozenset({"order-blind"}),
     "order-blind": frozenset({"positions-ineffective"}),
     "positions-ineffective": frozenset({"order-blind"}),
+    "target-shift": frozenset({"padding-in-loss"}),
     "labels-without-eos": frozenset({"never-stops"}),
     "source-ignored": frozenset({"untrained-part", "order-blind"}),
 }  # fmt: skip

@@ -6,7 +6,7 @@ wrong for a GPT.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Bool
@@ -80,12 +80,17 @@ class Contract(Spec):
     padding_side: Side = "right"
 
     def __post_init__(self) -> None:
-        self.checked_ids()
+        """Hold every field against its kind and range: a promise with a slip of the pen would be held by anything.
 
-    def checked_ids(self) -> None:
-        """Raises:
-        SeqwrightError: an id is none, or there are too few for any two sequences to differ.
+        Raises:
+            SeqwrightError: a field is none of what it may be, an id is none, or there are too few for any two sequences to differ.
         """
+        _one_of("kind", self.kind, get_args(Kind))
+        _one_of("padding_side", self.padding_side, get_args(Side))
+        if not isinstance(self.visibility, (Prefix, Window)):
+            _one_of("visibility", self.visibility, ("causal", "bidirectional", None))
+        for name, least in (("vocabulary", 1), ("max_length", 1), ("pad", 0), ("bos", 0), ("eos", 0)):
+            _whole(name, getattr(self, name), least, optional=name != "vocabulary")
         for name in ("pad", "bos", "eos"):
             given = getattr(self, name)
             if given is not None and not 0 <= given < self.vocabulary:
@@ -120,3 +125,18 @@ class Contract(Spec):
         if self.sees == "causal":
             return torch.ones(tokens, tokens, dtype=torch.bool).tril()
         return self.sees.allowed(tokens)
+
+
+def _one_of(name: str, given: Any, allowed: tuple[Any, ...]) -> None:
+    if given not in allowed:
+        told = ", ".join(map(repr, allowed)) + (", Prefix(…), Window(…)" if name == "visibility" else "")
+        raise SeqwrightError(f"{name}={given!r} promises nothing that is known", mend=f"give one of {told}")
+
+
+def _whole(name: str, given: Any, least: int, *, optional: bool) -> None:
+    if given is None and optional:
+        return
+    if isinstance(given, bool) or not isinstance(given, int) or given < least:
+        raise SeqwrightError(
+            f"{name}={given!r} is no whole number from {least} on", mend=f"give a number from {least} on"
+        )

@@ -99,4 +99,7 @@ def lengths(patient: Patient) -> list[int]:
 
 def long_length(patient: Patient) -> int:
     """One length that is a good deal longer; not all of its tokens are replaced."""
-    return patient.length(160 if patient.thorough else 24 if patient.heavy else 40)
+    promised = patient.contract.max_length or 0
+    if patient.thorough:
+        return patient.length(max(160, min(promised, 512)))
+    return patient.length(24 if patient.heavy else max(40, min(promised, 160)))

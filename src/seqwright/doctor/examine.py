@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.doctor.calls import asking
+from seqwright.doctor.calls import asking, guessed, unwrapped
 from seqwright.doctor.causes import sorted_out
-from seqwright.doctor.checks.attention import attention
-from seqwright.doctor.checks.behaviour import behaviour
-from seqwright.doctor.checks.cache import cache
-from seqwright.doctor.checks.length import length
-from seqwright.doctor.checks.loss import loss as losses
-from seqwright.doctor.checks.order import order
-from seqwright.doctor.checks.padding import padding
-from seqwright.doctor.checks.parameters import parameters
-from seqwright.doctor.checks.passes import batch, modes, state
-from seqwright.doctor.checks.source import collapse, source
-from seqwright.doctor.checks.visibility import visibility
+from seqwright.doctor.checks import GROUPS, Group
 from seqwright.doctor.contract import Contract
+from seqwright.doctor.examples import checked
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.known import known
 from seqwright.doctor.modes import untouched
-from seqwright.doctor.patient import CallbackError, Patient, admit
+from seqwright.doctor.patient import CallbackError, Patient, admit, whole
 from seqwright.doctor.report import Report
-
-CHECKS: tuple[Callable[[Patient], Iterator[Finding]], ...] = (
-    state, batch, collapse, modes, visibility, padding, order, source, cache, attention, parameters, losses, length, behaviour,
-)  # fmt: skip
-"""In this order: what leaves something behind, or mixes rows, changes how everything after it asks."""
 
 
 def examine(
@@ -61,7 +49,8 @@ def examine(
         watch: is told the name of each group of checks as it begins.
 
     Raises:
-        SeqwrightError: there is no contract and none can be read off.
+        SeqwrightError: there is no contract and none can be read off, the examples are not what the contract says, or the
+            model cannot be copied.
 
     >>> import torch
     >>> from torch import nn
@@ -76,6 +65,8 @@ def examine(
     ['past-blocked']
     """
     began = time.perf_counter()
+    model = unwrapped(model)
+    whole(model)
     told = known(model)
     promised = contract
     if promised is None:
@@ -90,44 +81,78 @@ def examine(
         generate, asked = generate or told.generate(), told.examples(promised)
         examples = examples or (asked if generate else None)
     with untouched(model):
-        findings, notes, matrix = _findings(model, promised, call, watch, step=step, loss=loss, generate=generate, examples=examples,
-                                            spec=getattr(model, "spec", None), thorough=thorough)  # fmt: skip
-    return Report(
-        model=type(model).__name__,
-        contract=promised,
-        read_off=contract is None,
-        findings=findings,
-        seconds=time.perf_counter() - began,
-        notes=notes,
-        matrix=matrix,
-    )
+        given: dict[str, Any] = {
+            "step": step,
+            "loss": loss,
+            "generate": generate,
+            "examples": checked(examples, promised),
+        }
+        seen = _findings(model, promised, call, watch, spec=getattr(model, "spec", None), thorough=thorough, **given)
+        called = "" if call is not None else guessed(model, promised)
+        if called:
+            seen.notes.insert(0, f"the forward was called as {called}; give call=… where that is wrong")
+        return Report(
+            model=type(model).__name__,
+            contract=promised,
+            read_off=contract is None,
+            findings=sorted_out(seen.found.values()),
+            seconds=time.perf_counter() - began,
+            notes=seen.notes,
+            broken_off=seen.broken_off,
+            matrix=seen.matrix,
+        )
+
+
+@dataclass
+class _Seen:
+    """What came of the checks, as they go."""
+
+    found: dict[str, Finding] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    broken_off: list[str] = field(default_factory=list)
+    matrix: list[list[float]] = field(default_factory=list)
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Of two findings of one check the first counts."""
+        for finding in findings:
+            self.found.setdefault(finding.check, finding)
+
+    def break_off(self, group: Group, told: str) -> None:
+        """What a group's checks would have said is not known."""
+        lost = [check for check in group.checks if check.name not in self.found]
+        self.broken_off += [check.name for check in lost]
+        self.add(check.inconclusive(told) for check in lost)
 
 
 def _findings(
     model: nn.Module, contract: Contract, call: Callable[..., Any] | None, watch: Callable[[str], None], **given: Any
-) -> tuple[list[Finding], list[str], list[list[float]]]:
+) -> _Seen:
+    seen = _Seen()
     try:
         patient = admit(model, contract, asking(contract, call, model), **given)
     except CallbackError as error:
-        return [_failed(error, "call")], [], []
-    found: dict[str, Finding] = {}
-    notes: list[str] = []
-    for check in CHECKS:
-        watch(check.__name__)
+        seen.add([_failed(error, "call")])
+        return seen
+    for group in GROUPS:
+        watch(group.name)
         try:
-            for finding in check(patient):
-                found.setdefault(finding.check, finding)
+            seen.add(group.examine(patient))
         except CallbackError as error:
-            name = f"{error.name}-failed"
-            found.setdefault(name, _failed(error, check.__name__))
+            seen.add([_failed(error, group.name)])
+            seen.break_off(group, f"Not examined to the end: {error}.")
         except Exception as error:  # a model that a check did not think of: the other checks go on
-            notes.append(f"{check.__name__} could not be examined: {type(error).__name__}: {error}")
-    if patient.heavy:
-        notes.append(f"{patient.parameters:,} parameters: fewer inputs and lengths were tried; thorough=True tries all")
-    if patient.actual.dtype.itemsize == 4:
-        notes.append("the model does not run in double precision: thresholds are those of single precision")
+            seen.break_off(group, f"The examination broke off: {type(error).__name__}: {error}.")
+    seen.notes += _notes(patient)
     matrix = patient.matrices.get("dependency")
-    return sorted_out(found.values()), notes, [] if matrix is None else matrix.nan_to_num(0.0).tolist()
+    seen.matrix = [] if matrix is None else matrix.nan_to_num(0.0).tolist()
+    return seen
+
+
+def _notes(patient: Patient) -> Iterator[str]:
+    if patient.heavy:
+        yield f"{patient.parameters:,} parameters: fewer inputs and lengths were tried; thorough=True tries all"
+    if patient.actual.dtype == torch.float32:
+        yield "the model does not run in double precision: thresholds are those of single precision"
 
 
 def _failed(error: CallbackError, during: str) -> Finding:
@@ -143,9 +168,9 @@ def assert_healthy(model: nn.Module, contract: Contract | None = None, **given: 
     """For tests: examine, and fail with the findings where a check fails.
 
     Raises:
-        AssertionError: a promise is broken.
+        AssertionError: a promise is broken, or one could not be examined.
     """
     report = examine(model, contract, **given)
-    if not report.healthy:
-        raise AssertionError(f"{len(report.failed)} of the promises are broken\n{report.text()}")
+    if not report.healthy or report.broken_off:
+        raise AssertionError(f"{report.verdict}\n{report.text()}")
     return report

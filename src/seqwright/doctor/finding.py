@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal
 
 import msgspec
@@ -27,8 +28,8 @@ class Counterexample(Spec, tag=False):
     second: dict[str, list[int]]
     differ: str
     at: str
-    says: list[float]
-    and_says: list[float]
+    says: list[float | str]
+    and_says: list[float | str]
 
     @classmethod
     def between(
@@ -49,8 +50,8 @@ class Counterexample(Spec, tag=False):
             second=second,
             differ=differ,
             at=f"logits {shown.tolist()} at {at}",
-            says=one[shown].tolist(),
-            and_says=other[shown].tolist(),
+            says=[written(each) for each in one[shown].tolist()],
+            and_says=[written(each) for each in other[shown].tolist()],
         )
 
     def lines(self) -> list[str]:
@@ -62,8 +63,17 @@ class Counterexample(Spec, tag=False):
         ]
 
 
-def _numbers(values: list[float]) -> str:
-    return "[" + ", ".join(f"{value:.4g}" for value in values) + "]"
+def _numbers(values: list[float | str]) -> str:
+    return "[" + ", ".join(value if isinstance(value, str) else f"{value:.4g}" for value in values) + "]"
+
+
+def written(value: float | str) -> float | str:
+    """A number, or its name where JSON has none for it.
+
+    >>> written(float("inf")), written(0.5)
+    ('inf', 0.5)
+    """
+    return value if isinstance(value, str) or isfinite(value) else str(value)
 
 
 class Remedy(Spec, tag=False):
@@ -126,18 +136,20 @@ class Check:
             verdict="warn" if only_warn else "fail",
             explanation=f"{self.broken} {because}".strip(),
             where=where,
-            evidence=evidence,
+            evidence={name: written(value) for name, value in evidence.items()},
             counterexample=counterexample,
             remedy=Remedy(words=self.mend, edit=edit or {}),
         )
 
     def passed(self, told: str, **evidence: float | str) -> Finding:
         """It is kept, as far as was looked."""
-        return Finding(check=self.name, verdict="pass", explanation=told, evidence=evidence)
+        measured = {name: written(value) for name, value in evidence.items()}
+        return Finding(check=self.name, verdict="pass", explanation=told, evidence=measured)
 
     def inconclusive(self, why: str, **evidence: float | str) -> Finding:
         """The model gives nothing to see."""
-        return Finding(check=self.name, verdict="inconclusive", explanation=why, evidence=evidence)
+        told = {name: written(value) for name, value in evidence.items()}
+        return Finding(check=self.name, verdict="inconclusive", explanation=why, evidence=told)
 
     def not_examined(self, lacking: str) -> Finding:
         """Something is missing."""

@@ -16,6 +16,7 @@ from seqwright.decoding.greedy import greedy
 from seqwright.doctor.calls import places
 from seqwright.doctor.contract import Contract, Window
 from seqwright.doctor.reading import padded
+from seqwright.huggingface.watching import causal
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
 from seqwright.nn.padding import MaskedPadding
 from seqwright.nn.position import room
@@ -69,11 +70,14 @@ class Native:
         )
 
     def step(self) -> Callable[..., Any] | None:
-        if self.model.spec.encoder is not None or not isinstance(self.model.spec.embedding, LookUpEmbedding):
+        if not isinstance(self.model.spec.embedding, LookUpEmbedding):
             return None
 
-        def step(model: Transformer, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-            state = model.start(None) if past is None else past
+        def step(
+            model: Transformer, ids: Tensor, past: Any, source: Tensor | None = None, mask: Tensor | None = None
+        ) -> tuple[Tensor, Any]:
+            read = None if source is None else Tokens(source, places(source, mask))
+            state = model.start(read) if past is None else past
             at = state.length + torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
             output, state = model.advance(Tokens(ids, at), state)
             return output.logits, state
@@ -90,7 +94,7 @@ class Native:
 
         def generate(model: Transformer, source: Tensor) -> Tensor:
             read = Tokens(source, places(source, None if pad is None else source != pad))
-            first = Tokens(torch.full((len(source), 1), begin), torch.zeros(len(source), 1, dtype=torch.long))
+            first = Tokens(torch.full_like(source[:, :1], begin), torch.zeros_like(source[:, :1]))
             with torch.no_grad():
                 return greedy(model, read, first, end=end, limit=3 * source.shape[1] + 5).ids
 
@@ -117,12 +121,7 @@ class HuggingFace:
         config = self.model.config
         if getattr(config, "is_encoder_decoder", False):
             return "encoder-decoder"
-        causal = getattr(config, "is_decoder", False) or self.model.can_generate()
-        return (
-            "decoder"
-            if causal or any(getattr(each, "is_causal", False) for each in self.model.modules())
-            else "encoder"
-        )
+        return "decoder" if causal(self.model) else "encoder"
 
     def contract(self) -> Contract:
         config = self.model.config
@@ -133,7 +132,6 @@ class HuggingFace:
             value = value[0] if isinstance(value, (list, tuple)) and value else value
             return value if isinstance(value, int) and 0 <= value < size else None
 
-        longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
         pad = known_id("pad_token_id")
         window = getattr(config, "sliding_window", None)
         return Contract(
@@ -143,17 +141,36 @@ class HuggingFace:
             pad=pad,
             bos=known_id("bos_token_id"),
             eos=known_id("eos_token_id"),
-            max_length=longest if getattr(config, "model_type", "") not in ("t5", "mt5") else None,
+            max_length=self._room(),
         )
 
-    def step(self) -> Callable[..., Any] | None:
-        if self.kind != "decoder":
+    def _room(self) -> int | None:
+        """How many tokens its table of positions has room for; some begin behind the padding's own place."""
+        config = self.model.config
+        longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
+        if not isinstance(longest, int) or longest < 1 or getattr(config, "model_type", "") in ("t5", "mt5"):
             return None
+        for name, module in self.model.named_modules():
+            taken = getattr(module, "padding_idx", None)
+            if isinstance(module, nn.Embedding) and "position" in name and taken is not None:
+                return min(longest, module.num_embeddings - taken - 1)
+        return longest
 
+    def step(self) -> Callable[..., Any] | None:
+        if self.kind == "encoder":
+            return None
         name = "cache" if "cache" in inspect.signature(self.model.forward).parameters else "past_key_values"
 
-        def step(model: Any, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-            said = model(input_ids=ids, use_cache=True, **{name: past})
+        def step(
+            model: Any, ids: Tensor, past: Any, source: Tensor | None = None, mask: Tensor | None = None
+        ) -> tuple[Tensor, Any]:
+            if source is None:
+                given = {"input_ids": ids}
+            else:
+                given = {"input_ids": source, "decoder_input_ids": ids} | (
+                    {} if mask is None else {"attention_mask": mask.long()}
+                )
+            said = model(**given, use_cache=True, **{name: past})
             return said.logits, said["cache" if "cache" in said else "past_key_values"]
 
         return step

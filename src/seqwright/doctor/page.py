@@ -7,7 +7,7 @@ from html import escape
 
 from seqwright import __version__
 from seqwright.doctor.finding import Finding
-from seqwright.doctor.report import ORDER, Report
+from seqwright.doctor.report import ORDER, Report, number
 from seqwright.report.heat import heat
 from seqwright.report.page import (
     Card,
@@ -69,7 +69,13 @@ def lead(report: Report) -> Iterator[str]:
         yield f"{count(len(failed), 'promise')} broken: {listing(failed)}."
     else:
         yield f"No promise is broken: {count(passed, 'check')} passed."
-    unsure = [finding.check for finding in report.findings if finding.verdict == "inconclusive"]
+    if report.broken_off:
+        yield f"The examination broke off, and could not be made of {listing(report.broken_off)}."
+    unsure = [
+        finding.check
+        for finding in report.findings
+        if finding.verdict == "inconclusive" and finding.check not in report.broken_off
+    ]
     if unsure:
         yield f"Nothing can be said of {listing(unsure)}."
 
@@ -89,10 +95,7 @@ def _terms(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.where:
         yield "where", finding.where
     if finding.evidence:
-        numbers = (
-            (name, value if isinstance(value, str) else f"{value:.3g}") for name, value in finding.evidence.items()
-        )
-        yield "measured", ", ".join(f"{name} {value}" for name, value in numbers)
+        yield "measured", ", ".join(f"{name} {number(value)}" for name, value in finding.evidence.items())
     if finding.remedy:
         yield "mend", finding.remedy.words
         if finding.remedy.edit:

@@ -10,10 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqwright.core.errors import SeqwrightError
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.finding import Counterexample
-from seqwright.doctor.modes import EVAL, MODES, Mode, acting, seeded
-from seqwright.doctor.reading import Reading, Words
+from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, Mode, acting, seeded
+from seqwright.doctor.reading import Reading, Words, padded
 
 Call = Callable[..., Any]
 
@@ -44,7 +45,7 @@ class Body:
         name: ``as it is``, or what was done to it.
         dtype: the precision it runs in.
         alone: whether rows are read one at a time, because they are known to mix.
-        fresh: whether each pass has a copy of its own, because passes are known to leave something behind.
+        fresh: the modes in which each pass has a copy of its own, because passes are known to leave something behind.
     """
 
     module: nn.Module
@@ -53,7 +54,7 @@ class Body:
     name: str
     dtype: torch.dtype
     alone: bool = False
-    fresh: bool = False
+    fresh: frozenset[Mode] = frozenset()
     scales: dict[Mode, float] = field(default_factory=dict)
 
     def logits(self, reading: Reading, mode: Mode = EVAL, seed: int = 0) -> Tensor:
@@ -70,11 +71,12 @@ class Body:
                 said = self.call(module, reading.to(self.device))
             except Exception as error:
                 raise CallbackError("call", error) from error
-        if said.ndim != 3:
-            raise CallbackError(
-                "call", ValueError(f"logits are [batch, time, vocabulary], and these are {list(said.shape)}")
-            )
-        return said.detach().to("cpu", torch.float64)
+        if said.ndim != 3 or said.shape[:2] != reading.ids.shape:
+            raise CallbackError("call", ValueError(_shapes(said, reading)))
+        said = said.detach().to("cpu", torch.float64)
+        return said.masked_fill(
+            (said == -torch.inf).all(1, keepdim=True).all(0, keepdim=True), 0.0
+        )  # a word that is never said
 
     def with_module(self, module: nn.Module, name: str) -> Body:
         """Another copy, asked in the same way."""
@@ -87,7 +89,7 @@ class Body:
     def ready(self, mode: Mode = EVAL, seed: int = 0) -> Any:
         """A context in which the module is in a mode and every generator begins from a seed."""
         seeded(seed)
-        module = copied(self.module) if self.fresh else self.module
+        module = copied(self.module) if mode in self.fresh else self.module
         return _Ready(module, mode)
 
     def moved(self, before: Reading, after: Reading, mode: Mode = EVAL) -> Tensor:
@@ -106,6 +108,15 @@ class Body:
     def tolerance(self, noise: float = 0.0, mode: Mode = EVAL) -> float:
         """A movement that is greater is no rounding."""
         return max(RELATIVE[self.dtype] * self.scale(mode), TIMES * noise, 1e-12)
+
+
+def _shapes(said: Tensor, reading: Reading) -> str:
+    wanted = [*reading.ids.shape, "vocabulary"]
+    if said.ndim == 3 and said.shape[1] == 1 < reading.ids.shape[1]:
+        return f"logits {list(said.shape)} are of one place, and {wanted} are wanted: give a call that returns those of all"
+    if said.ndim == 2:
+        return f"logits {list(said.shape)} are one answer a row: give a call that returns what is said at every token, {wanted}"
+    return f"logits are {list(said.shape)}, and {wanted} are wanted: give a call that returns these"
 
 
 class _Ready:
@@ -134,6 +145,7 @@ class Patient:
         room: how many tokens a sequence may have: the contract's, or fewer where longer ones cannot be read.
         modes: those that it runs in.
         refusals: what it says in the others.
+        draws: whether in training it draws at random, dropout apart: then it is not examined there.
         thorough: whether more time may be taken.
     """
 
@@ -150,7 +162,13 @@ class Patient:
     room: int = 10**9
     modes: tuple[Mode, ...] = MODES
     refusals: Mapping[Mode, str] = field(default_factory=dict)
+    draws: bool = False
     matrices: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def learning(self) -> Mode:
+        """The mode in which gradients are asked for."""
+        return TRAIN if TRAIN in self.modes else EVAL_WITH_GRADIENTS
 
     @property
     def bodies(self) -> tuple[Body, Body]:
@@ -177,26 +195,110 @@ def admit(model: nn.Module, contract: Contract, call: Call, **given: Any) -> Pat
         CallbackError: it cannot be called at all.
     """
     trial = Words(contract, 0).reading(2, min(4, contract.max_length or 4))
-    body = None
-    for dtype in (torch.float64, torch.float32):
-        body = Body(precise(model, dtype), contract, call, "as it is", dtype)
-        try:
-            body.logits(trial)
-            break
-        except CallbackError:
-            if dtype == torch.float32:
-                raise
-    assert body is not None
-    redrawn = Body(drawn_anew(body.module), contract, call, "parameters drawn anew", body.dtype)
-    room = _room(body)
-    refusals = {}
-    for mode in MODES:
-        try:
-            body.logits(trial, mode)
-        except CallbackError as error:
-            refusals[mode] = str(error)
-    modes = tuple(mode for mode in MODES if mode not in refusals)
-    return Patient(model, contract, body, redrawn, room=room, modes=modes, refusals=refusals, **given)
+    body = _precisest(model, contract, call, trial)
+    if not _used(body, trial):
+        raise CallbackError("call", ValueError("it does not use the model that it is given, but some other"))
+    redrawn = Body(drawn_anew(precise(model, body.dtype)), contract, call, "parameters drawn anew", body.dtype)
+    refusals = {mode: told for mode in MODES if (told := _refusal(body, mode, trial))}
+    moods = {mode: _mood(body, mode, trial) for mode in MODES if mode not in refusals}
+    if moods.get(TRAIN) == KEEPS:
+        body.fresh = redrawn.fresh = frozenset({TRAIN})
+    modes = tuple(mode for mode, mood in moods.items() if mode != TRAIN or mood != DRAWS)
+    return Patient(
+        model, contract, body, redrawn, room=_room(body.with_module(copied(body.module), "")), modes=modes, refusals=refusals,
+        draws=moods.get(TRAIN) == DRAWS, **given,
+    )  # fmt: skip
+
+
+def whole(model: nn.Module) -> None:
+    """Whether a model can be copied and run at all.
+
+    Raises:
+        SeqwrightError: its parameters have no values yet, or it holds something that cannot be copied.
+    """
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.is_meta:
+            raise SeqwrightError(
+                f"the parameter {name} has no values yet", mend="give it some: load weights, or call the model once"
+            )
+    try:
+        copied(model)
+    except Exception as error:
+        raise SeqwrightError(
+            f"the model cannot be copied ({type(error).__name__}: {error}), and only copies are examined",
+            mend="take out of it what cannot be copied, such as locks and open files",
+        ) from error
+
+
+def _precisest(model: nn.Module, contract: Contract, call: Call, trial: Reading) -> Body:
+    """A copy in double precision; in single where the model cannot be run, or says no numbers, in double only."""
+    usual = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+    single = torch.float32
+    double = Body(precise(model, torch.float64), contract, call, "as it is", torch.float64)
+    try:
+        if usual == torch.float64 or _finite(double, trial):
+            return double
+    except CallbackError:
+        single_body = Body(precise(model, single), contract, call, "as it is", single)
+        single_body.logits(trial)
+        return single_body
+    single_body = Body(precise(model, single), contract, call, "as it is", single)
+    return single_body if _finite(single_body, trial) else double
+
+
+def _finite(body: Body, trial: Reading) -> bool:
+    """Whether it says numbers where nothing is padded, and where something is."""
+    readings = [trial]
+    contract = body.contract
+    if contract.pad is not None:
+        for side in ("right", "left") if contract.padding_side == "both" else (contract.padding_side,):
+            rows = trial.side("target" if trial.source is None else "source").tolist()
+            ids, mask = padded([rows[0], rows[1][:1]], contract.pad, side)
+            readings.append(replace(trial, ids=ids, mask=mask) if trial.source is None else replace(trial, source=ids, source_mask=mask))  # fmt: skip
+    for reading in readings:
+        said = body.logits(reading)
+        if reading.mask is not None:
+            said = said[reading.mask]
+        if not said.isfinite().all():
+            return False
+    return True
+
+
+def _used(body: Body, trial: Reading) -> bool:
+    """Whether any module of the copy is called at all; a call may have been written for one model alone."""
+    called: list[str] = []
+    hooks = [module.register_forward_hook(lambda *seen: called.append("")) for module in body.module.modules()]
+    try:
+        body.logits(trial)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return bool(called) or not any(True for _ in body.module.parameters())
+
+
+def _refusal(body: Body, mode: Mode, trial: Reading) -> str:
+    """What a copy says that cannot be run in a mode; nothing where it can."""
+    try:
+        body.with_module(copied(body.module), body.name).logits(trial, mode)
+    except CallbackError as error:
+        return str(error)
+    return ""
+
+
+STEADY, DRAWS, KEEPS = "steady", "draws at random", "keeps something"
+
+
+def _mood(body: Body, mode: Mode, trial: Reading) -> str:
+    """Whether a mode gives the same answer twice, dropout apart; asked of a copy, which is thrown away."""
+    if mode != TRAIN:
+        return STEADY
+    twin = body.with_module(copied(body.module), body.name)
+    first = twin.logits(trial, mode)
+    if (twin.logits(trial, mode) - first).abs().nan_to_num(0.0).max() > twin.tolerance(0.0, EVAL):
+        return KEEPS
+    others = [twin.logits(trial, mode, seed) for seed in range(1, 8)]
+    moved = max((each - first).abs().nan_to_num(0.0).max().item() for each in others)
+    return DRAWS if moved > twin.tolerance(0.0, EVAL) else STEADY
 
 
 LENGTHS = (160, 40, 24, 12, 8, 6)
@@ -237,7 +339,7 @@ def precise(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     for module in twin.modules():  # tensors that are neither parameters nor buffers are not converted by `to`
         for name, value in list(vars(module).items()):
             if isinstance(value, Tensor) and value.is_floating_point():
-                setattr(module, name, value.to(dtype))
+                setattr(module, name, value.detach().to(dtype).requires_grad_(value.requires_grad))
             elif isinstance(value, list) and any(isinstance(each, nn.Module) for each in value):
                 for each in value:
                     if isinstance(each, nn.Module):

@@ -103,7 +103,8 @@ class Words:
         """A batch without padding; with a source where the contract has one, two tokens longer unless told."""
         if self.contract.kind != "encoder-decoder":
             return Reading(self.draw(rows, length))
-        return Reading(self.draw(rows, length), source=self.draw(rows, source or length + 2))
+        longest = self.contract.max_length or length + 2
+        return Reading(self.draw(rows, length), source=self.draw(rows, source or min(length + 2, max(length, longest))))
 
 
 def joined(readings: Sequence[Reading]) -> Reading:

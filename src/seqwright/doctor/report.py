@@ -25,6 +25,7 @@ class Report(Spec, tag=False):
         findings: one for each check.
         seconds: how long it took.
         notes: what was left out, and why.
+        broken_off: checks that could not be made to their end.
         matrix: how far outputs (rows) moved when tokens (columns) were replaced.
     """
 
@@ -34,6 +35,7 @@ class Report(Spec, tag=False):
     findings: list[Finding]
     seconds: float
     notes: list[str]
+    broken_off: list[str] = msgspec.field(default_factory=list)
     matrix: list[list[float]] = msgspec.field(default_factory=list)
 
     @property
@@ -45,6 +47,15 @@ class Report(Spec, tag=False):
     def failed(self) -> list[Finding]:
         """What failed."""
         return [finding for finding in self.findings if finding.verdict == "fail"]
+
+    @property
+    def verdict(self) -> str:
+        """The whole in a few words."""
+        broken, lost = len(self.failed), len(self.broken_off)
+        told = (
+            f"{broken} {'promise is' if broken == 1 else 'promises are'} broken" if broken else "no promise is broken"
+        )
+        return told + (f", and {lost} could not be examined" if lost else "")
 
     def of(self, check: str) -> Finding:
         """The finding of a check.
@@ -70,7 +81,8 @@ class Report(Spec, tag=False):
             yield f"{finding.verdict:13} {finding.check}{where}"
             if finding.verdict in ("fail", "warn"):
                 yield f"    {finding.explanation}"
-                yield f"    measured: {', '.join(f'{name} {_number(value)}' for name, value in finding.evidence.items())}"
+                if finding.evidence:
+                    yield f"    measured: {', '.join(f'{name} {number(value)}' for name, value in finding.evidence.items())}"
                 if finding.counterexample:
                     yield from (f"    {line}" for line in finding.counterexample.lines())
                 if finding.remedy:
@@ -84,6 +96,9 @@ class Report(Spec, tag=False):
 
     def __str__(self) -> str:
         return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Report of {self.model}: {self.verdict}>"
 
     def _repr_html_(self) -> str:
         from seqwright.doctor.page import fragment
@@ -103,5 +118,6 @@ def _seen(contract: Contract) -> str:
     return contract.sees if isinstance(contract.sees, str) else str(contract.sees)
 
 
-def _number(value: float | str) -> str:
+def number(value: float | str) -> str:
+    """A measurement as people read it."""
     return value if isinstance(value, str) else f"{value:.3g}"

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from seqwright.doctor.checks.padding import alone_of, padded_readings
 from seqwright.doctor.dependency import dependency
-from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.finding import Check, Counterexample, Finding
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS
 from seqwright.doctor.patient import Body, Patient, counterexample, scaled
 from seqwright.doctor.reading import Reading, Words
@@ -82,7 +82,7 @@ def attention(patient: Patient) -> Iterator[Finding]:
 
 def _sizes(patient: Patient) -> tuple[int, int, int]:
     """Numbers of rows, tokens and source tokens that no width or number of heads of the model has."""
-    taken = {size for parameter in patient.model.parameters() for size in parameter.shape} | {
+    taken = {size for parameter in patient.actual.module.parameters() for size in parameter.shape} | {
         patient.contract.vocabulary
     }
     most = patient.contract.max_length or 10**9
@@ -126,8 +126,8 @@ def _normalisation(patient: Patient) -> Finding:
             because="Some rows of weights sum to less than one: they were masked after the softmax.",
         )
     if not attentions:
-        return ATTENTION_NORMALISATION.passed(
-            "No softmax over pairs of tokens was seen: fused kernels, which are right, or none."
+        return ATTENTION_NORMALISATION.not_examined(
+            "No softmax over pairs of tokens was seen: there are fused kernels, which are right, or none."
         )
     return ATTENTION_NORMALISATION.passed(f"{len(attentions)} softmaxes are over keys, and their weights sum to one.")
 
@@ -142,36 +142,49 @@ def _fill(patient: Patient) -> Finding:
         return WEAK_MASK_FILL.not_examined(
             "Nothing is masked: every token may be seen, and the contract names no padding."
         )
+    before = dependency(patient.redrawn, length, EVAL) if forbidden.any() else None
     for times in (8.0, 64.0, 512.0):
         name = f"{patient.redrawn.name}, {times:g} times as large"
         body = patient.redrawn.with_module(scaled(patient.redrawn.module, times), name)
-        if forbidden.any():
-            before = dependency(patient.redrawn, length, EVAL)
-            if before.moved.masked_fill(~forbidden, 0).max() <= patient.redrawn.tolerance():
-                found = dependency(body, length, EVAL, inputs=4)
-                beyond = found.moved.masked_fill(~forbidden, 0)
-                if beyond.max() > 1e-3 * body.scale():
-                    place, token = divmod(int(beyond.argmax()), length)
-                    one, other = found.example(place, token)
-                    return WEAK_MASK_FILL.failed(
-                        f"{body.name}; position {place} sees token {token}",
-                        {"moved": beyond.max().item(), "of": body.scale()},
-                        counterexample(body, one, other, 0, place, f"token {token} replaced"),
-                    )
+        if before is not None and before.moved.masked_fill(~forbidden, 0).max() <= patient.redrawn.tolerance():
+            found = dependency(body, length, EVAL, inputs=4)
+            beyond = found.moved.masked_fill(~forbidden, 0)
+            if beyond.max() > 1e-3 * body.scale():
+                place, token = divmod(int(beyond.argmax()), length)
+                one, other = found.example(place, token)
+                return WEAK_MASK_FILL.failed(
+                    f"{body.name}; position {place} sees token {token}",
+                    {"moved": beyond.max().item(), "of": body.scale()},
+                    counterexample(body, one, other, 0, place, f"token {token} replaced"),
+                )
         for side, reading in readings:
             told = _padding_shows(patient.redrawn, body, reading)
             if told is not None:
+                row, moved = told
+                alone, real = alone_of(reading, row)
+                place = int(real.nonzero()[0, 0])
                 return WEAK_MASK_FILL.failed(
-                    f"{body.name}; {side} padding is seen", {"moved": told, "of": body.scale()}
-                )
+                    f"{body.name}; {side} padding is seen",
+                    {"moved": moved, "of": body.scale()},
+                    Counterexample.between(
+                        alone.sides(0), reading.sides(row), body.logits(alone)[0, 0], body.logits(reading)[row, place],
+                        differ="among longer rows", at=f"the row's first token ({body.name})",
+                    ),
+                )  # fmt: skip
+    if (
+        before is not None
+        and before.moved.masked_fill(~forbidden, 0).max() > patient.redrawn.tolerance()
+        and not readings
+    ):
+        return WEAK_MASK_FILL.inconclusive("What is hidden is seen already: see future-leak.")
     return WEAK_MASK_FILL.passed("Scores some hundred thousand times as large leave hidden what is masked.")
 
 
-def _padding_shows(usual: Body, large: Body, reading: Reading) -> float | None:
+def _padding_shows(usual: Body, large: Body, reading: Reading) -> tuple[int, float] | None:
     for row in range(1, reading.rows):
         alone, real = alone_of(reading, row)
         before = (usual.logits(alone)[0] - usual.logits(reading)[row, real]).abs().nan_to_num(0.0).max().item()
         after = (large.logits(alone)[0] - large.logits(reading)[row, real]).abs().nan_to_num(0.0).max().item()
         if before <= 1e-5 * usual.scale() and after > 1e-2 * large.scale():
-            return after
+            return row, after
     return None

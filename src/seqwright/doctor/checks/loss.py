@@ -142,7 +142,7 @@ def read_off(patient: Patient, body: Body, examples: Mapping[str, Tensor]) -> As
             return
 
     with body.ready(TRAIN) as module:
-        given = {name: ids.to(body.device) for name, ids in examples.items()}
+        given = {name: ids.clone().to(body.device) for name, ids in examples.items()}
         handle = module.register_forward_hook(hook)
         losses = _Losses()
         try:
@@ -152,7 +152,16 @@ def read_off(patient: Patient, body: Body, examples: Mapping[str, Tensor]) -> As
             raise CallbackError("loss", error) from error
         finally:
             handle.remove()
-        if not isinstance(scalar, Tensor) or not scalar.requires_grad:
+        if not isinstance(scalar, Tensor) or scalar.numel() != 1:
+            told = (
+                f"a tensor of shape {list(scalar.shape)}"
+                if isinstance(scalar, Tensor)
+                else f"a {type(scalar).__name__}"
+            )
+            raise CallbackError(
+                "loss", ValueError(f"it returns {told}, and one number as a tensor is wanted, before .item()")
+            )
+        if not scalar.requires_grad:
             return None
         size = patient.contract.vocabulary
         for logits in [*said[::-1], *losses.seen]:
@@ -270,7 +279,7 @@ def _of(patient: Patient, examples: Mapping[str, Tensor]) -> float | None:
     body = patient.redrawn
     with body.ready(TRAIN) as module:
         try:
-            said = patient.loss(module, {name: ids.to(body.device) for name, ids in examples.items()})
+            said = patient.loss(module, {name: ids.clone().to(body.device) for name, ids in examples.items()})
             return said.detach().item()
         except Exception:  # they may be too long now: then nothing is said
             return None

@@ -34,6 +34,9 @@ NAMES = re.compile(
 )
 """What parts that tell places are called."""
 
+PAIRS = re.compile(r"relative|rel_|alibi|rotary|rope|inv_freq|bias", re.IGNORECASE)
+"""What those are called that act on pairs of places: in a fresh model, whose attention is nearly even, they move next to nothing."""
+
 
 def order(patient: Patient) -> Iterator[Finding]:
     """``order-blind`` and ``positions-ineffective``."""
@@ -181,7 +184,7 @@ def _ineffective(patient: Patient) -> Finding:
     indexed = indexed_by_place(body, patient.length(9)).keys()
     named = [path for path, *_ in tables(body.module, indexed)]
     if not named:
-        return POSITIONS_INEFFECTIVE.passed(
+        return POSITIONS_INEFFECTIVE.not_examined(
             "No tensor is known by its name as one that tells places; order is judged by order-blind."
         )
     reading = Words(patient.contract, 16).reading(2, patient.length(9))
@@ -201,7 +204,7 @@ def _ineffective(patient: Patient) -> Finding:
             for _, owner, name, value in tables(twin, indexed):
                 if not value.requires_grad and bool((value == 0).all()):
                     continue  # frozen at zero: it will never tell anything
-                noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value.dtype)
+                noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
                 drawn = (
                     value * 0
                     if factor == 0
@@ -211,18 +214,20 @@ def _ineffective(patient: Patient) -> Finding:
             moved = (said - each.with_module(twin, each.name).logits(reading)).abs().nan_to_num(0.0).max().item()
             effects.append(moved / by_words if by_words > each.tolerance() else float("nan"))
     seen = [effect for effect in effects if effect == effect]
+    added = [value for path, _, _, value in tables(body.module, indexed) if not PAIRS.search(path)]
     if not seen:
         return POSITIONS_INEFFECTIVE.inconclusive("The outputs depend on no word either.")
+    if max(seen) < WEAK and not added:
+        return POSITIONS_INEFFECTIVE.inconclusive(
+            "What tells places acts on pairs of them, and next to nothing is made of pairs here; order is judged by order-blind.",
+            effect=max(seen), threshold=WEAK,
+        )  # fmt: skip
     if max(seen) < WEAK:
         return POSITIONS_INEFFECTIVE.failed(
             ", ".join(named[:3]), {"effect": max(seen), "of words": 1.0, "threshold": WEAK},
             because="Taken away, or replaced, they move outputs by next to nothing of what a word does.",
         )  # fmt: skip
-    tiny = (
-        effects[0] < WEAK
-        and effects[0] == effects[0]
-        and any(bool(value.abs().max() > 0) for *_, value in tables(body.module, indexed))
-    )
+    tiny = effects[0] < WEAK and effects[0] == effects[0] and any(bool(value.abs().max() > 0) for value in added)
     if tiny:
         return POSITIONS_INEFFECTIVE.failed(
             ", ".join(named[:3]), {"effect": effects[0], "of words": 1.0, "threshold": WEAK},

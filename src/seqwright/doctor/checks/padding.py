@@ -39,7 +39,7 @@ def sides(patient: Patient) -> tuple[str, ...]:
 
 
 def padded_readings(patient: Patient) -> list[tuple[str, Reading]]:
-    """Rows of three lengths, padded on each side that may be."""
+    """Rows of three lengths, padded on each side that may be; where there is a source, first that and then the target."""
     pad, contract = patient.contract.pad, patient.contract
     if pad is None:
         return []
@@ -49,12 +49,16 @@ def padded_readings(patient: Patient) -> list[tuple[str, Reading]]:
             words[: patient.length(n)]
             for words, n in zip(Words(contract, 10).draw(3, patient.length(8)).tolist(), (8, 5, 3), strict=True)
         ]
+        ids, mask = padded(rows, pad, side)
         if contract.kind == "encoder-decoder":
-            source, source_mask = padded(rows, pad, side)
-            target = Words(contract, 11).draw(3, patient.length(6))
-            found.append((side, Reading(target, None, source, source_mask)))
+            other = Words(contract, 11).draw(3, patient.length(6))
+            found.append((side, Reading(other, None, ids, mask)))
+            if (
+                side == "right" or contract.padding_side == "both"
+            ):  # targets are padded where they end, unless both is said
+                found.append((f"{side} target", Reading(ids, mask, other)))
         else:
-            found.append((side, Reading(*padded(rows, pad, side))))
+            found.append((side, Reading(ids, mask)))
     return found
 
 
@@ -86,15 +90,11 @@ def padding(patient: Patient) -> Iterator[Finding]:
 
 def alone_of(reading: Reading, row: int) -> tuple[Reading, Tensor]:
     """A row without its padding, and where its real outputs are among the padded ones."""
-    if reading.source is not None:
-        assert reading.source_mask is not None
-        real = reading.source_mask[row]
-        return Reading(reading.ids[row : row + 1], None, reading.source[row : row + 1, real]), torch.ones(
-            reading.ids.shape[1], dtype=torch.bool
-        )
-    assert reading.mask is not None
-    real = reading.mask[row]
-    return Reading(reading.ids[row : row + 1, real]), real
+    real = torch.ones(reading.ids.shape[1], dtype=torch.bool) if reading.mask is None else reading.mask[row]
+    source = None if reading.source is None else reading.source[row : row + 1]
+    if source is not None and reading.source_mask is not None:
+        source = source[:, reading.source_mask[row]]
+    return Reading(reading.ids[row : row + 1, real], None, source), real
 
 
 def _leak(
@@ -141,7 +141,7 @@ def _named(
     check = PADDING_LEAK
     if _inverted(body, mode, reading, row):
         check = PADDING_POLARITY
-    elif reading.source is not None and _encoder_is_clean(body, mode, alone, reading.select(torch.tensor([row]))):
+    elif reading.source_mask is not None and _encoder_is_clean(body, mode, alone, reading.select(torch.tensor([row]))):
         check = CROSS_PADDING_LEAK
     return {
         check.name: check.failed(
@@ -168,7 +168,7 @@ def _inverted(body: Body, mode: Mode, reading: Reading, row: int) -> bool:
         return False  # what is no number depends on nothing
     single = reading.select(torch.tensor([row]))
     alone, real = alone_of(reading, row)
-    if reading.source is not None:
+    if reading.source_mask is not None:
         assert single.source is not None
         assert single.source_mask is not None
         assert alone.source is not None

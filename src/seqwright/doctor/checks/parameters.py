@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 
 import torch
@@ -11,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.modes import TRAIN
+from seqwright.doctor.modes import Mode
 from seqwright.doctor.patient import Body, Patient
-from seqwright.doctor.reading import Words
+from seqwright.doctor.reading import Reading, Words
 
 UNTRAINED_PART = Check(
     "untrained-part",
@@ -35,6 +36,8 @@ IDENTICAL_LAYERS = Check(
     "Layers begin as exact copies of one another.",
     "torch.nn.TransformerEncoder and TransformerDecoder copy one layer: initialise their parameters afterwards, or build each layer anew",
 )
+NORM = re.compile(r"norm|rms|^ln$", re.IGNORECASE)
+"""What norms are called."""
 SURE = 2.0
 """Times the loss of guessing, above which a fresh model is too sure."""
 
@@ -49,19 +52,19 @@ def parameters(patient: Patient) -> Iterator[Finding]:
 
 def fresh(model: nn.Module) -> bool:
     """Whether a model looks untrained: every norm still multiplies by one and adds nothing."""
-    norms = [
-        dict(module.named_parameters(recurse=False)) for module in model.modules() if "Norm" in type(module).__name__
-    ]
-    told = [norm for norm in norms if "weight" in norm]
-    return bool(told) and all(
-        bool((norm["weight"] == 1).all()) and ("bias" not in norm or bool((norm["bias"] == 0).all())) for norm in told
+    called = [module for module in model.modules() if NORM.search(type(module).__name__)]
+    norms = [norm for module in called if (norm := list(module.named_parameters(recurse=False)))]
+    return bool(norms) and all(
+        bool((each == (0 if "bias" in name or name in ("beta", "b") else 1)).all())
+        for norm in norms
+        for name, each in norm
     )
 
 
 def _untrained(patient: Patient) -> Finding:
     body = patient.redrawn
     reading = Words(patient.contract, 24).reading(3, patient.length(8))
-    with body.ready(TRAIN) as module:
+    with body.ready(patient.learning) as module:
         said = body.call(module, reading.to(body.device))
         if not said.requires_grad:
             trained = [name for name, each in module.named_parameters() if each.requires_grad]
@@ -86,7 +89,7 @@ def _untrained(patient: Patient) -> Finding:
         for (name, _), gradient in zip(wanted, gradients, strict=True)
         if gradient is None or not gradient.abs().max() > 0
     ]
-    heard = [name for name in silent[:12] if _matters(body, name, reading)]
+    heard = [name for name in silent[:12] if _matters(body, name, reading, patient.learning)]
     if heard:
         return UNTRAINED_PART.failed(
             ", ".join(heard[:4]),
@@ -120,8 +123,8 @@ def _strangers(target: Tensor, known: set[Tensor]) -> list[Tensor]:
     return found
 
 
-def _matters(body: Body, name: str, reading) -> bool:
-    before = body.logits(reading, TRAIN)
+def _matters(body: Body, name: str, reading: Reading, mode: Mode) -> bool:
+    before = body.logits(reading, mode)
     parameter = dict(body.module.named_parameters())[name]
     kept = parameter.detach().clone()
     with torch.no_grad():
@@ -129,14 +132,14 @@ def _matters(body: Body, name: str, reading) -> bool:
             torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(parameter)
         )
     try:
-        return bool((body.logits(reading, TRAIN) - before).abs().nan_to_num(0.0).max() > body.tolerance(0, TRAIN))
+        return bool((body.logits(reading, mode) - before).abs().nan_to_num(0.0).max() > body.tolerance(0, mode))
     finally:
         with torch.no_grad():
             parameter.copy_(kept)
 
 
 def _begins(patient: Patient) -> Finding:
-    if not fresh(patient.model):
+    if not fresh(patient.actual.module):
         return INIT_LOSS.inconclusive(
             "The model has been trained, or has no norms that would tell: a loss says nothing of how it began."
         )
@@ -154,7 +157,7 @@ def _begins(patient: Patient) -> Finding:
 
 
 def _tied(patient: Patient) -> Iterator[Finding]:
-    model, config = patient.model, getattr(patient.model, "config", None)
+    model, config = patient.actual.module, getattr(patient.actual.module, "config", None)
     embeddings = [
         (name, module.weight)
         for name, module in model.named_modules()
@@ -168,7 +171,7 @@ def _tied(patient: Patient) -> Iterator[Finding]:
     promised = bool(getattr(config, "tie_word_embeddings", False)) and bool(getattr(model, "_tied_weights_keys", None))
     pairs = [(e, h) for e in embeddings for h in heads if e[1].shape == h[1].shape]
     if not pairs:
-        yield TIED_WEIGHTS.passed("There is no head that could be the embedding.")
+        yield TIED_WEIGHTS.not_examined("There is no head that could be the embedding.")
         return
     if any(e[1] is h[1] or e[1].data_ptr() == h[1].data_ptr() for e, h in pairs):
         yield TIED_WEIGHTS.passed("Head and embedding are one tensor.")
@@ -187,14 +190,15 @@ def _tied(patient: Patient) -> Iterator[Finding]:
 
 
 def _identical(patient: Patient) -> Finding:
-    same = []
-    for name, module in patient.model.named_modules():
+    same, compared = [], 0
+    for name, module in patient.actual.module.named_modules():
         if not isinstance(module, (nn.ModuleList, nn.Sequential)):
             continue
         layers = [(f"{name}.{key}", dict(child.named_parameters())) for key, child in module.named_children()]
         for (one, mine), (other, theirs) in itertools.pairwise(layers):
             if not mine or mine.keys() != theirs.keys() or any(mine[key] is theirs[key] for key in mine):
                 continue
+            compared += 1
             alike = all(
                 mine[key].shape == theirs[key].shape and torch.equal(mine[key].detach(), theirs[key].detach())
                 for key in mine
@@ -205,4 +209,6 @@ def _identical(patient: Patient) -> Finding:
     if same:
         told = "; ".join(f"{one} = {other}" for one, other in same[:3])
         return IDENTICAL_LAYERS.failed(told, {"pairs": float(len(same))})
+    if not compared:
+        return IDENTICAL_LAYERS.not_examined("There are no two layers of one kind side by side.")
     return IDENTICAL_LAYERS.passed("No two layers hold the same numbers.")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seqwright.doctor.checks.padding import padded_readings
 from seqwright.doctor.finding import Check, Counterexample, Finding
-from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, TRAIN, Mode
+from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, Mode
 from seqwright.doctor.patient import Body, Patient, counterexample, precise
 from seqwright.doctor.reading import Reading, Words, rows_of
 
@@ -48,13 +48,14 @@ def state(patient: Patient) -> Iterator[Finding]:
     first = body.logits(one)
     again = body.logits(one)
     body.logits(other)
-    body.logits(Words(patient.contract, 5).reading(2, max(1, length - 2)))
+    for between in (max(1, length - 2), patient.length(40)):
+        body.logits(Words(patient.contract, 5).reading(2, between))
     after = body.logits(one)
     moved = max(_apart(first, again), _apart(first, after))
     if moved > body.tolerance():
         for each in patient.bodies:
-            each.fresh = True
-            each.module = precise(patient.model, each.dtype) if each is body else each.module
+            each.fresh = frozenset(MODES)
+        body.module = precise(patient.model, body.dtype)
         yield STATEFUL.failed(
             "eval",
             {"moved": moved, "threshold": body.tolerance()},
@@ -111,16 +112,23 @@ def _modes(patient: Patient, reading: Reading) -> Finding:
                 place = _furthest(said[EVAL], said[mode])
                 example = _between(reading, said[EVAL], said[mode], *place, f"{EVAL.name} and {mode.name}")
                 found = mode, moved, example, body
+    if found is None and patient.draws:
+        return MODE_DEPENDENT.failed(
+            "train", {}, because="While it trains it draws at random (noise, or layers left out): it was examined in eval only.",
+            only_warn=True,
+        )  # fmt: skip
     if found is None:
         return MODE_DEPENDENT.passed("The three modes give the same answers, dropout apart.")
     mode, moved, example, body = found
-    noisy = _apart(body.logits(reading, mode, seed=0), body.logits(reading, mode, seed=1)) > body.tolerance()
+    keeps = mode in body.fresh and EVAL not in body.fresh
     return MODE_DEPENDENT.failed(
         f"{mode.name} against {EVAL.name}; {body.name}",
         {"moved": moved, "threshold": body.tolerance()},
         example,
-        because="It may be meant so: what it does there is drawn at random." if noisy else "",
-        only_warn=noisy,
+        because="While it trains it keeps something from call to call, as running statistics are: it may be meant so."
+        if keeps
+        else "",
+        only_warn=keeps,
     )
 
 
@@ -152,6 +160,8 @@ def _nan(patient: Patient) -> Finding:
                 {},
                 because="Here it is a gradient that is not finite: one step, and every parameter is NaN.",
             )
+    if TRAIN not in patient.modes:
+        return NAN.passed("All outputs at real tokens are finite numbers; gradients were not asked for.")
     return NAN.passed("All outputs at real tokens, and all gradients, are finite numbers.")
 
 
@@ -178,7 +188,7 @@ def batch(patient: Patient) -> Iterator[Finding]:
             for length, rows in ((patient.length(7), 3), (patient.length(5), 5)):
                 found = found or _mixed(body, mode, length, rows)
     if found is None:
-        mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in patient.model.modules())
+        mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in patient.actual.module.modules())
         yield (
             BATCH_MIXING.failed(
                 "train",

@@ -50,10 +50,20 @@ def source(patient: Patient) -> Iterator[Finding]:
     assert before.source is not None
     after = before.with_source(Words(patient.contract, 19).other(before.source))
     whole = len(lost) == length
+    if not whole:
+        after = before.with_source(before.source.clone())
+        after.source[0, lost[0]] = Words(patient.contract, 19).other(before.source[0, lost[0]])  # type: ignore[index]
     yield SOURCE_IGNORED.failed(
         f"{told}; {'the whole source' if whole else f'source positions {lost}'}",
         {"positions": float(len(lost)), "of": float(length)},
-        counterexample(patient.redrawn, before, after, 0, 0, "another source") if whole else None,
+        counterexample(
+            patient.redrawn,
+            before,
+            after,
+            0,
+            before.ids.shape[1] - 1,
+            "another source" if whole else f"source token {lost[0]} replaced",
+        ),
     )
 
 
@@ -83,7 +93,7 @@ def collapse(patient: Patient) -> Iterator[Finding]:
     )
     evidence: dict[str, float | str] = {"moved": moved[actual.name], "moved, drawn anew": moved[redrawn.name]}
     if dead[redrawn.name]:
-        narrow = [name for name, module in patient.model.named_modules() if _one_feature(module)]
+        narrow = [name for name, module in patient.actual.module.named_modules() if _one_feature(module)]
         cause = (
             f"{narrow[0]} normalises over a single feature, which makes a constant of it."
             if narrow

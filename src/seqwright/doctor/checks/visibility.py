@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from seqwright.doctor.dependency import Dependency, dependency, lengths, long_le
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.localise import first_leak
 from seqwright.doctor.modes import EVAL, Mode
-from seqwright.doctor.patient import Body, Patient, counterexample
+from seqwright.doctor.patient import Body, CallbackError, Patient, counterexample
 
 FUTURE_LEAK = Check(
     "future-leak",
@@ -36,11 +37,11 @@ PAST_BLOCKED = Check(
 def visibility(patient: Patient) -> Iterator[Finding]:
     """``future-leak``, ``past-blocked`` and ``window-exceeded``."""
     seen = list(_seen(patient))
-    patient.matrices["dependency"] = _shown(patient, seen).moved
-    if patient.contract.kind == "encoder" and patient.contract.sees == "bidirectional":
-        yield FUTURE_LEAK.passed("Every output may depend on every token, as the contract has it.")
+    if patient.contract.sees == "bidirectional" and not patient.contract.decodes:
+        yield FUTURE_LEAK.not_examined("Every output may depend on every token: there is no future to hide.")
     else:
         yield _leak(patient, seen)
+    patient.matrices["dependency"] = _shown(patient, seen).moved
     if isinstance(patient.contract.sees, Window) and patient.contract.sees.layers is None:
         yield WINDOW_EXCEEDED.not_examined("Say through how many layers the window acts: Window(size, layers=…).")
     elif isinstance(patient.contract.sees, Window):
@@ -70,7 +71,10 @@ def _seen(patient: Patient) -> Iterator[tuple[Body, Mode, Dependency]]:
         for mode in patient.modes:
             few = patient.heavy and not (body is patient.actual and mode == EVAL)
             for length in lengths(patient)[-1:] if few else lengths(patient):
-                yield body, mode, dependency(body, length, mode, inputs=1 if few else 2)
+                with (
+                    suppress(CallbackError) if length < 3 else nullcontext()
+                ):  # it may not read so little; see call-failed
+                    yield body, mode, dependency(body, length, mode, inputs=1 if few else 2)
     longest = long_length(patient)
     tried = sorted({0, longest // 3, longest - 4, longest - 2, longest - 1} & set(range(longest)))
     for mode in dict.fromkeys((EVAL, patient.modes[-1])):
@@ -101,7 +105,12 @@ def _leak(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Findin
             " parameters as they are and drawn anew.",
             moved=least, threshold=patient.actual.tolerance(),
         )  # fmt: skip
-    body, mode, found, beyond, tolerance = worst[0]
+    first, mode = worst[0][:2]
+    body, _, found, beyond, tolerance = max(
+        (each for each in worst if each[0] is first and each[1] == mode and not each[2].moved.isnan().any()),
+        key=lambda each: len(each[2].moved),
+        default=worst[0],
+    )
     at = [int(place) for place in (beyond > tolerance).any(1).nonzero()[:, 0]]
     place, token = divmod(int(beyond.argmax()), len(beyond))
     before, after = found.example(place, token)
@@ -141,6 +150,9 @@ def _window(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Find
                 {"moved": beyond.max().item(), "threshold": tolerance},
                 counterexample(body, before, after, 0, place, f"token {token} replaced", mode),
             )
+    longest = max(len(found.moved) for *_, found in seen)
+    if bool(patient.contract.allowed(longest).tril()[-1].all()):
+        return WINDOW_EXCEEDED.inconclusive(f"The window reaches further than the {longest} tokens that were tried.")
     return WINDOW_EXCEEDED.passed("No output depends on what is further back than the window.")
 
 
@@ -169,6 +181,8 @@ def _blocked(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Fin
             lost = {place for place in range(1 if context else 0, length) if not sees[place]}
             if lost:
                 blind[mode][length] = lost
+    if max(len(found.moved) for *_, found in seen) < 2:
+        return PAST_BLOCKED.inconclusive("Sequences of one token have no past.")
     if not any(blind.values()):
         return PAST_BLOCKED.passed("Every output depends on some token before it, as far as it may.")
     mode = next(mode for mode in patient.modes if blind[mode])
@@ -179,9 +193,14 @@ def _blocked(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Fin
     else:
         because = "They read as if nothing stood before them."
     periodic = _periodic(lost, length)
+    body, found = next((body, found) for body, each, found in seen if each == mode and len(found.moved) == length)
+    place = lost[-1]
+    token = place - 1 if context else (place + 1) % length
+    before, after = found.example(place, token)
     return PAST_BLOCKED.failed(
         f"positions {_some(lost)} of {length}; {mode.name}",
         {"positions": float(len(lost)), "threshold": patient.actual.tolerance()},
+        counterexample(body, before, after, 0, place, f"token {token} replaced: the same is said", mode),
         because=because
         + (" They stand at regular distances, as where blocks begin: perhaps it is meant so." if periodic else ""),
         only_warn=periodic,
