@@ -37,10 +37,18 @@ def doctor(
 
     model, contract, extras = _patient(target)
     console = Console(stderr=True)
-    with console.status("examining") as status:
-        report = examine(
-            model, contract, **extras, thorough=thorough, watch=lambda check: status.update(f"examining: {check}")
-        )
+    try:
+        with console.status("examining") as status:
+            report = examine(
+                model, contract, **extras, thorough=thorough, watch=lambda check: status.update(f"examining: {check}")
+            )
+    except SeqwrightError:
+        raise
+    except Exception as error:  # exit 1 says that a fault was found
+        told = f"{type(error).__name__}: {error}".replace("\n", " ")
+        raise SeqwrightError(
+            f"{target} could not be examined: {told}", mend="run again with --debug and tell us"
+        ) from error
     if html is not None:
         report.html(html)
     if as_json:
@@ -54,42 +62,33 @@ def doctor(
             f"{target} could not be examined: {report.of('call-failed').explanation}",
             mend="see what call it needs: docs/doctor/callbacks.md",
         )
+    if report.healthy and report.broken_off:
+        lost = ", ".join(report.broken_off)
+        raise SeqwrightError(
+            f"no promise is seen broken, and these could not be examined: {lost}",
+            mend="see what the report says of them",
+        )
     raise typer.Exit(0 if report.healthy else 1)
 
 
 def _patient(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
     path = Path(target)
     if path.is_dir() and (path / "run.json").exists():
+        from seqwright.doctor.trained import brought
         from seqwright.runs.run import load
 
-        return load(path).model, None, {}
+        run = load(path)
+        return run.model, None, brought(run)
     if path.is_dir() and (path / "config.json").exists():
-        return _hugging_face(path), None, {}
+        from seqwright.huggingface.loading import load_model
+
+        return load_model(path), None, {}
     if ":" in target and not path.exists():
         return _factory(target)
     raise SeqwrightError(
         f"{target} is no run, no Hugging Face folder and no package.module:factory",
         mend="name a folder that `seqwright train` wrote, one with a config.json, or a function to import",
     )
-
-
-def _hugging_face(path: Path) -> nn.Module:
-    try:
-        import transformers
-    except ImportError as error:
-        raise SeqwrightError(
-            "Hugging Face's models need the transformers package", mend="pip install 'seqwright[huggingface]'"
-        ) from error
-    names = transformers.AutoConfig.from_pretrained(path, local_files_only=True).architectures or ["AutoModel"]
-    kind = getattr(transformers, names[0], transformers.AutoModel)
-    try:
-        return kind.from_pretrained(path, local_files_only=True, use_safetensors=True)
-    except OSError as error:
-        raise SeqwrightError(
-            f"the weights cannot be read: {str(error).splitlines()[0]}",
-            where=str(path),
-            mend="give a folder with model.safetensors",
-        ) from error
 
 
 def _factory(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
@@ -100,13 +99,22 @@ def _factory(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
     try:
         made = getattr(import_module(module), name)()
     except (ImportError, AttributeError) as error:
-        raise SeqwrightError(f"{target} cannot be imported: {error}", mend="write package.module:function") from error
+        mend = (
+            f"write {module[:-3].replace('/', '.')}:{name}"
+            if module.endswith(".py")
+            else "write package.module:function"
+        )
+        raise SeqwrightError(f"{target} cannot be imported: {error}", mend=mend) from error
+    except SeqwrightError:
+        raise
     except Exception as error:
         raise SeqwrightError(f"{target} raised {type(error).__name__}: {error}", mend="call it by itself") from error
-    if not isinstance(made, tuple) or len(made) not in (2, 3):
+    if not isinstance(made, tuple) or len(made) not in (2, 3) or not _fitting(*made):
+        told = (
+            f"({', '.join(type(each).__name__ for each in made)})" if isinstance(made, tuple) else type(made).__name__
+        )
         raise SeqwrightError(
-            f"{target} returns {type(made).__name__}",
-            mend="return (model, contract) or (model, contract, {'call': …})",
+            f"{target} returns {told}", mend="return (model, Contract(…)) or (model, Contract(…), {'call': …})"
         )
     extras = dict(made[2]) if len(made) == 3 else {}
     strange = sorted(set(extras) - set(EXTRAS))
@@ -117,6 +125,14 @@ def _factory(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
     return made[0], made[1], extras
 
 
+def _fitting(model: Any, contract: Any, extras: Any = None) -> bool:
+    from torch import nn
+
+    from seqwright.doctor import Contract
+
+    return isinstance(model, nn.Module) and isinstance(contract, Contract) and isinstance(extras, (dict, type(None)))
+
+
 def _print(report: Report) -> None:
     from rich.console import Console
 
@@ -125,5 +141,4 @@ def _print(report: Report) -> None:
     for line in report.text().splitlines():
         word = line.split(" ", 1)[0]
         console.print(line, style=colours.get(word, ""), markup=False)
-    told = f"{len(report.failed)} of the promises are broken" if report.failed else "no promise is broken"
-    console.print(f"\n{told} ({report.seconds:.1f} s)", markup=False)
+    console.print(f"\n{report.verdict} ({report.seconds:.1f} s)", markup=False)

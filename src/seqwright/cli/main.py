@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from seqwright import __version__
-from seqwright.cli import doctor, evaluate, predict, study, train
+from seqwright.cli import attention, doctor, evaluate, heads, predict, study, train
 from seqwright.core.errors import SeqwrightError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.command()(train.train)
 app.command()(predict.predict)
 app.command()(evaluate.evaluate)
 app.command()(doctor.doctor)
+app.command()(attention.attention)
+app.command()(heads.heads)
 app.add_typer(study.app, name="study")
 
 

@@ -20,6 +20,7 @@ from seqwright.evaluation.text import TextMeasures, measure_text
 from seqwright.nn.embedding import LookUpEmbedding
 from seqwright.nn.position import room
 from seqwright.nn.transformer import Transformer
+from seqwright.runs.attention import attention_of
 from seqwright.runs.checks import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
 from seqwright.runs.learner import Weights
@@ -28,6 +29,8 @@ from seqwright.tasks.corpus import Corpus, TextCorpus
 from seqwright.tasks.text import Consecutive, TextVocabulary
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.checkpoint import load_weights, read_checkpoint
+from seqwright.viewer.capture import Chosen
+from seqwright.viewer.page import Pass
 
 LINE_END = ("\n",)
 
@@ -149,6 +152,58 @@ class Run:
         examples = Consecutive(known, stretch_length(self.manifest.recipe), self.vocabulary.pad)
         return measure_text(surprise(self.model, examples, ignore=self.vocabulary.pad, device=self.device))
 
+    def attention(
+        self,
+        question: str,
+        answer: str | None = None,
+        *,
+        decoder: DecoderSpec | None = None,
+        limit: int | None = None,
+        layers: Iterable[int] | None = None,
+        heads: Iterable[int] | None = None,
+        name: str = "",
+    ) -> Pass:
+        """What the model attends to while it reads a question and says the answer: something to look at (``.html(path)``).
+
+        Args:
+            question: a source, or a text to be continued.
+            answer: what it is made to say; left out, a source's answer is generated, and a text is read as it stands.
+            decoder: how an answer is chosen; greedily if left out.
+            limit: how many tokens are generated; a text is continued only where this or ``decoder`` is given.
+            layers, heads: which ones, counted from 0; all if left out.
+            name: what the pass is called beside another; the question if left out.
+
+        Raises:
+            SeqwrightError: there is no such layer or head, or the sequences are too long for the model or for a page.
+        """
+        asked = self._known(self.reading.question(question))
+        self.check_length(asked, "")
+        said, stopped = [], False
+        if answer is not None:
+            symbols = self.reading.target.split(self.reading.normalisation.apply(answer))
+            said, stopped = self.vocabulary.encode(self.vocabulary.known(symbols)), True
+        elif not self.continues or decoder is not None or limit is not None:
+            ((best, *_),) = self._ask([asked], decoder or Greedy(), None, limit or self.manifest.limit, 1)
+            said, stopped = list(best.ids), best.stopped
+        labels = [*said, self.vocabulary.end] if stopped and not self.continues else said
+        before = self.vocabulary.encode(asked) if self.continues else [self.vocabulary.start]
+        return attention_of(
+            self.model,
+            self.vocabulary,
+            None if self.continues else self.vocabulary.source(asked),
+            [*before, *(labels[:-1])],
+            labels,
+            chosen=Chosen.of(layers, heads),
+            forbidden=self._never,
+            name=name or question,
+            model_name=self.path.name,
+        )
+
+    @property
+    def _never(self) -> tuple[int, ...]:
+        """The symbols that are never said."""
+        return (self.vocabulary.start, self.vocabulary.end) if self.continues else (self.vocabulary.start,)
+
     def _ask(
         self,
         sources: Iterable[tuple[str, ...] | None],
@@ -157,7 +212,6 @@ class Run:
         limit: int,
         window: int,
     ) -> Iterator[list[Hypothesis]]:
-        never = (self.vocabulary.start, self.vocabulary.end) if self.continues else (self.vocabulary.start,)
         return answer_stream(
             self.model,
             self.vocabulary,
@@ -167,7 +221,7 @@ class Run:
             window=window,
             generator=generator,
             device=self.device,
-            forbidden=never,
+            forbidden=self._never,
             context=stretch_length(self.manifest.recipe) if self.continues else None,
         )
 

@@ -1,0 +1,155 @@
+"""``seqwright attention``: a page that shows what a model attends to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seqwright.cli.options import AsJson, positive
+from seqwright.core.errors import SeqwrightError
+
+if TYPE_CHECKING:
+    from seqwright.runs.run import Run
+    from seqwright.viewer import Pass
+
+Which = Annotated[str | None, typer.Option(help="Which ones, counted from 0, such as 0,3-5. (default: all)")]
+
+
+def attention(
+    target: Annotated[str, typer.Argument(help="A run's folder, or a Hugging Face model's folder or name.")],
+    text: Annotated[str | None, typer.Option(help="The text that the model reads.")] = None,
+    pair: Annotated[str | None, typer.Option(help="A second text in the same row, as BERT reads pairs.")] = None,
+    source: Annotated[str | None, typer.Option(help="The source that an encoder and decoder reads.")] = None,
+    target_text: Annotated[
+        str | None, typer.Option("--target", help="The answer it is made to give. (default: its own)")
+    ] = None,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Let it go on by itself, and step through that.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="How many tokens it generates at most.")] = None,
+    beam: Annotated[int | None, typer.Option(help="Generate by beam search of this width.")] = None,
+    compare: Annotated[str | None, typer.Option(help="Another model (or checkpoint) beside it.")] = None,
+    compare_text: Annotated[str | None, typer.Option(help="Another text (or source) beside it.")] = None,
+    layers: Which = None,
+    heads: Which = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("attention.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Write a page on which to look at attention: one file, no network, every head, its numbers and what it is made of."""
+    asked = _asked(text, source, pair, target_text)
+    positive(limit=limit, beam=beam)
+    if not out.parent.is_dir():
+        raise SeqwrightError("its folder does not exist", where=str(out), mend="name another file with -o")
+    from rich.console import Console
+
+    from seqwright.viewer import Page
+
+    given: dict[str, Any] = {"pair": pair, "answer": target_text, "generate": generate, "limit": limit, "beam": beam,
+                             "layers": numbers("--layers", layers), "heads": numbers("--heads", heads)}  # fmt: skip
+    with Console(stderr=True).status("reading"):
+        looking = looker(target)
+        passes = [looking(asked, name=target if compare and not compare_text else "", **given)]
+        if compare is not None or compare_text is not None:
+            other = looker(compare) if compare else looking
+            name = (compare or "") if not compare_text else ""
+            passes.append(other(compare_text if compare_text is not None else asked, name=name, **given))
+        written = Page(tuple(passes)).write(out)
+    _tell(written, passes, as_json=as_json)
+
+
+def _asked(text: str | None, source: str | None, pair: str | None, target: str | None) -> str:
+    asked = text if text is not None else source
+    if asked is None or (text is not None and source is not None):
+        raise SeqwrightError("there is no text to look at" if asked is None else "--text and --source are one thing", mend='give --text "…" or --source "…"')  # fmt: skip
+    if target is not None and text is not None:
+        raise SeqwrightError("--target belongs to --source", mend='give --source "…" --target "…"')
+    if pair is not None and source is not None:
+        raise SeqwrightError("--pair belongs to --text", mend='give --text "…" --pair "…"')
+    return asked
+
+
+def numbers(option: str, given: str | None) -> list[int] | None:
+    """Numbers and ranges of them.
+
+    Raises:
+        SeqwrightError: it is written in another way.
+
+    >>> numbers("--layers", "0,3-5")
+    [0, 3, 4, 5]
+    """
+    if given is None:
+        return None
+    found: list[int] = []
+    for part in given.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise SeqwrightError(f"{option} {given} is no list of numbers", mend="write it as 0,3-5")
+        found += range(int(first), int(last if dash else first) + 1)
+    return found
+
+
+def looker(target: str) -> Any:
+    """A function that lets the model which ``target`` names read something, and returns the pass.
+
+    Raises:
+        SeqwrightError: it names no model.
+    """
+    if (Path(target) / "run.json").exists():
+        from seqwright.runs.run import load
+
+        run = load(target)
+        return lambda asked, **given: _of_run(run, asked, **given)
+    from seqwright.huggingface.loading import load_model, load_tokenizer
+
+    model, tokenizer = load_model(target), load_tokenizer(target)
+    return lambda asked, **given: _of_model(model, tokenizer, asked, **given)
+
+
+def _of_run(
+    run: Run, asked: str, *, pair: str | None, answer: str | None, generate: bool, limit: int | None, beam: int | None, **chosen: Any
+) -> Pass:  # fmt: skip
+    from seqwright.cli.predict import in_range, tell_unknown
+    from seqwright.decoding.beam import Beam
+    from seqwright.decoding.greedy import Greedy
+
+    if pair is not None:
+        raise SeqwrightError("a run reads one text at a time", mend="leave --pair out")
+    goes_on = generate or limit is not None or beam is not None
+    decoder = None if not goes_on else Greedy() if beam is None else in_range(Beam(width=beam))
+    found = run.attention(asked, answer, decoder=decoder, limit=limit, **chosen)
+    tell_unknown(run)
+    return found
+
+
+def _of_model(
+    model: Any, tokenizer: Any, asked: str, *, pair: str | None, answer: str | None, generate: bool, limit: int | None, beam: int | None, **chosen: Any
+) -> Pass:  # fmt: skip
+    from seqwright.huggingface import attention as attention_of
+
+    goes_on = generate or limit is not None or beam is not None
+    both = getattr(model.config, "is_encoder_decoder", False) and answer is None
+    return attention_of(
+        model, tokenizer, asked, pair, target=answer, generate=(limit or 40) if goes_on or both else 0, beams=beam or 1, **chosen
+    )  # fmt: skip
+
+
+def _tell(page: Path, passes: list[Pass], *, as_json: bool) -> None:
+    if as_json:
+        told = [
+            {"name": one.name, "model": one.model, "attention": [
+                {"kind": record.kind, "layers": record.layers, "heads": record.heads, "tokens": record.tokens, "looked_at": record.columns}
+                for record in one.records]}
+            for one in passes
+        ]  # fmt: skip
+        print(json.dumps({"page": str(page), "bytes": page.stat().st_size, "passes": told}, ensure_ascii=False))
+        return
+    for one in passes:
+        for record in one.records:
+            size = f"{len(record.layers)} layers × {len(record.heads)} heads, {len(record.tokens)} × {len(record.columns)} tokens"
+            print(f"{one.name or one.model}: {record.kind}, {size}")
+        if one.note:
+            print(one.note)
+    print(f"page: {page} ({page.stat().st_size / 1e6:.2f} MB)")

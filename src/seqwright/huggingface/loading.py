@@ -1,0 +1,71 @@
+"""Models and tokenizers of the ``transformers`` library, from a folder or from what is on this machine already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seqwright.core.errors import SeqwrightError
+
+
+def transformers() -> Any:
+    """The library.
+
+    Raises:
+        SeqwrightError: it is not installed.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise SeqwrightError(
+            "Hugging Face's models need the transformers package", mend="pip install 'seqwright[huggingface]'"
+        ) from error
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
+def load_model(name: str | Path) -> Any:
+    """The model that a folder's configuration names, in eval mode; its weights are read from safetensors, never unpickled.
+
+    Raises:
+        SeqwrightError: there is none, or its weights cannot be read.
+    """
+    library = transformers()
+    try:
+        config = library.AutoConfig.from_pretrained(name, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise SeqwrightError(
+            "there is no run and no Hugging Face model in this place or, downloaded before, by this name",
+            where=str(name),
+            mend="give a folder with a run.json or a config.json",
+        ) from error
+    names = config.architectures or ["AutoModel"]
+    kind = getattr(library, names[0], library.AutoModel)
+    try:
+        return kind.from_pretrained(name, local_files_only=True, use_safetensors=True).eval()
+    except OSError as error:
+        raise SeqwrightError(
+            f"the weights cannot be read: {_first_line(error)}",
+            where=str(name),
+            mend="give a folder with model.safetensors",
+        ) from error
+
+
+def load_tokenizer(name: str | Path) -> Any:
+    """The tokenizer in a folder.
+
+    Raises:
+        SeqwrightError: there is none.
+    """
+    try:
+        return transformers().AutoTokenizer.from_pretrained(name, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise SeqwrightError(
+            f"there is no tokenizer: {_first_line(error)}",
+            where=str(name),
+            mend="save the tokenizer beside the model (tokenizer.save_pretrained)",
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,133 @@
+"""Keeping what is asked for, and no more, of the attention that a model forms on its way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.viewer.record import Array, Projections
+
+PARTS = ("weights", "scores", "queries", "keys", "values")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which layers and heads are wanted, counted from 0; all of them where ``None``."""
+
+    layers: tuple[int, ...] | None = None
+    heads: tuple[int, ...] | None = None
+
+    @classmethod
+    def of(cls, layers: Iterable[int] | None, heads: Iterable[int] | None) -> Chosen:
+        """From whatever lists them; each once, in order."""
+        return cls(*(None if given is None else tuple(sorted(set(given))) for given in (layers, heads)))
+
+    def among(self, layers: int, heads: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The numbers of those wanted, of a model that has so many.
+
+        Raises:
+            SeqwrightError: the model has no such layer or head, or none is wanted.
+
+        >>> Chosen(layers=(1,)).among(2, 3)
+        ((1,), (0, 1, 2))
+        """
+        return _among("layer", self.layers, layers), _among("head", self.heads, heads)
+
+
+def _among(what: str, wanted: tuple[int, ...] | None, count: int) -> tuple[int, ...]:
+    if wanted is None:
+        return tuple(range(count))
+    if not wanted:
+        raise SeqwrightError(f"no {what} is chosen", mend=f"choose from {what}s 0 to {count - 1}")
+    for number in wanted:
+        if not 0 <= number < count:
+            raise SeqwrightError(f"there is no {what} {number}", mend=f"choose from {what}s 0 to {count - 1}")
+    return wanted
+
+
+@dataclass(frozen=True, eq=False)
+class Caught:
+    """One layer's attention: ``weights`` and ``scores`` ``[h q k]``, ``queries`` ``[h q c]``, ``keys`` and ``values`` ``[h k c]``.
+
+    All but the weights may be missing.
+    """
+
+    weights: Array
+    scores: Array | None = None
+    queries: Array | None = None
+    keys: Array | None = None
+    values: Array | None = None
+    scale: float = 1.0
+
+
+def assembled(layers: Sequence[Caught]) -> tuple[Array, Projections | None]:
+    """Layers as one array of weights, and their projections where every layer has them.
+
+    >>> assembled([Caught(np.ones((1, 2, 2))), Caught(np.ones((1, 2, 2)))])[0].shape
+    (2, 1, 2, 2)
+    """
+    weights = np.stack([layer.weights for layer in layers])
+    parts = {part: [getattr(layer, part) for layer in layers] for part in PARTS[1:]}
+    if any(part is None for given in parts.values() for part in given):
+        return weights, None
+    stacked = {part: np.stack(given) for part, given in parts.items()}
+    stacked["scores"] = np.where(weights > 0, stacked["scores"], -np.inf)
+    return weights, Projections(**stacked, scale=tuple(layer.scale for layer in layers))
+
+
+def kept(x: Tensor, heads: Sequence[int]) -> Array:
+    """The chosen heads of the first row of ``[b h …]``."""
+    return x[0].detach()[list(heads)].float().cpu().numpy()
+
+
+class Capture:
+    """A probe that keeps the attention of chosen layers and heads of a batch's first row.
+
+    Args:
+        model: whose scales are looked up.
+        wanted: for each attention's name (such as ``decoder.cross_attention``) its layers and heads.
+        parts: which of the tensors that an attention offers; weights alone, or all of :data:`PARTS`.
+    """
+
+    NAME = re.compile(r"(encoder|decoder)\.blocks\.(\d+)\.(self_attention|cross_attention)\.(\w+)")
+
+    def __init__(
+        self,
+        model: nn.Module,
+        wanted: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]],
+        parts: Sequence[str] = PARTS,
+    ) -> None:
+        self.model, self.wanted, self.parts = model, wanted, tuple(parts)
+        self.seen: dict[tuple[str, int], dict[str, Array]] = {}
+
+    def wants(self, name: str) -> bool:
+        return self._place(name) is not None
+
+    def __call__(self, name: str, x: Tensor) -> Tensor:
+        place = self._place(name)
+        if place is not None:
+            attention, layer, part = place
+            self.seen.setdefault((attention, layer), {})[part] = kept(x, self.wanted[attention][1])
+        return x
+
+    def _place(self, name: str) -> tuple[str, int, str] | None:
+        found = self.NAME.fullmatch(name)
+        if found is None or found[4] not in self.parts:
+            return None
+        attention, layer = f"{found[1]}.{found[3]}", int(found[2])
+        return (attention, layer, found[4]) if layer in self.wanted.get(attention, ((), ()))[0] else None
+
+    def layers(self, attention: str) -> list[Caught]:
+        """What was seen of an attention, layer by layer."""
+        stack, kind = attention.split(".")
+        found = []
+        for layer in self.wanted[attention][0]:
+            module: Any = self.model.get_submodule(f"{stack}.blocks.{layer}.{kind}")
+            found.append(Caught(**self.seen[attention, layer], scale=1 / float(module.scale)))
+        return found

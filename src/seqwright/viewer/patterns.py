@@ -1,0 +1,118 @@
+"""What a head does, by rule: how much of its attention goes where a pattern points.
+
+A pattern is a matrix of zeros and ones; a head's score is Σ(A ⊙ P) / ΣA, over the queries at which the pattern points
+anywhere (the method of TransformerLens's head detector, there for causal models alone). *Broad* and *distance* are no patterns but
+means over the queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+
+from seqwright.viewer.record import AttentionRecord
+
+Array = NDArray[Any]
+Pattern = Callable[[Sequence[str], Sequence[str]], Array]
+
+
+def previous(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
+    """The token before.
+
+    >>> previous("ab", "ab").astype(int).tolist()
+    [[0, 0], [1, 0]]
+    """
+    return np.eye(len(queries), len(keys), k=-1, dtype=bool)
+
+
+def following(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
+    """The token after."""
+    return np.eye(len(queries), len(keys), k=1, dtype=bool)
+
+
+def itself(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
+    """The token's own place (in cross attention: the same place in the source)."""
+    return np.eye(len(queries), len(keys), dtype=bool)
+
+
+def first(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
+    """The first token, for all but itself."""
+    found = np.zeros((len(queries), len(keys)), dtype=bool)
+    found[1:, 0] = True
+    return found
+
+
+def duplicate(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
+    """The same token elsewhere.
+
+    >>> duplicate("aba", "aba").astype(int).tolist()
+    [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
+    """
+    same = np.array(list(queries))[:, None] == np.array(list(keys))[None]
+    return same & ~itself(queries, keys)
+
+
+def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
+    """What followed the same token earlier on (Olsson et al. 2022).
+
+    >>> induction("abab", "abab").astype(int).tolist()
+    [[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
+    """
+    earlier = np.tril(duplicate(queries, keys), -1)
+    return np.pad(earlier[:, :-1], ((0, 0), (1, 0)))
+
+
+PATTERNS: dict[str, Pattern] = {
+    "previous": previous, "next": following, "same": itself, "first": first, "duplicate": duplicate, "induction": induction,
+}  # fmt: skip
+"""By name; ``delimiter`` (tokens that stand for no text), ``broad`` and ``distance`` are measured beside them."""
+
+
+def measures(record: AttentionRecord) -> dict[str, Float[Array, "l h"]]:
+    """Every pattern's score for every head, 0 where it points nowhere; in cross attention those that make sense there.
+
+    ``broad`` is the entropy of a query's weights over that of equal weights on all it looks at; ``distance`` the mean
+    number of tokens between query and key.
+
+    >>> record = AttentionRecord(tokens=["a", "b", "c"], kind="decoder", weights=np.eye(3)[None, None])
+    >>> {name: float(score[0, 0]) for name, score in measures(record).items() if score[0, 0]}
+    {'same': 1.0}
+    """
+    weights, queries, keys = record.weights, record.tokens, record.columns
+    patterns = {name: rule(queries, keys) for name, rule in PATTERNS.items() if record.kind != "cross" or name in ("same", "first")}  # fmt: skip
+    delimiters = np.zeros(weights.shape[2:], dtype=bool)
+    delimiters[:, sorted(record.column_special)] = True
+    found = {name: _share(weights, at) for name, at in patterns.items()} | {"delimiter": _share(weights, delimiters)}
+    return found | {"broad": broadness(weights), "distance": _distance(weights)}
+
+
+def _share(weights: Array, pattern: Array) -> Array:
+    rows = pattern.any(1)
+    total = weights[:, :, rows].sum((-2, -1))
+    hit = np.einsum("lhqk,qk->lh", weights[:, :, rows], pattern[rows].astype(weights.dtype))
+    return np.divide(hit, total, out=np.zeros_like(hit), where=total > 0)
+
+
+def broadness(weights: Float[Array, "l h q k"]) -> Float[Array, "l h"]:
+    """1 where every query looks at all it may alike, 0 where it looks at one token.
+
+    >>> float(broadness(np.full((1, 1, 3, 4), 0.25))[0, 0])
+    1.0
+    """
+    seen = weights > 0
+    logs = np.log(weights, out=np.zeros_like(weights, dtype=float), where=seen)
+    most = np.log(np.maximum(seen.sum(-1), 1))
+    share = np.divide(-(weights * logs).sum(-1), most, out=np.zeros_like(most), where=most > 0)
+    counted = np.maximum((most > 0).sum(-1), 1)
+    return share.sum(-1) / counted
+
+
+def _distance(weights: Array) -> Array:
+    queries, keys = weights.shape[2:]
+    apart = np.abs(np.arange(queries)[:, None] - np.arange(keys)[None])
+    total = weights.sum((-2, -1))
+    return np.divide((weights * apart).sum((-2, -1)), total, out=np.zeros_like(total), where=total > 0)

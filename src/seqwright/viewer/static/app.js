@@ -1,0 +1,209 @@
+/** The page: its frame, which view is on, and drawing it anew whenever something else is chosen. */
+
+import { caption, report, saying, tell } from "./shown.js";
+import { chosen, passName, settle } from "./choice.js";
+import { index } from "./data.js";
+import { fill, make } from "./dom.js";
+import { copy, csvOf, saveCsv, savePng, saveSvg } from "./export.js";
+import { Stale } from "./grid.js";
+import { keySheet, listenToKeys, nextTheme } from "./keys.js";
+import { optionsPanel, updateOptions } from "./options.js";
+import { change, listen, state } from "./state.js";
+import { stepToken } from "./focus.js";
+import { count, cut, visible } from "./text.js";
+import { headsView } from "./heads.js";
+import { headView } from "./head.js";
+import { tokenView } from "./token.js";
+import { stepsView } from "./arithmetic.js";
+import { compareView } from "./comparison.js";
+import { generationView } from "./generation.js";
+import { tableView } from "./table.js";
+
+const VIEWS = [headsView, headView, tokenView, stepsView, compareView, generationView, tableView];
+let [turn, shownView, asked] = [0, null, null];
+
+settle();
+const host = make("div", { class: "host" });
+const sentence = make("p", { class: "sentence" });
+const heading = make("h2", { class: "what" });
+const facts = make("p", { class: "quiet facts" });
+const notes = make("p", { class: "quiet" });
+const sheet_ = keySheet();
+const tabs = VIEWS.map((view) =>
+  make(
+    "button",
+    {
+      type: "button",
+      role: "tab",
+      id: `tab-${view.name}`,
+      "aria-controls": "picture",
+      click: () => change({ view: view.name }),
+    },
+    view.label,
+  ),
+);
+const tabList = make("div", { class: "tabs", role: "tablist", "aria-label": "Views", keydown: moveTab }, tabs);
+const themeButton = make("button", { type: "button", click: nextTheme });
+const done = (button, text) => {
+  const before = button.textContent;
+  button.textContent = text;
+  setTimeout(() => (button.textContent = before), 1500);
+};
+const rows = () => shownView.rows();
+const name = () => [visible(index.title), passName(state.pass), caption()].filter(Boolean).join(" · ");
+const taking = [
+  make(
+    "button",
+    {
+      type: "button",
+      title: "Copy the numbers that are shown",
+      click: async (event) => done(event.currentTarget, (await copy(csvOf(rows()))) ? "Copied" : "Copy CSV"),
+    },
+    "Copy CSV",
+  ),
+  make("button", { type: "button", click: () => saveCsv(shownView, rows()) }, "CSV"),
+  make("button", { type: "button", class: "picture", click: () => saveSvg(shownView, name()) }, "SVG"),
+  make("button", { type: "button", class: "picture", click: () => savePng(shownView, name()) }, "PNG"),
+];
+const main = make(
+  "main",
+  { id: "picture", role: "tabpanel" },
+  make(
+    "div",
+    { class: "head" },
+    heading,
+    make("div", { class: "tools", role: "group", "aria-label": "Take along" }, taking),
+  ),
+  sentence,
+  host,
+  saying,
+  notes,
+);
+fill(
+  document.getElementById("app"),
+  make(
+    "header",
+    {},
+    make("div", {}, make("h1", {}, make("bdi", {}, cut(visible(index.title), 120))), facts),
+    make(
+      "div",
+      { class: "tools" },
+      themeButton,
+      make("button", { type: "button", "aria-label": "Keys", title: "Keys (?)", click: () => sheet_.showModal() }, "?"),
+    ),
+  ),
+  tabList,
+  make("div", { class: "work" }, optionsPanel(), main),
+  sheet_,
+);
+
+/** Draw what the state says. */
+async function render() {
+  const mine = ++turn;
+  const fresh = () => mine === turn;
+  settle();
+  document.documentElement.dataset.theme = document.body.classList.contains("printing") ? "light" : state.theme;
+  themeButton.textContent = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" }[state.theme];
+  const view = VIEWS.find((one) => one.name === state.view) ?? VIEWS[0];
+  tabs.forEach((tab, i) => {
+    tab.setAttribute("aria-selected", VIEWS[i] === view);
+    tab.tabIndex = VIEWS[i] === view ? 0 : -1;
+  });
+  main.setAttribute("aria-labelledby", `tab-${view.name}`);
+  const record = chosen();
+  facts.textContent = [
+    index.passes[state.pass].model,
+    passName(state.pass),
+    count(record.tokens.length, "token"),
+    `${count(record.layers.length, "layer")} × ${count(record.heads.length, "head")}`,
+    index.passes[state.pass].note,
+  ]
+    .filter(Boolean)
+    .map((text) => cut(visible(text), 200))
+    .join(" · ");
+  updateOptions();
+  main.setAttribute("aria-busy", "true");
+  if (view !== shownView) {
+    host.className = `host view-${view.name}`;
+    tell("");
+    report();
+    view.build(host);
+    shownView = view;
+  }
+  sentence.textContent = view.sentence;
+  notes.textContent =
+    view.name === "steps"
+      ? ""
+      : [
+          state.hide && "Special tokens are hidden and weights left as they are: a row may sum to less than 1.",
+          state.words && "Attention to a word's pieces is summed, attention from them averaged.",
+          state.words &&
+            [state.layer, state.head].includes("max") &&
+            "The greatest is taken between pieces, before they are joined.",
+        ]
+          .filter(Boolean)
+          .join(" ");
+  heading.textContent = view.heading ?? caption();
+  try {
+    await view.draw(fresh);
+  } catch (problem) {
+    if (problem instanceof Stale || !fresh()) return;
+    report(`This cannot be drawn: ${problem.message}`);
+    throw problem;
+  }
+  if (!fresh()) return;
+  for (const button of taking) if (button.className === "picture") button.disabled = !view.boards().length;
+  main.setAttribute("aria-busy", "false");
+  drawn();
+}
+
+/** Leave marks for whoever measures: the first picture, and from an input to the head that it chose. */
+function drawn() {
+  const start = asked;
+  asked = null;
+  if (start == null && performance.getEntriesByName("seqwright:first").length) return;
+  requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      if (start == null) performance.mark("seqwright:first");
+      else performance.measure("seqwright:head", { start, end: performance.now() });
+    };
+    port2.postMessage(null);
+  });
+}
+
+function moveTab(event) {
+  const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!by) return;
+  const place = (VIEWS.findIndex((view) => view.name === state.view) + by + VIEWS.length) % VIEWS.length;
+  change({ view: VIEWS[place].name });
+  tabs[place].focus();
+  event.preventDefault();
+}
+
+listen((changed) => {
+  if (changed.includes("layer") || changed.includes("head"))
+    asked ??= window.event?.isTrusted ? window.event.timeStamp : performance.now();
+  render();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
+for (const [name_, on] of [
+  ["beforeprint", true],
+  ["afterprint", false],
+]) {
+  addEventListener(name_, () => {
+    document.body.classList.toggle("printing", on); // light, and whole drawings where they are not too tall
+    render();
+  });
+}
+listenToKeys({
+  views: VIEWS,
+  step: (by) => (shownView.step ? shownView.step(by) : shownView.grid && stepToken(shownView.grid, by)),
+  search: () => {
+    change({ view: "heads" });
+    headsView.find.focus();
+  },
+  sheet: sheet_,
+});
+window.seqwright = { state, view: () => shownView };
+render();

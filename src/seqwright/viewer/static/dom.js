@@ -1,0 +1,26 @@
+/** Elements by name, with attributes, listeners and children. Text is always text: nothing here reads markup. */
+
+export function make(tag, given = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false && value != null) made.setAttribute(name, value);
+  }
+  made.append(...children.flat(Infinity).filter((child) => child != null));
+  return made;
+}
+
+/** Put children in the place of those that are there. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child != null));
+}
+
+/** The same, but only where the key is another than the last time: making many elements takes long. */
+export function refill(element, key, children) {
+  if (element.filledFor === key) return;
+  element.filledFor = key;
+  fill(element, children());
+}
+
+export const clamp = (value, least, most) => Math.max(least, Math.min(most, value));

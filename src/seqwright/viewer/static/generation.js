@@ -1,0 +1,211 @@
+/** A generation, choice by choice: what might have come, how likely it was, and what the model looked at as it chose. */
+
+import { barsDrawing } from "./bars.js";
+import { Board } from "./board.js";
+import { placeOf, recordOf, stepsOf } from "./choice.js";
+import { headColours, sequential } from "./colour.js";
+import { clamp, fill, make } from "./dom.js";
+import { together } from "./grid.js";
+import { matrixDrawing } from "./matrix.js";
+import { Passage } from "./passage.js";
+import { gridShown, shareOf, shareWithin, tell } from "./shown.js";
+import { change, state } from "./state.js";
+import { number, quoted } from "./text.js";
+
+const PACE = 1100;
+const WHERE = { cross: "In the source", decoder: "In what was written before" };
+
+export const generationView = {
+  name: "generation",
+  label: "Generation",
+  sentence:
+    "The model writes one token at a time. Step through its choices: the likeliest candidates, and what it looked at when it chose.",
+
+  build(host) {
+    clearInterval(this.timer);
+    this.timer = null;
+    const go = (by) => () => this.go(by);
+    this.play = make("button", { type: "button", click: () => this.toggle() }, "Play");
+    this.slider = make("input", {
+      type: "range",
+      min: 0,
+      "aria-label": "Step",
+      input: () => change({ step: Number(this.slider.value) }),
+    });
+    this.at = make("b", { class: "step", role: "status" });
+    this.written = new Passage("What was chosen; press one for its step", {
+      press: (place) => change({ step: place }),
+    });
+    this.candidates = new Board("Candidates and their probabilities");
+    this.looks = Object.fromEntries(
+      Object.keys(WHERE).map((kind) => [
+        kind,
+        {
+          title: make("h3", {}, WHERE[kind]),
+          text: new Passage(WHERE[kind], {}),
+          bars: new Board(`${WHERE[kind]}: weights`),
+          matrix: new Board(`${WHERE[kind]}: all steps`, { press: (target) => this.goTo(target.row) }),
+        },
+      ]),
+    );
+    this.notice = make("p", { class: "notice" });
+    const look = ({ title, text, bars, matrix }) =>
+      make("section", {}, title, text.root, make("div", { class: "figures pair both" }, bars.root, matrix.root));
+    this.parts = make(
+      "div",
+      {},
+      make(
+        "div",
+        { class: "finder player" },
+        make("button", { type: "button", "aria-label": "Step before", click: go(-1) }, "◀"),
+        this.play,
+        make("button", { type: "button", "aria-label": "Step after", click: go(1) }, "▶"),
+        this.slider,
+        this.at,
+      ),
+      this.written.root,
+      make("h3", {}, "Candidates"),
+      this.candidates.root,
+      Object.values(this.looks).map(look),
+    );
+    fill(host, this.notice, this.parts);
+  },
+
+  async draw(fresh) {
+    const steps = stepsOf();
+    this.notice.textContent = steps ? "" : "Nothing was generated in this pass: it is one text, read once.";
+    this.notice.hidden = Boolean(steps);
+    this.parts.hidden = !steps;
+    this.steps = null;
+    if (!steps) return tell("");
+    const looks = [];
+    for (const kind of Object.keys(WHERE)) {
+      const record = recordOf(state.pass, kind);
+      const part = this.looks[kind];
+      part.title.parentElement.hidden = !record;
+      if (!record) continue;
+      const known = placeOf(record, state.layer, state.head) || !/^\d+$/.test(state.layer + state.head);
+      looks.push([
+        part,
+        record,
+        await gridShown(fresh, { record, ...(!known && { layer: "mean", head: "mean" }) }),
+        kind,
+      ]);
+    }
+    if (!fresh()) return;
+    this.steps = steps;
+    const step = (this.step_ = steps[state.step]);
+    this.slider.max = steps.length - 1;
+    this.slider.value = state.step;
+    this.at.textContent = `Step ${state.step + 1} of ${steps.length}: ${quoted(step.chosen)}, ${number(step.probability)}`;
+    this.entries =
+      this.entries?.steps === steps
+        ? this.entries
+        : Object.assign(
+            steps.map(({ chosen: text }, place) => ({ text, first: place, special: false })),
+            { steps },
+          );
+    this.written.show(this.entries);
+    this.written.paint(null, null, null, [state.step]);
+    const several = step.candidates.length ? step.candidates : [{ token: step.chosen, probability: step.probability }];
+    const rows = several.map(({ token, probability }, place) => ({
+      text: token,
+      value: probability,
+      place,
+      chosen: token === step.chosen,
+    }));
+    this.candidates.show((width) =>
+      barsDrawing({
+        rows,
+        width: Math.min(width, 560),
+        greatest: 1,
+        colour: headColours()[2],
+        marked: (row) => row.chosen,
+      }),
+    );
+    this.shown = looks.map(([part, record, grid, kind]) => this.look(part, grid, step.query, kind));
+    tell(
+      this.shown
+        .map(({ said }) => said)
+        .filter(Boolean)
+        .join(" · "),
+    );
+  },
+
+  /** What was looked at from the place at which the choice was made. */
+  look({ text, bars, matrix }, grid, query, kind) {
+    const row = grid.rows.place[query];
+    const weights = row < 0 ? new Float32Array(grid.columns.size) : together(grid, "query", [row], "sum");
+    const colours = sequential(state.palette);
+    const greatest = state.scale === "one" ? 1 : Math.max(...weights, 1e-9);
+    const { entries } = grid.columns;
+    text.show(entries);
+    text.paint(weights, shareWithin(greatest), colours, []);
+    const rows = entries
+      .map((entry, place) => ({ text: entry.text, special: entry.special, value: weights[place], place }))
+      .filter(({ value }) => value >= state.least && (kind === "cross" || value > 0));
+    bars.show((width) => barsDrawing({ rows, width, greatest, colour: headColours()[0] }));
+    const focus = () => (row < 0 ? null : { side: "query", places: [row], other: null });
+    matrix.show((width) =>
+      matrixDrawing({ grid, width, height: 420, colours, share: shareOf(grid), least: state.least, pins: focus }),
+    );
+    matrix.reveal({ row: Math.max(0, row) });
+    const best = rows.reduce((most, one) => (one.value > (most?.value ?? 0) ? one : most), null);
+    return {
+      said: best && `${WHERE[kind].toLowerCase()} most at ${quoted(best.text)} (${number(best.value)})`,
+      grid,
+      weights,
+      kind,
+    };
+  },
+
+  go(by) {
+    change({ step: clamp(state.step + by, 0, this.steps.length - 1) });
+  },
+
+  goTo(row) {
+    const at = row == null ? -1 : this.steps.findIndex((step) => this.shown[0].grid.rows.place[step.query] === row);
+    if (at >= 0) change({ step: at });
+  },
+
+  toggle() {
+    const playing = Boolean(this.timer);
+    clearInterval(this.timer);
+    this.timer = null;
+    this.play.textContent = playing ? "Play" : "Pause";
+    if (playing) return;
+    if (state.step === this.steps.length - 1) change({ step: 0 });
+    this.timer = setInterval(() => {
+      if (state.view !== "generation" || state.step >= this.steps.length - 1) this.toggle();
+      else this.go(1);
+    }, PACE);
+  },
+
+  step(by) {
+    if (this.steps) this.go(by);
+  },
+
+  rows() {
+    if (!this.steps) return [[this.notice.textContent]];
+    const { step_: step } = this;
+    const looked = this.shown.flatMap(({ grid, weights, kind }) =>
+      grid.columns.entries.map((entry, place) => [kind, entry.text, Number(weights[place].toPrecision(6))]),
+    );
+    return [
+      ["what", "token", "value"],
+      ["chosen", step.chosen, step.probability],
+      ...step.candidates.map(({ token, probability }) => ["candidate", token, probability]),
+      ...looked,
+    ];
+  },
+
+  boards() {
+    if (!this.steps) return [];
+    return [
+      this.candidates,
+      ...Object.keys(WHERE)
+        .filter((kind) => recordOf(state.pass, kind))
+        .flatMap((kind) => [this.looks[kind].bars, this.looks[kind].matrix]),
+    ];
+  },
+};

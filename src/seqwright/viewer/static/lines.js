@@ -1,0 +1,233 @@
+/**
+ * Lines between what looks and what is looked at, the stronger the thicker; two columns, or two lines of text.
+ *
+ * Several heads may be drawn at once, each in a colour of its own. Where some tokens are in focus, their lines alone are drawn, and
+ * beside each token on the other side stands its weight.
+ */
+
+import { widthOf, fit } from "./painter.js";
+import { brief, full, number, readRightToLeft } from "./text.js";
+import { strongest, together } from "./grid.js";
+import { axis, cellTip } from "./focus.js";
+import { clamp } from "./dom.js";
+
+const MOST_LINES = 1500;
+
+/**
+ * `layers`: `{ grid, colour, name }`, the first of which is asked; `focus()` says what is in focus; `greatest` is the weight of the
+ * strongest line, where pictures share a scale; `net`: the second of two layers is taken from the first, and one number told.
+ */
+export function linesDrawing({
+  layers,
+  width,
+  along,
+  least,
+  join,
+  focus,
+  greatest,
+  net = false,
+  pins = () => null,
+  titles = ["looks", "is looked at"],
+}) {
+  const { rows, columns } = layers[0].grid;
+  const most = greatest ?? Math.max(...layers.map(({ grid }) => grid.greatest), 1e-9);
+  const mirrored = readRightToLeft([...rows.entries, ...columns.entries].map((entry) => entry.text));
+  const layout = (along ? sentences : twoColumns)({ rows, columns, width, mirrored, numbers: net ? 1 : layers.length });
+  const ends = (side, place) => layout[side][place];
+
+  function paint(p, seen, colours) {
+    const now = focus?.() ?? null;
+    const fixed = now ?? pins();
+    titles.forEach((title, i) => layout.title(p, i ? "key" : "query", title, colours.quiet));
+    layers.forEach(({ grid, colour }) => {
+      const draw = (q, k, bold) => {
+        const value = grid.values[q * columns.size + k];
+        if (value < least || value <= 0) return;
+        const [from, to] = [ends("query", q), ends("key", k)];
+        if (outside(from, to, seen, along)) return;
+        const share = clamp(value / most, 0, 1);
+        p.curve(
+          from.px,
+          from.py,
+          to.px,
+          to.py,
+          bold ? colours.ink : colour,
+          0.8 + 2.2 * share,
+          Math.max(0.04, share ** 0.8),
+          along,
+        );
+      };
+      if (!fixed)
+        for (const at of strongest(grid, least, MOST_LINES).places)
+          draw(Math.floor(at / columns.size), at % columns.size);
+      else if (fixed.side === "query")
+        for (const q of fixed.places)
+          for (let k = 0; k < columns.size; k++) draw(q, k, now?.other === k && layers.length > 1);
+      else for (const k of fixed.places) for (let q = 0; q < rows.size; q++) draw(q, k);
+    });
+    const weights = fixed && layers.map(({ grid }) => together(grid, fixed.side, fixed.places, join));
+    for (const side of ["query", "key"]) {
+      axis(layers[0].grid, side).entries.forEach((entry, place) => {
+        const at = ends(side, place);
+        if (outside(at, at, seen, along)) return;
+        const mine = fixed?.side === side && fixed.places.includes(place);
+        const other = fixed && fixed.side !== side;
+        const share = other ? clamp(Math.max(...weights.map((w) => w[place])) / most, 0, 1) : 0;
+        if (mine) p.rect(at.x - 3, at.y - at.height / 2 + 1, at.width + 6, at.height - 2, layers[0].colour, 0.22);
+        if (share > 0.01)
+          p.rect(at.x - 3, at.y - at.height / 2 + 1, at.width + 6, at.height - 2, layers[0].colour, 0.45 * share);
+        const ink = entry.special && !mine && share < 0.1 ? colours.quiet : colours.ink;
+        p.text(at.label, at.tx, at.y, ink, { align: at.align, bold: mine || (other && now?.other === place) });
+        if (!other) return;
+        if (net) {
+          const value = weights[0][place] - weights[1][place];
+          if (Math.abs(value) >= 0.0005) layout.number(p, at, side, 0, number(value), layers[value > 0 ? 0 : 1].colour);
+        } else
+          weights.forEach(
+            (w, i) =>
+              w[place] >= Math.max(least, 0.0005) &&
+              layout.number(p, at, side, i, number(w[place]), layers.length > 1 ? layers[i].colour : colours.ink),
+          );
+      });
+    }
+  }
+
+  function hit(x, y) {
+    for (const side of ["query", "key"]) {
+      const place = layout.find(side, x, y);
+      if (place < 0) continue;
+      const entry = axis(layers[0].grid, side).entries[place];
+      const at = { side, place, key: `${side}${place}`, [side === "query" ? "row" : "column"]: place };
+      const now = pins();
+      if (!now || now.side === side)
+        return { ...at, tip: layout[side][place].label === full(entry.text) ? null : [full(entry.text)] };
+      const lines = now.places
+        .slice(0, 6)
+        .map((other) =>
+          side === "query" ? cellTip(layers[0].grid, place, other) : cellTip(layers[0].grid, other, place),
+        );
+      return { ...at, tip: lines.flat() };
+    }
+    return null;
+  }
+
+  const spot = ({ row, column }) => {
+    const at = row != null ? ends("query", row) : ends("key", column);
+    return at && { x: at.x + at.width / 2, y: at.y };
+  };
+  return { width: layout.width, height: layout.height, paint, hit, spot };
+}
+
+/** How many lines there are and how many are drawn, in a sentence. */
+export function linesNote(grid, least) {
+  const { total, places, floor } = strongest(grid, least, MOST_LINES);
+  const drawn =
+    places.length < total
+      ? `The ${places.length.toLocaleString("en")} strongest of ${total.toLocaleString("en")} lines are drawn`
+      : "All lines are drawn";
+  return `${drawn} (from ${number(floor)} on).`;
+}
+
+function outside(from, to, seen, along) {
+  const [a, b, low, size] = along
+    ? [from.x + from.width / 2, to.x + to.width / 2, seen.x, seen.width]
+    : [from.y, to.y, seen.y, seen.height];
+  return Math.max(a, b) < low - 200 * along - 12 || Math.min(a, b) > low + size + 200 * along + 12;
+}
+
+function twoColumns({ rows, columns, width, mirrored, numbers }) {
+  const height = Math.max(rows.size, columns.size) > 80 ? 18 : 23;
+  const top = 30;
+  const room = 46 * numbers + 6;
+  const longest = (entries) =>
+    clamp(
+      Math.max(20, ...entries.slice(0, 600).map((entry) => widthOf(brief(entry.text)))) + 6,
+      40,
+      Math.min(190, width * 0.27),
+    );
+  const [left, right] = mirrored ? ["key", "query"] : ["query", "key"];
+  const sides = { query: rows.entries, key: columns.entries };
+  const wide = { [left]: longest(sides[left]), [right]: longest(sides[right]) };
+  const gap = clamp(width - wide[left] - wide[right] - 2 * room - 24, 60, 460);
+  const x = { [left]: room, [right]: room + wide[left] + gap + 16 };
+  const align = { [left]: "right", [right]: "left" };
+  const total = room * 2 + wide[left] + wide[right] + gap + 16;
+  const inner = { [left]: room + wide[left] + 8, [right]: x[right] - 8 };
+  const placed = (side) =>
+    sides[side].map((entry, i) => {
+      const y = top + (i + 0.5) * height;
+      const tx = align[side] === "right" ? x[side] + wide[side] : x[side];
+      return {
+        x: x[side],
+        width: wide[side],
+        y,
+        height,
+        tx,
+        align: align[side],
+        px: inner[side],
+        py: y,
+        label: fit(brief(entry.text), wide[side]),
+      };
+    });
+  return {
+    width: total,
+    height: top + height * Math.max(rows.size, columns.size) + 6,
+    query: placed("query"),
+    key: placed("key"),
+    title: (p, side, text, colour) =>
+      p.text(text, align[side] === "right" ? x[side] + wide[side] : x[side], 12, colour, {
+        size: 11,
+        align: align[side],
+      }),
+    number: (p, at, side, i, text, colour) => {
+      const from = align[side] === "right" ? at.x - 8 - 46 * i : at.x + wide[side] + 42 + 46 * i;
+      p.text(text, from, at.y, colour, { size: 11, align: "right" });
+    },
+    find: (side, px, py) => {
+      const place = Math.floor((py - top) / height);
+      const near = side === left ? px < inner[left] + gap * 0.25 : px > inner[right] - gap * 0.25;
+      return near && place >= 0 && place < sides[side].length ? place : -1;
+    },
+  };
+}
+
+function sentences({ rows, columns, mirrored, numbers }) {
+  const y = { query: 40, key: 290 };
+  const sides = { query: rows.entries, key: columns.entries };
+  const set = {};
+  let width = 0;
+  for (const side of ["query", "key"]) {
+    let x = 52;
+    set[side] = sides[side].map((entry) => {
+      const label = brief(entry.text);
+      const at = { x, width: Math.max(widthOf(label), 14), y: y[side], height: 24, align: "center", label };
+      x += Math.max(at.width, 26) + 14;
+      return at;
+    });
+    width = Math.max(width, x + 10);
+  }
+  for (const side of ["query", "key"]) {
+    for (const at of set[side]) {
+      if (mirrored) at.x = width - at.x - at.width;
+      Object.assign(at, {
+        tx: at.x + at.width / 2,
+        px: at.x + at.width / 2,
+        py: y[side] + (side === "query" ? 14 : -14),
+      });
+    }
+  }
+  const above = (side) => (side === "query" ? -1 : 1);
+  return {
+    width,
+    height: y.key + 34 + 14 * numbers,
+    ...set,
+    title: (p, side, text, colour) => {
+      const at = side === "query" ? 9 : y.key + 26 + 14 * numbers;
+      p.text(text, mirrored ? width - 6 : 6, at, colour, { size: 11, align: mirrored ? "right" : "left" });
+    },
+    number: (p, at, side, i, text, colour) =>
+      p.text(text, at.tx, at.y + above(side) * (20 + 13 * i), colour, { size: 10, align: "center" }),
+    find: (side, px, py) =>
+      Math.abs(py - y[side]) > 40 ? -1 : set[side].findIndex((at) => px >= at.x - 7 && px <= at.x + at.width + 7),
+  };
+}

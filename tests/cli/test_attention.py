@@ -1,0 +1,115 @@
+"""``attention`` and ``heads`` by the command: runs and Hugging Face folders, and every slip told in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_own_data import run, tell, text_run  # noqa: F401  # fixtures
+from tests.heads.test_heads import CONLLU, LINES
+from tests.huggingface.models import model, tokenizer
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of two layers, and its tokenizer."""
+    made = tmp_path_factory.mktemp("bert")
+    model("bert").save_pretrained(made)
+    tokenizer().save_pretrained(made)
+    return made
+
+
+def test_a_runs_generation_is_a_page(run: Path, tmp_path: Path):  # noqa: F811
+    told = tell("attention", run, "--source", "abca", "-o", tmp_path / "page.html", "--json")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    kinds = {record["kind"]: record for record in found["passes"][0]["attention"]}
+    assert list(kinds) == ["encoder", "decoder", "cross"]
+    assert kinds["cross"]["looked_at"] == kinds["encoder"]["tokens"]
+    page = (tmp_path / "page.html").read_text()
+    assert found["bytes"] == len(page.encode())
+    assert "default-src 'none'" in page
+
+
+def test_a_text_is_read_or_gone_on_with(text_run: Path, tmp_path: Path):  # noqa: F811
+    out = tmp_path / "page.html"
+    read = json.loads(tell("attention", text_run, "--text", "to be", "-o", out, "--json").out)
+    more = json.loads(tell("attention", text_run, "--text", "to be", "--limit", "3", "-o", out, "--json").out)
+    lengths = [len(each["passes"][0]["attention"][0]["tokens"]) for each in (read, more)]
+    assert lengths == [5, 7]  # the last of three is chosen, and read by nobody
+
+
+def test_two_texts_are_compared(folder: Path, tmp_path: Path):
+    told = tell("attention", folder, "--text", "the cat was scared .", "--compare-text", "the cat was hungry .", "--layers", "1", "--heads", "0,2-3", "-o", tmp_path / "page.html")  # fmt: skip
+    assert told.code == 0, told.err
+    assert "the cat was scared .: encoder, 1 layers × 3 heads, 8 × 8 tokens" in told.out
+    assert "the cat was hungry .: encoder" in told.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--text", "x", "--source", "y"], "--text and --source are one thing"),
+        ([], "there is no text to look at"),
+        (["--text", "x", "--target", "y"], "--target belongs to --source"),
+        (["--source", "x", "--pair", "y"], "--pair belongs to --text"),
+        (["--text", "x", "--layers", "9"], "there is no layer 9"),
+        (["--text", "x", "--heads", "a-2"], "--heads a-2 is no list of numbers"),
+        (["--text", "x", "--limit", "0"], "--limit 0 is too few"),
+        (["--text", "x", "--generate"], "does not generate"),
+        (["--text", "x", "--compare", "nowhere"], "nowhere: there is no run and no Hugging Face model"),
+        (["--text", "x", "-o", "nowhere/page.html"], "its folder does not exist"),
+    ],
+)
+def test_a_slip_about_attention_is_one_line(folder: Path, tmp_path: Path, monkeypatch, arguments: list[str], told: str):
+    monkeypatch.chdir(tmp_path)
+    found = tell("attention", folder, *arguments)
+    assert found.code == 2
+    assert told in found.line
+    assert not (tmp_path / "attention.html").exists()
+
+
+def test_heads_of_a_model_that_reads_words(folder: Path, tmp_path: Path):
+    (tmp_path / "trees.conllu").write_text(CONLLU.replace("The", "the").replace("cat", "cat") * 40)
+    (tmp_path / "pairs.txt").write_text(LINES)
+    options = ["--treebank", tmp_path / "trees.conllu", "--coreference", tmp_path / "pairs.txt"]
+    told = tell("heads", folder, *options, "--json", "--layers", "1")
+    assert told.code == 0, told.err
+    found = json.loads(told.out)
+    assert {role["kind"] for role in found["roles"]} == {"encoder"}
+    assert found["roles"][0]["layers"] == [1]
+    assert {each["name"] for each in found["relations"]["relations"]} >= {"all", "det", "nsubj"}
+    assert all(each["layer"] == 1 for each in found["relations"]["relations"])
+    assert found["coreference"]["sentences"] == 2
+    told = tell("heads", folder, *options, "--html", tmp_path / "page.html")
+    assert "relations, 40 sentences" in told.out
+    assert "Which head knows which relation?" in (tmp_path / "page.html").read_text()
+
+
+def test_heads_of_a_run(run: Path, tmp_path: Path):  # noqa: F811
+    (tmp_path / "texts.txt").write_text("abca\ndda\tADD\n")
+    told = tell("heads", run, "--text", tmp_path / "texts.txt")
+    assert told.code == 0, told.err
+    assert all(f"{kind}, 2 texts" in told.out for kind in ("encoder", "decoder", "cross"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "there is nothing for it to read"),
+        (["--text", "absent.txt"], "the texts cannot be read"),
+        (["--text", "empty.txt"], "there is no text in it"),
+        (["--text", "empty.txt", "--treebank", "empty.txt"], "symbols are no words"),
+        (["--text", "empty.txt", "--html", "nowhere/x.html"], "its folder does not exist"),
+    ],
+)
+def test_a_slip_about_heads_is_one_line(run: Path, tmp_path: Path, monkeypatch, arguments: list[str], told: str):  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").write_text("\n")
+    found = tell("heads", run, *arguments)
+    assert found.code == 2
+    assert told in found.line

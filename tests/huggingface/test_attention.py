@@ -1,0 +1,152 @@
+"""What is recorded of Hugging Face's models is what they return themselves, and they are left as they were."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.huggingface import attention, generated
+from seqwright.huggingface.watching import _WATCHED
+from tests.huggingface.models import model, tokenizer
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+TEXT = "the cat chased the mouse because it was scared ."
+TOKENIZER = tokenizer()
+
+
+def eager(made):
+    made.set_attn_implementation("eager")
+    return made
+
+
+@pytest.mark.parametrize("kind", ["bert", "albert", "mpnet", "llama", "gpt2"])
+def test_a_texts_attention_is_the_models_own(kind):
+    made = model(kind)
+    before = made.config._attn_implementation
+    seen = attention(made, TOKENIZER, TEXT)
+    (record,) = seen.records
+    assert made.config._attn_implementation == before
+    assert not _WATCHED
+    with torch.no_grad():
+        own = eager(made)(**TOKENIZER(TEXT, return_tensors="pt"), output_attentions=True).attentions
+    assert np.allclose(record.weights, torch.stack(own)[:, 0].numpy(), atol=1e-6)
+    assert record.kind == ("decoder" if kind in ("llama", "gpt2") else "encoder")
+    assert record.tokens[:3] == ("[CLS]", "the", "cat")
+    assert record.special == {0, len(record.tokens) - 1}
+    assert record.words is not None
+    assert (9, 11) in record.words  # sc ##ared
+    if kind == "mpnet":  # it takes its attention from nowhere that can be watched
+        assert record.projections is None
+        assert "cannot be read" in seen.note
+    else:
+        kept = record.projections
+        assert kept is not None
+        assert np.allclose(
+            np.where(record.weights > 0, kept.queries @ kept.keys.swapaxes(-1, -2) * kept.scale[0], -np.inf),
+            kept.scores,
+            atol=1e-4,
+        )
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "t5", "bart"])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_generation_read_at_once_is_what_generate_saw_step_by_step(kind, beams):
+    made = model(kind)
+    seen = attention(made, TOKENIZER, TEXT, generate=6, beams=beams)
+    encoding = TOKENIZER(TEXT, return_tensors="pt")
+    output = eager(made).generate(
+        input_ids=encoding.input_ids, attention_mask=encoding.attention_mask, max_new_tokens=6, num_beams=beams, do_sample=False,
+        output_attentions=True, return_dict_in_generate=True,
+    )  # fmt: skip
+    both = made.config.is_encoder_decoder
+    stepped = generated(output, TOKENIZER, encoding.input_ids if both else None)
+    assert [record.kind for record in stepped.records] == (["decoder", "cross"] if both else ["decoder"])
+    for record in stepped.records:
+        whole = seen.of(record.kind)
+        assert record.tokens == whole.tokens
+        assert np.allclose(record.weights, whole.weights, atol=1e-5)
+        assert [step.chosen for step in record.steps] == [step.chosen for step in whole.steps]
+    steps = seen.of("decoder").steps
+    assert all(step.candidates[0].probability >= step.probability - 1e-6 for step in steps)
+    assert all(sum(each.probability for each in step.candidates) <= 1 + 1e-5 for step in steps)
+    if beams == 1:
+        assert all(step.candidates[0].token == step.chosen for step in steps)
+
+
+def test_beams_that_change_places_are_followed():
+    """The rows that ``generate`` computed are not those of one beam: read so, they are something else."""
+    made, text = eager(model("gpt2")), "the cat chased the mouse ."
+    encoding = TOKENIZER(text, return_tensors="pt")
+    output = made.generate(
+        input_ids=encoding.input_ids, attention_mask=encoding.attention_mask, max_new_tokens=8, num_beams=4, do_sample=False,
+        output_attentions=True, return_dict_in_generate=True,
+    )  # fmt: skip
+    rows = [row for row in output.beam_indices[0].tolist() if row >= 0]
+    assert len(set(rows)) > 2, "choose another seed: here beams stay in their places"
+    right = generated(output, TOKENIZER).of("decoder").weights
+    assert np.allclose(right, attention(made, TOKENIZER, text, generate=8, beams=4).of("decoder").weights, atol=1e-5)
+    first = output.attentions[4][0][0, :, 0].numpy()  # the fifth step's, of the batch's first row
+    assert not np.allclose(right[0, :, len(encoding.input_ids[0]) + 3, : first.shape[1]], first, atol=1e-3)
+
+
+def test_only_what_is_asked_for_is_kept():
+    made = model("bert")
+    whole, some = (
+        attention(made, TOKENIZER, TEXT),
+        attention(made, TOKENIZER, TEXT, layers=[1], heads=[3, 0], projections=False),
+    )
+    record = some.records[0]
+    assert (record.layers, record.heads) == ((1,), (0, 3))
+    assert record.projections is None
+    assert np.array_equal(record.weights, whole.records[0].weights[1:, [0, 3]])
+    for wrong, told in (
+        ({"layers": [2]}, "there is no layer 2"),
+        ({"heads": [-1]}, "there is no head -1"),
+        ({"heads": []}, "no head is chosen"),
+    ):
+        with pytest.raises(SeqwrightError, match=told):
+            attention(made, TOKENIZER, TEXT, **wrong)
+
+
+def test_pairs_and_targets_and_words():
+    made = model("bert").train()
+    record = attention(made, TOKENIZER, "the fish", "it was hungry").records[0]  # it knows no fish
+    assert made.training
+    assert record.tokens[2] == "[UNK]"
+    assert sorted(record.special) == [0, 3, 7]
+    again = attention(model("bert"), TOKENIZER, ["the", "scared", "cat"]).records[0]
+    assert again.words == ((0, 1), (1, 2), (2, 4), (4, 5), (5, 6))
+    t5 = attention(model("t5"), TOKENIZER, "the cat", target="it was")
+    assert t5.of("cross").tokens == ("[CLS]", "[CLS]", "it", "was")
+    assert [step.chosen for step in t5.of("decoder").steps] == ["[CLS]", "it", "was", "[SEP]"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "told"),
+    [
+        ("bert", {"generate": 3}, "does not generate"),
+        ("bert", {"target": "x"}, "has a target"),
+        ("t5", {}, "something to say"),
+    ],
+)
+def test_what_a_model_cannot_do_is_told(kind, given, told):
+    with pytest.raises(SeqwrightError, match=told):
+        attention(model(kind), TOKENIZER, TEXT, **given)
+
+
+def test_an_empty_capture_is_an_error():
+    made = model("gpt2")
+    output = made.generate(
+        input_ids=torch.tensor([[1, 4]]), max_new_tokens=2, return_dict_in_generate=True, do_sample=False
+    )
+    with pytest.raises(SeqwrightError, match="output_attentions"):
+        generated(output, TOKENIZER)
+
+
+def test_too_long_a_text_is_refused_before_it_is_read():
+    made = model("gpt2")
+    made.config.n_layer = 4_000_000  # so many weights as a long text would have
+    with pytest.raises(SeqwrightError, match="choose up to"):
+        attention(made, TOKENIZER, TEXT)
