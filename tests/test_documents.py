@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import seqwright
+from tests.huggingface.models import model, tokenizer
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,6 +45,21 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]):
     module.main(steps=3)
     first = capsys.readouterr().out.splitlines()[1].split()
     assert sum(map(float, first)) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_articles_sentences_are_asked_of_any_encoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    spec = importlib.util.spec_from_file_location("article_sentences", ROOT / "examples" / "article_sentences.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model("bert").save_pretrained(tmp_path / "bert")
+    tokenizer().save_pretrained(tmp_path / "bert")
+    module.main(str(tmp_path / "bert"), tmp_path / "page.html")
+    said = capsys.readouterr().out
+    assert "cat looks at chased  most in layer" in said
+    assert "article&#x27;s sentences" in (tmp_path / "page.html").read_text()
 
 
 @pytest.mark.parametrize("name", seqwright.__all__)

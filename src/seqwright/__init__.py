@@ -45,6 +45,7 @@ _HOMES = {
     "seqwright.training.loop": ("Solo", "TrainingSpec", "fit"),
     "seqwright.training.objective": ("CrossEntropy", "MeanSquaredError"),
     "seqwright.training.schedule": ("ConstantRate", "InverseSquareRoot", "RateDrop", "WarmupCosine"),
+    "seqwright.viewer.record": ("AttentionRecord",),
     "seqwright.runs.run": ("Run", "load"),
     "seqwright.runs.verbs": ("resume", "train"),
 }  # fmt: skip

@@ -308,3 +308,52 @@ def test_a_window_that_reaches_beyond_what_was_tried_is_not_passed():
         Decoder(), Contract(kind="decoder", vocabulary=WORDS, max_length=LONGEST, visibility=Window(30, layers=2))
     )
     assert report.of("window-exceeded").verdict == "inconclusive"
+
+
+SAID = {"source": torch.tensor([[3, 4, 5, 0], [6, 7, 0, 0], [8, 9, 10, 11]]), "target": torch.tensor([[1, 5, 4, 2], [1, 7, 6, 2], [1, 9, 8, 2]])}
+MARKED = Contract(kind="encoder-decoder", vocabulary=WORDS, pad=0, bos=1, eos=2)
+
+
+def trained() -> Translator:
+    """It is sure of what it says, and its norms are not as they began."""
+    made = Translator()
+    for name, parameter in made.named_parameters():
+        if "norm" in name:
+            parameter.data.mul_(1.1)
+    made.head.weight.data.mul_(40)
+    return made
+
+
+def answering(answer):
+    """A generate that answers each source, without its padding, by a rule on it and on how long the longest is."""
+
+    def generate(model, source):
+        rows = [[1, *answer([each for each in row if each], source.shape[1]), 2] for row in source.tolist()]
+        size = max(map(len, rows))
+        return torch.tensor([row + [0] * (size - len(row)) for row in rows])
+
+    return generate
+
+
+@pytest.mark.parametrize(
+    ("answer", "check", "verdict"),
+    [
+        (lambda words, longest: words[:2], "answers-padded", "pass"),
+        (lambda words, longest: [longest + 3], "answers-padded", "fail"),
+        (lambda words, longest: words[:2], "answers-reordered", "pass"),
+        (lambda words, longest: sorted(words), "answers-reordered", "warn"),
+        (lambda words, longest: [5], "answers-constant", "fail"),
+        (lambda words, longest: words, "answers-constant", "pass"),
+    ],
+)
+def test_answers_are_held_against_what_their_sources_say(answer, check, verdict):
+    assert examine(trained(), MARKED, generate=answering(answer), examples=SAID).of(check).verdict == verdict
+
+
+def test_an_answer_that_was_cut_short_is_compared_as_far_as_it_goes():
+    def endless(model, source):
+        return torch.full((len(source), 2 * source.shape[1]), 5)
+
+    report = examine(trained(), MARKED, generate=endless, examples=SAID)
+    assert report.of("answers-padded").verdict == "pass"
+    assert report.of("never-stops").verdict == "fail"

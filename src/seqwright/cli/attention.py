@@ -19,7 +19,12 @@ Which = Annotated[str | None, typer.Option(help="Which ones, counted from 0, suc
 
 
 def attention(
-    target: Annotated[str, typer.Argument(help="A run's folder, or a Hugging Face model's folder or name.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A run's folder; or a Hugging Face model's folder or name, or an installed package that holds one."
+        ),
+    ],
     text: Annotated[str | None, typer.Option(help="The text that the model reads.")] = None,
     pair: Annotated[str | None, typer.Option(help="A second text in the same row, as BERT reads pairs.")] = None,
     source: Annotated[str | None, typer.Option(help="The source that an encoder and decoder reads.")] = None,

@@ -23,7 +23,12 @@ TEXTS = 200
 
 
 def heads(
-    target: Annotated[str, typer.Argument(help="A run's folder, or a Hugging Face model's folder or name.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A run's folder; or a Hugging Face model's folder or name, or an installed package that holds one."
+        ),
+    ],
     treebank: Annotated[Path | None, typer.Option(help="Sentences with their grammar, in CoNLL-U.")] = None,
     coreference: Annotated[
         Path | None, typer.Option(help="A sentence a line, a pronoun and its antecedent in [brackets].")

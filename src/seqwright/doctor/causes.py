@@ -9,14 +9,14 @@ import msgspec
 from seqwright.doctor.finding import Finding
 
 FOLLOWS: dict[str, frozenset[str]] = {
-    "padding-polarity": frozenset({"nan", "padding-in-loss", "teacher-forced-only", "source-ignored"}),
+    "padding-polarity": frozenset({"nan", "padding-in-loss", "teacher-forced-only", "source-ignored", "answers-padded"}),
     "nan": frozenset({
         "mean-collapse", "past-blocked", "padding-leak", "cross-padding-leak", "cache-mismatch", "source-ignored",
         "untrained-part", "order-blind", "positions-ineffective",
     }),
     "mean-collapse": frozenset({
         "past-blocked", "order-blind", "positions-ineffective", "source-ignored", "untrained-part", "teacher-forced-only",
-        "never-stops", "init-loss",
+        "never-stops", "init-loss", "answers-constant", "answers-reordered",
     }),
     "eval-nondeterministic": frozenset({
         "stateful", "cache-mismatch", "mode-dependent", "batch-mixing", "padding-leak", "cross-padding-leak", "padding-in-loss",
@@ -31,14 +31,14 @@ FOLLOWS: dict[str, frozenset[str]] = {
         "window-exceeded", "never-stops",
     }),
     "attention-normalisation": frozenset({"cache-mismatch", "padding-leak", "cross-padding-leak", "padding-in-loss", "batch-mixing"}),
-    "padding-leak": frozenset({"padding-in-loss", "teacher-forced-only"}),
-    "cross-padding-leak": frozenset({"padding-in-loss", "teacher-forced-only"}),
+    "padding-leak": frozenset({"padding-in-loss", "teacher-forced-only", "answers-padded"}),
+    "cross-padding-leak": frozenset({"padding-in-loss", "teacher-forced-only", "answers-padded"}),
     "past-blocked": frozenset({"order-blind"}),
-    "order-blind": frozenset({"positions-ineffective"}),
+    "order-blind": frozenset({"positions-ineffective", "answers-reordered"}),
     "positions-ineffective": frozenset({"order-blind"}),
     "target-shift": frozenset({"padding-in-loss"}),
     "labels-without-eos": frozenset({"never-stops"}),
-    "source-ignored": frozenset({"untrained-part", "order-blind"}),
+    "source-ignored": frozenset({"untrained-part", "order-blind", "answers-constant", "answers-reordered"}),
 }  # fmt: skip
 """For each check those that fail with it, in the order in which causes are looked for."""
 

@@ -97,10 +97,15 @@ def _of_roles(role: Roles) -> list[Part]:
     picture = matrix(
         f"roles-{role.kind}", "For every layer and pattern the head that follows it most.", squares, rows, names
     )
+    best = [
+        (name, *(f"{written(each.layer, each.head)}: {between(each.score, each.interval)}" for each in scores))
+        for name, scores in role.best.items()
+        if name != "distance"
+    ]
     table = Table(
-        ("pattern", "best heads, with 95 % intervals over texts (in %)"),
-        tuple((name, "   ".join(f"{written(s.layer, s.head)}: {between(s.score, s.interval)}" for s in scores)) for name, scores in role.best.items() if name != "distance"),
-    )  # fmt: skip
+        ("pattern", "best head: % of its attention (95 % interval)", "second", "third"),
+        tuple((*row, *[""] * (4 - len(row))) for row in best),
+    )
     said = (
         f"From {role.texts} texts. A pattern's score is the part of a head's attention that goes where the pattern points: to the token before, after, itself, the first, "
         "a delimiter, the same token elsewhere, or what followed it there (induction). Broad is 1 where attention is spread evenly."
@@ -128,7 +133,7 @@ def _of_relations(found: Relations) -> list[Part]:
     parts: list[Part] = [Prose(said)]
     shown = found.relations[:MOST]
     if shown:
-        layers = [f"layer {layer}" for layer in range(len(shown[0].by_layer))]
+        layers = [f"layer {layer}" for layer in found.layers]
         squares = [
             Square(each.name, layer, value, f"{100 * value:.0f}")
             for each in shown

@@ -56,9 +56,10 @@ class Relation(msgspec.Struct, frozen=True):
 
 
 class Relations(msgspec.Struct, frozen=True):
-    """All relations, the commonest first; ``skipped`` sentences were split otherwise by the model's tokenizer."""
+    """All relations, the commonest first, over these layers; ``skipped`` sentences were split otherwise by the model's tokenizer."""
 
     relations: tuple[Relation, ...]
+    layers: tuple[int, ...]
     sentences: int
     skipped: int
 
@@ -104,7 +105,8 @@ def relations(attend: Attend, treebank: Iterable[Sentence], *, layers: tuple[int
             _count(found, sentence, weights)
     kept = [(name, hits) for name, hits in found.items() if sum(hits.counts) >= LEAST]
     kept.sort(key=lambda pair: (pair[0] != ALL, -sum(pair[1].counts)))
-    return Relations(tuple(_best(name, hits, layers, heads) for name, hits in kept), told, skipped)
+    best = tuple(_best(name, hits, layers, heads) for name, hits in kept)
+    return Relations(best, layers or tuple(range(len(best[0].by_layer) if best else 0)), told, skipped)
 
 
 def _count(found: dict[str, _Hits], sentence: Sentence, weights: Float[Array, "l h w w"]) -> None:

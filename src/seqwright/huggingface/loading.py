@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from seqwright.core.errors import SeqwrightError
 
@@ -24,15 +27,33 @@ def transformers() -> Any:
     return transformers
 
 
+def folder_of(name: str | Path) -> str:
+    """Where a model is: a folder, one that an installed package holds, or else its name as it was given.
+
+    Nothing of the package is run.
+    """
+    if Path(name).is_dir() or not str(name).isidentifier():
+        return str(name)
+    found = find_spec(str(name))
+    for place in found.submodule_search_locations or () if found else ():
+        for folder in (Path(place), Path(place) / "model"):
+            if (folder / "config.json").exists():
+                return str(folder)
+    return str(name)
+
+
 def load_model(name: str | Path) -> Any:
     """The model that a folder's configuration names, in eval mode; its weights are read from safetensors, never unpickled.
+
+    Args:
+        name: a folder, an installed package that holds one, or the name of a model that was downloaded before.
 
     Raises:
         SeqwrightError: there is none, or its weights cannot be read.
     """
-    library = transformers()
+    library, place = transformers(), folder_of(name)
     try:
-        config = library.AutoConfig.from_pretrained(name, local_files_only=True)
+        config = library.AutoConfig.from_pretrained(place, local_files_only=True)
     except (OSError, ValueError) as error:
         raise SeqwrightError(
             "there is no run and no Hugging Face model in this place or, downloaded before, by this name",
@@ -42,8 +63,8 @@ def load_model(name: str | Path) -> Any:
     names = config.architectures or ["AutoModel"]
     kind = getattr(library, names[0], library.AutoModel)
     try:
-        return kind.from_pretrained(name, local_files_only=True, use_safetensors=True).eval()
-    except OSError as error:
+        return kind.from_pretrained(place, local_files_only=True, use_safetensors=True).eval()
+    except (OSError, ValueError, SafetensorError) as error:
         raise SeqwrightError(
             f"the weights cannot be read: {_first_line(error)}",
             where=str(name),
@@ -58,7 +79,7 @@ def load_tokenizer(name: str | Path) -> Any:
         SeqwrightError: there is none.
     """
     try:
-        return transformers().AutoTokenizer.from_pretrained(name, local_files_only=True)
+        return transformers().AutoTokenizer.from_pretrained(folder_of(name), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise SeqwrightError(
             f"there is no tokenizer: {_first_line(error)}",

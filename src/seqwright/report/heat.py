@@ -7,8 +7,8 @@ from math import isfinite, log10
 
 import altair as alt
 
-from seqwright.report.charts import draw
-from seqwright.report.page import INK, Chart
+from seqwright.report.charts import ORANGE, draw
+from seqwright.report.page import Chart
 
 DECADES = 6
 """So many powers of ten below the greatest value a square is as dark as nothing."""
@@ -42,7 +42,7 @@ def heat(
         y=alt.Y("row:O", title=y, scale=alt.Scale(paddingInner=0.05)).axis(ticks=False, domain=False),
     )
     colour = alt.Color("shade:Q", legend=None).scale(scheme="cividis", domain=[0, 1])
-    crosses = base.mark_text(fontSize=16, fontWeight="bold", color=INK).encode(text="mark:N")
+    crosses = base.mark_text(fontSize=18, fontWeight="bold", color=ORANGE).encode(text="mark:N")
     chart = alt.layer(base.mark_rect().encode(color=colour), crosses)
     return draw(name, says, chart.properties(width=alt.Step(26), height=alt.Step(26)))
 

@@ -1,18 +1,17 @@
-"""What a trained model does with examples: whether it stops, and whether it generates what it knows when shown the truth."""
+"""What a trained model does with examples, by the studies' signatures: whether it stops, generates what it knows, and minds its source."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-import torch
-from torch import Tensor
-
+from seqwright.doctor.answers import Answers, answered, shown
 from seqwright.doctor.checks.parameters import fresh
-from seqwright.doctor.contract import Contract
 from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import CallbackError, Patient
-from seqwright.doctor.reading import Reading, Words
+from seqwright.doctor.patient import Patient
+from seqwright.doctor.reading import Words
+from seqwright.evaluation.behaviour import Behaviour
+from seqwright.evaluation.signature import never_stops, order_blind, padding_dependent, teacher_forced_only
 
 NEVER_STOPS = Check(
     "never-stops",
@@ -34,7 +33,12 @@ ANSWERS_REORDERED = Check(
     "No source gets another answer when two of its tokens change places.",
     "see order-blind; and look whether generation gives the model the places that training gave it",
 )
-CHECKS = (NEVER_STOPS, TEACHER_FORCED_ONLY, ANSWERS_PADDED, ANSWERS_REORDERED)
+ANSWERS_CONSTANT = Check(
+    "answers-constant",
+    "Every source gets the same answer, though the targets differ.",
+    "see mean-collapse and source-ignored; then whether the loss still falls, and what the learning rate does to it",
+)
+CHECKS = (NEVER_STOPS, TEACHER_FORCED_ONLY, ANSWERS_PADDED, ANSWERS_REORDERED, ANSWERS_CONSTANT)
 NEVER = 1e-3
 """An end that is so many times less likely than by guessing is never said, trained or not."""
 
@@ -45,7 +49,7 @@ KNOWN = 0.9
 
 
 def behaviour(patient: Patient) -> Iterator[Finding]:
-    """``never-stops``, ``teacher-forced-only``, and whether answers depend on padding and on order."""
+    """What :data:`CHECKS` names."""
     lacking = [name for name in ("generate", "examples") if getattr(patient, name) is None]
     if lacking or not patient.contract.decodes:
         told = (
@@ -56,206 +60,114 @@ def behaviour(patient: Patient) -> Iterator[Finding]:
         for check in CHECKS:
             yield check.not_examined(told)
         return
-    assert patient.examples is not None
-    both = patient.contract.kind == "encoder-decoder"
-    asked = patient.examples["source"] if both else _prompts(patient)
-    rows = generated(patient, asked)
-    yield _stops(patient, rows, 0 if both else asked.shape[1])
-    yield _forced(patient, rows)
-    yield _alone(patient, asked, rows) if both else ANSWERS_PADDED.not_examined("Prompts are asked without padding.")
-    yield (
-        _reordered(patient, asked, rows)
-        if both
-        else ANSWERS_REORDERED.not_examined("A prompt's order is order-blind's.")
+    seen = answered(patient)
+    yield _stops(patient, seen)
+    if patient.contract.kind != "encoder-decoder":
+        for check in CHECKS[1:]:
+            yield check.not_examined("A decoder alone has no source, and no one right answer.")
+        return
+    yield _forced(seen)
+    yield _padded(seen)
+    yield _reordered(patient, seen)
+    yield _constant(patient, seen)
+
+
+def _stops(patient: Patient, seen: Answers) -> Finding:
+    contract = patient.contract
+    if contract.eos is None:
+        return NEVER_STOPS.not_examined("The contract names no end: answers may be of a fixed length.")
+    endless = [row for row, answer in enumerate(seen.behaviour.padded) if not answer.stopped]
+    likeliest = _likeliest_end(patient, contract.eos)
+    evidence: dict[str, float | str] = {
+        "answers": float(len(seen.rows)), "that do not end": float(len(endless)), "likeliest that an end ever is": likeliest,
+    }  # fmt: skip
+    if not never_stops(seen.behaviour):
+        return NEVER_STOPS.passed("Every answer ends.", **evidence)
+    if _untrained(patient) and not likeliest <= NEVER / contract.vocabulary:
+        return NEVER_STOPS.inconclusive("The model is not trained: that it does not end says nothing.", **evidence)
+    made_up = contract.kind == "encoder-decoder" and not seen.truth
+    return NEVER_STOPS.failed(
+        f"{'made-up ' if made_up else ''}example {endless[0]}: {seen.rows[endless[0]][:24]}",
+        evidence,
+        only_warn=made_up and 2 * len(endless) < len(seen.rows),
     )
 
 
-def generated(patient: Patient, asked: Tensor) -> list[list[int]]:
-    """The model's own answers to sources or prompts.
-
-    Raises:
-        CallbackError: generation fails, or returns something else than a row of ids for each.
-    """
-    assert patient.generate is not None
-    with patient.actual.ready(EVAL) as module:
-        try:
-            said = patient.generate(module, asked.clone().to(patient.actual.device))
-            rows = [[int(each) for each in row] for row in said]
-        except Exception as error:
-            raise CallbackError("generate", error) from error
-    if len(rows) != len(asked):
-        raise CallbackError("generate", ValueError(f"it returns {len(rows)} rows for {len(asked)}"))
-    return rows
-
-
-def _prompts(patient: Patient) -> Tensor:
-    """The first half of each example, as long as the shortest has one: what is to be continued."""
-    assert patient.examples is not None
-    contract = patient.contract
-    rows = [_bare_ends(row, contract) for row in patient.examples["ids"].tolist()]
-    shortest = max(1, min(map(len, rows)) // 2)
-    return torch.tensor([row[:shortest] for row in rows])
-
-
-def _bare_ends(row: list[int], contract: Contract) -> list[int]:
-    """A row without padding, and without the end that it ends with."""
-    places = [place for place, each in enumerate(row) if each != contract.pad]
-    row = row[places[0] : places[-1] + 1] if places else row[:1]
-    return row[:-1] if len(row) > 1 and row[-1] == contract.eos else row
-
-
-def _alone(patient: Patient, asked: Tensor, rows: list[list[int]]) -> Finding:
-    """Each padded source by itself: the same answer?"""
-    pad = patient.contract.pad
-    padded_rows = [row for row in range(len(asked)) if pad is not None and (asked[row] == pad).any()]
-    if not padded_rows:
-        return ANSWERS_PADDED.not_examined("No source of the examples is padded.")
-    lost = []
-    for size in sorted({int((asked[row] != pad).sum()) for row in padded_rows}):
-        alike = [row for row in padded_rows if int((asked[row] != pad).sum()) == size]
-        alone = generated(patient, torch.stack([asked[row][asked[row] != pad] for row in alike]))
-        lost += [
-            (row, said) for row, said in zip(alike, alone, strict=True) if _parts(said, rows[row], patient.contract)
-        ]
+def _forced(seen: Answers) -> Finding:
+    if not seen.truth:
+        return TEACHER_FORCED_ONLY.not_examined(
+            "Give examples with targets, and what is generated is held against them."
+        )
+    known = [row for row, right in enumerate(seen.behaviour.forced) if right]
+    lost = [row for row in known if not seen.behaviour.padded[row].right]
     evidence: dict[str, float | str] = {
-        "sources": float(len(padded_rows)),
-        "answered otherwise alone": float(len(lost)),
+        "right when shown the truth": len(known) / len(seen.rows),
+        "right when generated": sum(answer.right for answer in seen.behaviour.padded) / len(seen.rows),
     }
-    if lost:
-        row, alone = lost[0]
-        where = f"source {asked[row].tolist()}: {rows[row][:24]} among others, {alone[:24]} alone"
-        return ANSWERS_PADDED.failed(where, evidence)
-    return ANSWERS_PADDED.passed("Answers are the same alone and among longer sources.", **evidence)
+    if len(known) < KNOWN * len(seen.rows):
+        return TEACHER_FORCED_ONLY.inconclusive("The model has not learnt the examples.", **evidence)
+    if teacher_forced_only(_of_rows(seen.behaviour, known)) and len(lost) > (1 - KNOWN) * len(seen.rows):
+        return TEACHER_FORCED_ONLY.failed(f"example {lost[0]}: {seen.rows[lost[0]][:24]} is generated", evidence)
+    return TEACHER_FORCED_ONLY.passed("What is known is generated.", **evidence)
 
 
-def _parts(one: list[int], other: list[int], contract: Contract) -> bool:
-    """Whether two answers differ, as far as both were let run."""
-    shorter, longer = sorted((one, other), key=len)
-    if contract.eos not in shorter[1:]:  # it would have gone on
-        longer = longer[: len(shorter)]
-    return _said(shorter, contract) != _said(longer, contract)
+def _of_rows(seen: Behaviour, rows: list[int]) -> Behaviour:
+    padded, alone = (tuple(side[row] for row in rows) for side in (seen.padded, seen.alone))
+    return replace(seen, padded=padded, alone=alone, forced=tuple(seen.forced[row] for row in rows))
 
 
-def _untrained(patient: Patient) -> bool:
-    """Whether it looks as if it had never been trained."""
-    return fresh(patient.actual.module) or _undecided(patient)
+def _padded(seen: Answers) -> Finding:
+    if not seen.alone:
+        return ANSWERS_PADDED.not_examined("No source of the examples is padded.")
+    lost = [row for row in seen.alone if seen.behaviour.padded[row].symbols != seen.behaviour.alone[row].symbols]
+    evidence: dict[str, float | str] = {"sources": float(len(seen.alone)), "answered otherwise alone": float(len(lost))}
+    if not padding_dependent(seen.behaviour):
+        return ANSWERS_PADDED.passed("Answers are the same alone and among longer sources.", **evidence)
+    row = lost[0]
+    where = f"source {seen.asked[row].tolist()}: {seen.rows[row][:24]} among others, {seen.alone[row][:24]} alone"
+    return ANSWERS_PADDED.failed(where, evidence)
 
 
-def _reordered(patient: Patient, asked: Tensor, rows: list[list[int]]) -> Finding:
-    """Sources with two neighbours that differ in each other's place: is any answered otherwise?"""
-    contract, changed, chosen = patient.contract, asked.clone(), []
-    marks = {contract.pad, contract.bos, contract.eos}
-    for row, ids in enumerate(asked.tolist()):
-        places = [at for at in range(len(ids) - 1) if ids[at] != ids[at + 1] and not {ids[at], ids[at + 1]} & marks]
-        if places:
-            changed[row, places[0]], changed[row, places[0] + 1] = ids[places[0] + 1], ids[places[0]]
-            chosen.append(row)
-    if not chosen:
+def _reordered(patient: Patient, seen: Answers) -> Finding:
+    if not seen.reordered:
         return ANSWERS_REORDERED.not_examined("No source of the examples has two tokens that could change places.")
-    then = generated(patient, changed)
-    moved = sum(_said(then[row], contract) != _said(rows[row], contract) for row in chosen)
-    evidence: dict[str, float | str] = {"sources": float(len(chosen)), "answered otherwise": float(moved)}
-    if moved:
-        return ANSWERS_REORDERED.passed("Answers follow the order of their sources.", **evidence)
+    sources = float(len(seen.reordered))
+    if not order_blind(seen.behaviour):
+        return ANSWERS_REORDERED.passed("Answers follow the order of their sources.", sources=sources)
     if _untrained(patient):
         return ANSWERS_REORDERED.inconclusive(
-            "The model is not trained: that it says the same says nothing.", **evidence
+            "The model is not trained: that it says the same says nothing.", sources=sources
         )
-    row = chosen[0]
-    where = f"sources {asked[row].tolist()} and {changed[row].tolist()}: {rows[row][:24]}"
+    row, (changed, _) = next(iter(seen.reordered.items()))
+    where = f"sources {seen.asked[row].tolist()} and {changed}: {seen.rows[row][:24]}"
     told = "It may be meant so, as where a source is sorted or counted."
-    return ANSWERS_REORDERED.failed(where, evidence, because=told, only_warn=True)
+    return ANSWERS_REORDERED.failed(where, {"sources": sources}, because=told, only_warn=True)
 
 
-def _stops(patient: Patient, rows: list[list[int]], begun: int) -> Finding:
-    eos = patient.contract.eos
-    if eos is None:
-        return NEVER_STOPS.not_examined("The contract names no end: answers may be of a fixed length.")
-    endless = [row for row in range(len(rows)) if not _ends(rows[row][begun:], eos, patient.contract.pad)]
-    evidence: dict[str, float | str] = {"answers": float(len(rows)), "that do not end": float(len(endless))}
-    likeliest = _likeliest_end(patient, eos)
-    evidence["likeliest that an end ever is"] = likeliest
-    if endless and _untrained(patient) and not likeliest <= NEVER / patient.contract.vocabulary:
-        return NEVER_STOPS.inconclusive("The model is not trained: that it does not end says nothing.", **evidence)
-    made_up = "target" not in (patient.examples or {}) and "ids" not in (patient.examples or {})
-    if endless:
-        return NEVER_STOPS.failed(
-            f"{'made-up ' if made_up else ''}example {endless[0]}: {rows[endless[0]][:24]}",
-            evidence,
-            only_warn=made_up and 2 * len(endless) < len(rows),
-        )
-    return NEVER_STOPS.passed("Every answer ends.", **evidence)
-
-
-def _ends(row: list[int], eos: int, pad: int | None) -> bool:
-    """Whether there is an end; one at the very beginning counts only if nothing follows, as some decoders begin with it."""
-    return eos in row[1:] or (row[:1] == [eos] and all(each == pad for each in row[1:]))
-
-
-def _shown(patient: Patient) -> Reading | None:
-    """The examples as the model reads them when the truth is shown; ``None`` where they have no targets."""
-    assert patient.examples is not None
-    if patient.contract.kind != "encoder-decoder":
-        return Reading(patient.examples["ids"])
-    return (
-        Reading(patient.examples["target"], None, patient.examples["source"]) if "target" in patient.examples else None
-    )
+def _constant(patient: Patient, seen: Answers) -> Finding:
+    """Whether the answers' spread is none."""
+    if not seen.truth or len({tuple(row) for row in patient.examples["target"].tolist()}) < 2:  # type: ignore[index]
+        return ANSWERS_CONSTANT.not_examined("Give examples with targets that differ.")
+    if seen.behaviour.spread:
+        return ANSWERS_CONSTANT.passed("Answers differ.")
+    if _untrained(patient):
+        return ANSWERS_CONSTANT.inconclusive("The model is not trained: that it says the same says nothing.")
+    return ANSWERS_CONSTANT.failed(f"all {len(seen.rows)} sources: {seen.rows[0][:24]}", {"answers": 1.0})
 
 
 def _likeliest_end(patient: Patient, eos: int) -> float:
     """The greatest probability that the end has at any place of the examples."""
-    reading = _shown(patient)
+    reading = shown(patient)
     if reading is None:
         return float("nan")
     said = patient.actual.logits(reading).softmax(-1)
     return said[..., eos].nan_to_num(0.0).max().item() if said.shape[-1] > eos else 0.0
 
 
-def _undecided(patient: Patient) -> bool:
-    """Whether nothing is much likelier than by guessing, as in a model that was never trained."""
-    reading = _shown(patient) or Words(patient.contract, 32).reading(4, patient.length(6))
+def _untrained(patient: Patient) -> bool:
+    """Whether it looks as if it had never been trained: its norms are as they begin, or nothing is much likelier than by guessing."""
+    if fresh(patient.actual.module):
+        return True
+    reading = shown(patient) or Words(patient.contract, 32).reading(4, patient.length(6))
     likeliest = patient.actual.logits(reading).softmax(-1).amax(-1)
     return bool(likeliest.nan_to_num(0.0).mean() < GUESSING / patient.contract.vocabulary)
-
-
-def _forced(patient: Patient, rows: list[list[int]]) -> Finding:
-    contract, examples = patient.contract, patient.examples
-    assert examples is not None
-    if contract.kind != "encoder-decoder":
-        return TEACHER_FORCED_ONLY.not_examined("A decoder alone has no one right answer to generate.")
-    if "target" not in examples:
-        return TEACHER_FORCED_ONLY.not_examined(
-            "Give examples with targets, and what is generated is held against them."
-        )
-    source, target = examples["source"], examples["target"]
-    masks = (None, None) if contract.pad is None else (source != contract.pad, target != contract.pad)
-    said = patient.actual.logits(Reading(target, masks[1], source, masks[0]))
-    wanted = target[:, 1:]
-    real = torch.ones_like(wanted, dtype=torch.bool) if masks[1] is None else masks[1][:, 1:]
-    right = ((said[:, :-1].argmax(-1) == wanted) | ~real).all(1)
-    generated = [_same(row, target[place].tolist(), contract) for place, row in enumerate(rows)]
-    evidence: dict[str, float | str] = {
-        "right when shown the truth": right.double().mean().item(),
-        "right when generated": sum(generated) / len(generated),
-    }
-    if right.double().mean() < KNOWN:
-        return TEACHER_FORCED_ONLY.inconclusive("The model has not learnt the examples.", **evidence)
-    lost = [place for place in range(len(rows)) if right[place] and not generated[place]]
-    if len(lost) > (1 - KNOWN) * len(rows):
-        return TEACHER_FORCED_ONLY.failed(
-            f"example {lost[0]}: {rows[lost[0]][:24]} for {target[lost[0]].tolist()[:24]}", evidence
-        )
-    return TEACHER_FORCED_ONLY.passed("What is known is generated.", **evidence)
-
-
-def _same(row: list[int], target: list[int], contract: Contract) -> bool:
-    """Whether a generated row says the target, marks and padding apart."""
-    return _said(row, contract) == _said(target, contract)
-
-
-def _said(ids: list[int], contract: Contract) -> list[int]:
-    """An answer without its beginning, its end, what comes after it, and padding."""
-    ids = ids[1:] if contract.bos is not None and ids[:1] == [contract.bos] else ids
-    if contract.eos is not None and contract.eos in ids:
-        ids = ids[: ids.index(contract.eos)]
-    return [each for each in ids if each != contract.pad]

@@ -1,0 +1,220 @@
+"""The page of attention against BertViz's, on the same attention: size, time to write, to the first picture, to the next head, memory.
+
+    python benchmarks/viewer.py [--model FOLDER] [--tokens 16 64 128 256 512] [--bertviz 16 64 128] [--scripts FOLDER] [--capture]
+
+The attention is 12 × 12 heads: a Hugging Face encoder's (``--model``) over as many texts as give 12 layers, or drawn at random, which
+squeezes worse. BertViz is measured where it is installed; its pages take three scripts from the network, and ``--scripts`` names a folder
+with ``require.js``, ``d3.min.js`` and ``jquery.min.js`` that are served in their place. Above 128 tokens its pages take gigabytes of memory.
+``--capture`` measures what watching costs a forward. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from ladder import machine
+
+from seqwright.viewer import AttentionRecord
+
+LAYERS, HEADS, TIMES = 12, 12, 5
+PROSE = (Path(__file__).parents[1] / "examples" / "data" / "shakespeare.txt").read_text(encoding="utf-8")
+
+
+def drawn(tokens: int) -> tuple[list[str], np.ndarray]:
+    """Attention as sharp as trained heads' is on average, without its patterns."""
+    scores = 2 * np.random.default_rng(0).normal(size=(LAYERS, HEADS, tokens, tokens)).astype(np.float32)
+    raised = np.exp(scores)
+    return [f"token{place}" for place in range(tokens)], raised / raised.sum(-1, keepdims=True)
+
+
+def read_by(folder: str) -> Callable[[int], tuple[list[str], np.ndarray]]:
+    """The attention of a model on disk, layer upon layer, a text for every few."""
+    from seqwright.huggingface import attention
+    from seqwright.huggingface.loading import load_model, load_tokenizer
+
+    model, tokenizer = load_model(folder), load_tokenizer(folder)
+    tokenizer.model_max_length = 10**9
+    words = PROSE.split()
+
+    def attended(tokens: int) -> tuple[list[str], np.ndarray]:
+        found: list[np.ndarray] = []
+        names: list[str] = []
+        start = 0
+        while sum(map(len, found)) < LAYERS:
+            size = tokens
+            while len(tokenizer(" ".join(words[start : start + size]))["input_ids"]) > tokens:
+                size -= 1
+            text = words[start : start + size]
+            while len(tokenizer(" ".join(text))["input_ids"]) < tokens:
+                text.append("so")
+            record = attention(model, tokenizer, " ".join(text), projections=False).records[0]
+            found.append(record.weights[:, :HEADS])
+            names, start = list(record.tokens), start + size
+        return names, np.concatenate(found)[:LAYERS]
+
+    return attended
+
+
+def opened(browser: Any, path: Path, scripts: Path | None, ready: str) -> tuple[Any, float]:
+    """A page, and after how many milliseconds it showed something."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(180_000)
+    if scripts is not None:
+        for part, name in (("require", "require.js"), ("d3", "d3.min.js"), ("jquery", "jquery.min.js")):
+            page.route(f"**/*{part}*.js", lambda route, name=name: route.fulfill(path=scripts / name))
+    page.goto(path.as_uri(), wait_until="commit")
+    page.wait_for_selector(ready, state="attached")
+    first = "performance.getEntriesByName('seqwright:first')[0]?.startTime ?? performance.now()"
+    return page, page.evaluate(first)
+
+
+def heap(page: Any) -> float:
+    """Megabytes of the page's own memory."""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    found = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    return found["JSHeapUsedSize"] / 1e6
+
+
+def ours(browser: Any, folder: Path, names: Sequence[str], weights: np.ndarray) -> dict[str, float]:
+    record = AttentionRecord(tokens=names, kind="encoder", weights=weights)
+    began = time.perf_counter()
+    path = record.html(folder / "ours.html")
+    wrote = time.perf_counter() - began
+    firsts, switches, used = [], [], []
+    for _ in range(3):
+        page, first = opened(browser, path, None, "main[aria-busy=false]")
+        firsts.append(first)
+        page.keyboard.press("2")  # one head
+        page.wait_for_selector("main[aria-busy=false]")
+        for _ in range(8):
+            page.keyboard.press("ArrowRight")
+            page.wait_for_timeout(150)
+        took = page.evaluate("performance.getEntriesByName('seqwright:head').map(each => each.duration)")
+        switches += took[-6:]
+        used.append(heap(page))
+        page.close()
+    return {
+        "MB": path.stat().st_size / 1e6,
+        "write s": wrote,
+        "first ms": median(firsts),
+        "switch ms": median(switches),
+        "heap MB": median(used),
+    }
+
+
+def bertviz(
+    browser: Any, folder: Path, names: Sequence[str], weights: np.ndarray, scripts: Path | None
+) -> dict[str, float] | None:
+    try:
+        from bertviz import head_view
+    except ImportError:
+        return None
+    import torch
+
+    layers = [torch.from_numpy(layer)[None] for layer in weights]
+    began = time.perf_counter()
+    path = folder / "bertviz.html"
+    path.write_text(head_view(layers, list(names), html_action="return").data)
+    found = {"MB": path.stat().st_size / 1e6, "write s": time.perf_counter() - began}
+    if scripts is None:
+        return found
+    firsts, switches, used = [], [], []
+    for _ in range(1 if len(names) > 100 else 3):
+        page, first = opened(browser, path, scripts, "#vis svg line")
+        firsts.append(first)
+        for layer in range(1, 5):
+            began = page.evaluate("performance.now()")
+            page.select_option("#layer", str(layer))
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            switches.append(page.evaluate("performance.now()") - began)
+        used.append(heap(page))
+        page.close()
+    return found | {"first ms": median(firsts), "switch ms": median(switches), "heap MB": median(used)}
+
+
+def capture() -> dict[str, float]:
+    """How many times as long a forward takes that is watched: all layers, one layer, and nobody watching."""
+    import torch
+
+    import seqwright as sw
+    from seqwright.viewer.capture import PARTS, Capture
+
+    torch.set_num_threads(1)
+    inner = sw.FeedForwardSpec(inner=1024)
+    heads = sw.AttentionSpec(heads=8, mask=sw.CausalMask())
+    spec = sw.TransformerSpec(
+        width=256, embedding=sw.LookUpEmbedding(vocabulary=64), head=sw.SymbolHead(outputs=64),
+        decoder=sw.StackSpec(feedforward=inner, self_attention=heads, layers=6, position=sw.RotaryPosition()),
+    )  # fmt: skip
+    model = sw.build(spec).eval()
+    ids = sw.Tokens.of([torch.randint(64, (256,)).tolist()])
+    every = tuple(range(8))
+    name = "decoder.self_attention"
+
+    def watching(layers: Sequence[int], parts: Sequence[str] = PARTS) -> Callable[[], object]:
+        return lambda: model(ids, probe=Capture(model, {name: (tuple(layers), every)}, parts))
+
+    ways: dict[str, Callable[[], object]] = {
+        "off": lambda: model(ids), "one layer": watching([3]), "one layer, weights": watching([3], ("weights",)),
+        "all layers, weights": watching(range(6), ("weights",)), "all layers": watching(range(6)),
+    }  # fmt: skip
+    took: dict[str, list[float]] = {way: [] for way in ways}
+    with torch.no_grad():
+        for _ in range(4 + 10 * TIMES):
+            for way, run in ways.items():
+                began = time.perf_counter()
+                run()
+                took[way].append(time.perf_counter() - began)
+    plain = took["off"][4:]
+    return {way: round(median(a / b for a, b in zip(took[way][4:], plain, strict=True)), 2) for way in ways}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", help="a Hugging Face encoder's folder")
+    parser.add_argument("--tokens", type=int, nargs="+", default=[16, 64, 128, 256, 512])
+    parser.add_argument(
+        "--bertviz", type=int, nargs="*", default=[16, 64, 128], help="at which of these it is measured"
+    )
+    parser.add_argument("--scripts", type=Path)
+    parser.add_argument("--capture", action="store_true")
+    asked = parser.parse_args()
+    print(machine("cpu"), flush=True)
+    result: dict[str, Any] = {"measured": "viewer", "attention": asked.model or "drawn"}
+    if asked.capture:
+        result["capture, times a forward"] = capture()
+    from playwright.sync_api import sync_playwright
+
+    attended = read_by(asked.model) if asked.model else drawn
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+    print(f"{'tokens':>6} {'':8} {'MB':>8} {'write s':>8} {'first ms':>9} {'switch ms':>9} {'heap MB':>8}")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        for tokens in asked.tokens:
+            names, weights = attended(tokens)
+            result[str(tokens)] = {}
+            for tool in ("ours", "bertviz"):
+                if tool == "bertviz" and tokens not in asked.bertviz:
+                    continue
+                browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+                measured = ours(browser, Path(folder), names, weights) if tool == "ours" else bertviz(browser, Path(folder), names, weights, asked.scripts)  # fmt: skip
+                browser.close()
+                if measured is None:
+                    continue
+                result[str(tokens)][tool] = {name: round(value, 2) for name, value in measured.items()}
+                cells = [f"{measured.get(name, float('nan')):{width}.2f}" for name, width in (("MB", 8), ("write s", 8), ("first ms", 9), ("switch ms", 9), ("heap MB", 8))]  # fmt: skip
+                print(f"{tokens:6} {tool:8} {' '.join(cells)}", flush=True)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
