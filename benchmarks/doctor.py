@@ -1,11 +1,12 @@
 """The doctor's exam: faults put into models of seven kinds, and healthy models that look odd. Which are found, and named rightly?
 
-    python benchmarks/doctor.py [--seeds 1] [--only gpt healthy] [--users] [-v]
+    python benchmarks/doctor.py [--seeds 1] [--only gpt healthy] [--unseen] [--users] [-v]
 
 Every case is a model built from a seed and what its user would give (``benchmarks/patients``); the check that an expert would name first
 is written beside it. *Found*: some check fails. *Named*: that check fails, and at most two others do. *False alarm*: a check fails on a
 healthy model. ``--users`` asks the same faults what one would try today: whether the model overfits one batch, whether gradients
-reach the future, whether a row alone answers as in a batch. The last line is JSON.
+reach the future, whether a row alone answers as in a batch. ``--unseen`` asks the cases of ``benchmarks/unseen`` instead, which were
+written by someone who had not read the checks. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 from ladder import machine
 from patients import CASES
 from patients.case import Case
+from unseen import CASES as UNSEEN
 
 from seqwright.doctor import Report, examine
 
@@ -73,13 +75,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=[], help="parts of cases' names")
+    parser.add_argument("--unseen", action="store_true", help="ask the cases of benchmarks/unseen instead")
     parser.add_argument("--users", action="store_true", help="also ask what one would try today")
     parser.add_argument("-v", "--verbose", action="store_true")
     asked = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     print(machine("cpu"), flush=True)
-    chosen = [case for case in CASES if not asked.only or any(part in case.name for part in asked.only)]
+    cases = UNSEEN if asked.unseen else CASES
+    chosen = [case for case in cases if not asked.only or any(part in case.name for part in asked.only)]
     said, seconds = [], []
     for case in chosen:
         for seed in range(asked.seeds):

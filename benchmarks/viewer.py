@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -70,11 +71,15 @@ def opened(browser: Any, path: Path, scripts: Path | None, ready: str) -> tuple[
     page.set_default_timeout(180_000)
     if scripts is not None:
         for part, name in (("require", "require.js"), ("d3", "d3.min.js"), ("jquery", "jquery.min.js")):
-            page.route(f"**/*{part}*.js", lambda route, name=name: route.fulfill(path=scripts / name))
+            page.route(f"**/*{part}*.js", partial(_served, scripts / name))
     page.goto(path.as_uri(), wait_until="commit")
     page.wait_for_selector(ready, state="attached")
     first = "performance.getEntriesByName('seqwright:first')[0]?.startTime ?? performance.now()"
     return page, page.evaluate(first)
+
+
+def _served(file: Path, route: Any) -> None:
+    route.fulfill(path=file)
 
 
 def heap(page: Any) -> float:

@@ -310,7 +310,10 @@ def test_a_window_that_reaches_beyond_what_was_tried_is_not_passed():
     assert report.of("window-exceeded").verdict == "inconclusive"
 
 
-SAID = {"source": torch.tensor([[3, 4, 5, 0], [6, 7, 0, 0], [8, 9, 10, 11]]), "target": torch.tensor([[1, 5, 4, 2], [1, 7, 6, 2], [1, 9, 8, 2]])}
+SAID = {
+    "source": torch.tensor([[3, 4, 5, 0], [6, 7, 0, 0], [8, 9, 10, 11]]),
+    "target": torch.tensor([[1, 5, 4, 2], [1, 7, 6, 2], [1, 9, 8, 2]]),
+}
 MARKED = Contract(kind="encoder-decoder", vocabulary=WORDS, pad=0, bos=1, eos=2)
 
 
@@ -357,3 +360,32 @@ def test_an_answer_that_was_cut_short_is_compared_as_far_as_it_goes():
     report = examine(trained(), MARKED, generate=endless, examples=SAID)
     assert report.of("answers-padded").verdict == "pass"
     assert report.of("never-stops").verdict == "fail"
+
+
+class HintAlone(nn.Module):
+    """``is_causal`` without a mask: the fast path does not heed it, the slow one, which hooks make it take, refuses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.token, self.head = nn.Embedding(WORDS, 16), nn.Linear(16, WORDS)
+        self.encoder = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(16, 2, 16, batch_first=True), 1, enable_nested_tensor=False
+        )
+
+    def forward(self, ids: Tensor) -> Tensor:
+        if torch.is_grad_enabled():
+            mask = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).triu(1)
+            return self.head(self.encoder(self.token(ids), mask=mask))
+        return self.head(self.encoder(self.token(ids), is_causal=True))
+
+
+def test_a_fast_path_that_hooks_turn_off_is_examined():
+    assert "future-leak" in [finding.check for finding in examine(HintAlone(), CONTRACT).failed]
+
+
+def test_answers_of_a_native_model_begin_and_end_as_its_contract_says():
+    spec = sw.vary(sw.ladder.PADDING, {"embedding.vocabulary": 9, "head.outputs": 9})
+    contract = Contract(kind="encoder-decoder", vocabulary=9, pad=0, bos=1, eos=2, padding_side="both")
+    examples = {"source": torch.tensor([[3, 4, 5, 6], [7, 8, 0, 0]]), "target": torch.tensor([[1, 3, 2], [1, 4, 2]])}
+    assert examine(sw.build(spec), contract, examples=examples).of("answers-padded").verdict == "pass"

@@ -142,6 +142,7 @@ def test_a_head_that_knows_whom_a_pronoun_means_is_found(tmp_path: Path):
     assert (found.links[0].head, found.links[0].accuracy) == (1, 1.0)
     assert (found.links[1].head, found.links[1].accuracy) == (0, 0.5)
     assert (found.first, found.nearer) == (0.5, 0.5)
+    assert [link.far for link in found.links] == [1.0, 1.0]  # where the other is nearer the first is right, too
     path.write_text("nothing marked\n")
     for wrong in (path, tmp_path / "absent"):
         with pytest.raises(SeqwrightError):

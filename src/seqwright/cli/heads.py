@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,9 +138,9 @@ def _tell(found: Heads) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from seqwright.heads.page import between, gained, written
+    from seqwright.heads.page import between, far_of, gained, written
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     for role in found.roles:
         table = Table(
             title=f"{role.kind}, {role.texts} texts; layer-head, % of its attention (95 % interval)",
@@ -166,8 +167,8 @@ def _tell(found: Heads) -> None:
     if found.coreference is not None:
         link = found.coreference
         table = Table(title=f"pronouns, {link.sentences} sentences; 50 by chance, nearer {100 * link.nearer:.0f}, first {100 * link.first:.0f}, held out {100 * link.held_out:.0f}", title_justify="left")  # fmt: skip
-        for heading in ("head", "right, %"):
+        for heading in ("head", "right, %", "where the other is nearer, %"):
             table.add_column(heading)
         for each in link.links[:5]:
-            table.add_row(written(each.layer, each.head), between(each.accuracy, each.interval))
+            table.add_row(written(each.layer, each.head), between(each.accuracy, each.interval), far_of(each))
         console.print(table)

@@ -78,7 +78,7 @@ def examine(
         promised = told.contract()
     if told is not None:
         step = step or told.step()
-        generate, asked = generate or told.generate(), told.examples(promised)
+        generate, asked = generate or told.generate(promised), told.examples(promised)
         examples = examples or (asked if generate else None)
     with untouched(model):
         given: dict[str, Any] = {

@@ -31,7 +31,7 @@ class Known(Protocol):
 
     def step(self) -> Callable[..., Any] | None: ...
 
-    def generate(self) -> Callable[..., Any] | None: ...
+    def generate(self, contract: Contract) -> Callable[..., Any] | None: ...
 
     def examples(self, contract: Contract) -> dict[str, Tensor] | None: ...
 
@@ -84,10 +84,10 @@ class Native:
 
         return step if self.model.incremental else None
 
-    def generate(self) -> Callable[..., Any] | None:
+    def generate(self, contract: Contract) -> Callable[..., Any] | None:
+        """Greedy answers, which begin, end and are padded as the contract says."""
         if self.model.spec.encoder is None or not isinstance(self.model.spec.head, SymbolHead):
             return None
-        contract = self.contract()
         if contract.bos is None or contract.eos is None:
             return None
         begin, end, pad = contract.bos, contract.eos, contract.pad
@@ -175,7 +175,7 @@ class HuggingFace:
 
         return step
 
-    def generate(self) -> None:
+    def generate(self, contract: Contract) -> None:
         return None
 
     def examples(self, contract: Contract) -> None:

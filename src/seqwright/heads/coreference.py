@@ -33,12 +33,16 @@ class Question:
 
 
 class Link(msgspec.Struct, frozen=True):
-    """How often a head attends from the pronoun to its antecedent more than to the other candidate; half of them by chance."""
+    """How often a head attends from the pronoun to its antecedent more than to the other candidate; half of them by chance.
+
+    ``far`` is the same among the sentences in which the other candidate is nearer: there no head is right that looks nearby.
+    """
 
     layer: int
     head: int
     accuracy: float
     interval: Interval | None
+    far: float | None
 
 
 class Coreference(msgspec.Struct, frozen=True):
@@ -126,18 +130,19 @@ def coreference(attend: Attend, asked: Sequence[Question], *, layers: tuple[int,
     table = np.stack(hits).astype(np.float32)
     size, head_count = len(kept), table.shape[2]
     flat = table.reshape(size, -1)
+    near = np.array([abs(each.pronoun - each.antecedent) < abs(each.pronoun - each.other) for each in kept])
     links = [
         Link(
             layers[number // head_count] if layers else number // head_count,
             heads[number % head_count] if heads else number % head_count,
             float(flat[:, number].mean()),
             interval(flat[:, number], np.ones(size)),
+            None if near.all() else float(flat[~near, number].mean()),
         )
         for number in np.argsort(-flat.mean(0), kind="stable").tolist()
     ]
-    nearer = [abs(each.pronoun - each.antecedent) < abs(each.pronoun - each.other) for each in kept]
     return Coreference(
         tuple(links), size, skipped,
         held_out=held_out(flat, np.ones(size)),
-        nearer=float(np.mean(nearer)), first=float(np.mean([each.antecedent < each.other for each in kept])),
+        nearer=float(near.mean()), first=float(np.mean([each.antecedent < each.other for each in kept])),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqwright.evaluation.bootstrap import Interval
-from seqwright.heads.coreference import Coreference
+from seqwright.heads.coreference import Coreference, Link
 from seqwright.heads.relations import Relations
 from seqwright.heads.roles import Roles
 from seqwright.report.charts import Square, matrix
@@ -64,7 +64,10 @@ class Heads:
             )
         if self.coreference is not None and self.coreference.links:
             best = self.coreference.links[0]
-            found.append(f"{written(best.layer, best.head)} attends to a pronoun's antecedent rather than to the other candidate in {best.accuracy:.0%} (half by chance).")  # fmt: skip
+            found.append(
+                f"{written(best.layer, best.head)} attends to a pronoun's antecedent rather than to the other candidate in {best.accuracy:.0%}; "
+                f"the candidate that is nearer is right in {self.coreference.nearer:.0%}, and half are by chance."
+            )
         return found
 
 
@@ -160,7 +163,20 @@ def _of_coreference(found: Coreference) -> list[Part]:
     said = (
         f"{found.sentences} sentences.{skipped} How often does the pronoun attend to its antecedent more than to the other candidate? Half of them by chance. "
         f"The candidate that is nearer is right in {found.nearer:.0%}, the first in {found.first:.0%}. "
-        f"The best head, chosen on one half and asked on the other: {found.held_out:.0%}."
+        f"The best head, chosen on one half and asked on the other: {found.held_out:.0%}. "
+        "The last column counts sentences in which the other candidate is nearer: a head that looks nearby is wrong in all of them."
     )
-    rows = tuple((written(link.layer, link.head), between(link.accuracy, link.interval)) for link in found.links[:10])
-    return [Prose(said), Table(("head", "right, % (95 % interval)"), rows)]
+    rows = tuple(
+        (written(link.layer, link.head), between(link.accuracy, link.interval), far_of(link))
+        for link in found.links[:10]
+    )
+    return [Prose(said), Table(("head", "right, % (95 % interval)", "where the other is nearer, %"), rows)]
+
+
+def far_of(link: Link) -> str:
+    """The share of a head's right answers where nearness misleads.
+
+    >>> far_of(Link(0, 1, 0.9, None, far=0.25))
+    '25'
+    """
+    return "" if link.far is None else f"{100 * link.far:.0f}"
