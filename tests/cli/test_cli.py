@@ -108,8 +108,21 @@ TINY = [part for edit in ("steps=2", "batch=4", "train=40", "test=6", "width=8")
 
 
 def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: Path):
-    command = ["study", "batching", "--quick", "--task", "reverse:symbols=3", "--seeds", "2", "--out", "here", *TINY]
-    done = seqwright(*command, "--json", "--workers", "1", cwd=tmp_path)
+    command = [
+        "study",
+        "batching",
+        "--quick",
+        "--task",
+        "reverse:symbols=3",
+        "--seeds",
+        "2",
+        "--workers",
+        "1",
+        "--out",
+        "here",
+        *TINY,
+    ]
+    done = seqwright(*command, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [(row["variant"], row["task"]) for row in found["rows"]] == [
