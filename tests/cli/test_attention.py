@@ -46,8 +46,8 @@ def test_a_text_is_read_or_gone_on_with(text_run: Path, tmp_path: Path):  # noqa
 def test_two_texts_are_compared(folder: Path, tmp_path: Path):
     told = tell("attention", folder, "--text", "the cat was scared .", "--compare-text", "the cat was hungry .", "--layers", "1", "--heads", "0,2-3", "-o", tmp_path / "page.html")  # fmt: skip
     assert told.code == 0, told.err
-    assert "the cat was scared .: encoder, 1 layers × 3 heads, 8 × 8 tokens" in told.out
-    assert "the cat was hungry .: encoder" in told.out
+    assert "A: the cat was scared .: encoder, 1 layers × 3 heads, 8 × 8 tokens" in told.out
+    assert "B: the cat was hungry .: encoder" in told.out
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,14 @@ def test_examples_are_held_against_the_contract(examples, told):
         checked(examples, CONTRACT)
 
 
+def test_what_a_loss_wants_beside_the_ids_is_handed_on():
+    def weighted(model, examples):
+        return loss(model, examples) * examples["weight"].mean()
+
+    report = examine(Decoder(), CONTRACT, loss=weighted, examples=EXAMPLES | {"weight": torch.ones(3)})
+    assert report.of("target-shift").verdict == "pass"
+
+
 def test_a_loss_may_write_into_its_examples():
     def rude(model, examples):
         said = loss(model, examples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,13 +56,18 @@ def attention(
     given: dict[str, Any] = {"pair": pair, "answer": target_text, "generate": generate, "limit": limit, "beam": beam,
                              "layers": numbers("--layers", layers), "heads": numbers("--heads", heads)}  # fmt: skip
     with Console(stderr=True).status("reading"):
-        looking = looker(target)
-        passes = [looking(asked, name=target if compare and not compare_text else "", **given)]
+        looking, title = looker(target), ""
+        passes = [looking(asked, name="", **given)]
         if compare is not None or compare_text is not None:
             other = looker(compare) if compare else looking
-            name = (compare or "") if not compare_text else ""
-            passes.append(other(compare_text if compare_text is not None else asked, name=name, **given))
-        written = Page(tuple(passes)).write(out)
+            second = asked if compare_text is None else compare_text
+            passes.append(other(second, name="", **given))
+            told = (asked, second) if compare_text is not None else (target, str(compare))
+            passes = [
+                replace(one, name=f"{letter}: {text}") for one, letter, text in zip(passes, "AB", told, strict=True)
+            ]
+            title = "Two texts" if compare_text is not None else "Two models"
+        written = Page(tuple(passes), title).write(out)
     _tell(written, passes, as_json=as_json)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqwright.doctor.contract import Contract
+from seqwright.doctor.examples import SIDES
 from seqwright.doctor.modes import EVAL
 from seqwright.doctor.patient import CallbackError, Patient
 from seqwright.doctor.reading import Reading
@@ -105,7 +106,7 @@ def shown(patient: Patient) -> Reading | None:
     """The examples as the model reads them when the truth is shown; ``None`` where they have no targets."""
     assert patient.examples is not None
     pad = patient.contract.pad
-    masks = {name: None if pad is None else ids != pad for name, ids in patient.examples.items()}
+    masks = {name: None if pad is None else patient.examples[name] != pad for name in SIDES if name in patient.examples}
     if patient.contract.kind != "encoder-decoder":
         return Reading(patient.examples["ids"], masks["ids"])
     if "target" not in patient.examples:

@@ -11,13 +11,16 @@ from torch import Tensor
 from seqwright.core.errors import SeqwrightError
 from seqwright.doctor.contract import Contract
 
+SIDES = ("ids", "source", "target")
+"""What examples are made of; whatever else a loss wants (masks, labels) may stand beside it."""
+
 
 def checked(examples: Any, contract: Contract) -> dict[str, Tensor] | None:
     """The examples as integers on the CPU, copies of what was given.
 
     Raises:
-        SeqwrightError: a name is wrong or missing, a value is no table of ids, an id is none of the vocabulary, or the sides
-            have not the same number of rows.
+        SeqwrightError: a side is missing, is no table of ids, has an id that is none of the vocabulary, or the sides have not
+            the same number of rows.
 
     >>> checked({"ids": [[1, 2], [3, 0]]}, Contract(kind="decoder", vocabulary=4))["ids"].shape
     torch.Size([2, 2])
@@ -26,16 +29,25 @@ def checked(examples: Any, contract: Contract) -> dict[str, Tensor] | None:
         return None
     both = contract.kind == "encoder-decoder"
     wanted = '{"source": [b, s], "target": [b, t]}' if both else '{"ids": [b, t]}'
-    names = {"source", "target"} if both else {"ids"}
-    if not isinstance(examples, Mapping) or not examples or not set(examples) <= names:
+    needed = "source" if both else "ids"
+    if not isinstance(examples, Mapping) or needed not in examples:
         given = sorted(map(str, examples)) if isinstance(examples, Mapping) else type(examples).__name__
         raise SeqwrightError(f"examples of a {contract.kind} are {wanted}, and these are {given}", mend="give them so")
-    if both and "source" not in examples:
-        raise SeqwrightError("the examples have no source", mend=f"give {wanted}")
-    found = {name: _ids(name, ids, contract.vocabulary) for name, ids in examples.items()}
-    if len({len(ids) for ids in found.values()}) > 1:
+    found = {
+        name: _ids(name, given, contract.vocabulary) if name in SIDES else _kept(name, given)
+        for name, given in examples.items()
+    }
+    if len({len(found[name]) for name in SIDES if name in found}) > 1:
         raise SeqwrightError("the examples have not as many sources as targets", mend="give a row of each")
     return found
+
+
+def _kept(name: str, given: Any) -> Tensor:
+    if not isinstance(given, Tensor):
+        raise SeqwrightError(
+            f"the examples' {name} is a {type(given).__name__}", mend="give a tensor, or let the loss make it"
+        )
+    return given.detach().to("cpu").clone()
 
 
 def _ids(name: str, given: Any, vocabulary: int) -> Tensor:

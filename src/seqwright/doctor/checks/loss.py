@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from seqwright.doctor.calls import logits_of
 from seqwright.doctor.contract import Contract
+from seqwright.doctor.examples import SIDES
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import TRAIN
 from seqwright.doctor.patient import Body, CallbackError, Patient
@@ -177,7 +178,7 @@ def read_off(patient: Patient, body: Body, examples: Mapping[str, Tensor]) -> As
 def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor], read: list[Tensor]) -> Asked | None:
     if gradient.shape[-1] != size:  # [b v t], as cross_entropy wants it
         gradient = gradient.movedim(list(gradient.shape).index(size), -1)
-    rows = next(iter(examples.values())).shape[0]
+    rows = next(examples[name] for name in SIDES if name in examples).shape[0]
     if gradient.ndim == 2 and len(gradient) % rows == 0:
         gradient = gradient.view(rows, -1, size)
     if gradient.ndim != 3:
@@ -188,7 +189,7 @@ def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor], read: l
     weight = torch.where(lowest < 0, -lowest, torch.zeros_like(lowest))
     strong = gradient.abs().amax(-1)
     weights = torch.maximum(weight, strong * (strong > 1e-9 * strong.max()))
-    side = examples["target"] if "target" in examples else next(iter(examples.values()))
+    side = examples["target"] if "target" in examples else examples["ids"]
     candidates = [
         side.cpu(),
         *(each for each in read if each.shape == label.shape),
@@ -263,7 +264,9 @@ def _padding(patient: Patient, asked: Asked, examples: Mapping[str, Tensor]) -> 
             f"row {row}, position {place} of {ids[row].tolist()}",
             {"places": float(len(bad)), "share of the gradient": share},
         )
-    before, after = (_of(patient, given) for given in (examples, _wider(examples, contract)))
+    before = after = None
+    if set(examples) <= set(SIDES):  # how other things are to be padded is not known
+        before, after = (_of(patient, given) for given in (examples, _wider(examples, contract)))
     if before is not None and after is not None and abs(after - before) > 1e-4 * abs(before):
         return PADDING_IN_LOSS.failed(
             "the loss of the same rows, two columns of padding more",
