@@ -12,7 +12,7 @@ demo: setup                     ## the ladder with 8 seeds: the table, and the r
 	$(BIN)/seqwright study ladder --seeds $(SEEDS)
 
 test: .venv/testing             ## every test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 bench: .venv/testing            ## the claims about speed and accuracy; see benchmarks/README.md
 	$(BIN)/python benchmarks/ladder.py
