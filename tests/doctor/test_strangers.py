@@ -397,3 +397,27 @@ def test_answers_of_a_native_model_begin_and_end_as_its_contract_says():
     contract = Contract(kind="encoder-decoder", vocabulary=9, pad=0, bos=1, eos=2, padding_side="both")
     examples = {"source": torch.tensor([[3, 4, 5, 6], [7, 8, 0, 0]]), "target": torch.tensor([[1, 3, 2], [1, 4, 2]])}
     assert examine(sw.build(spec), contract, examples=examples).of("answers-padded").verdict == "pass"
+
+
+def test_labels_of_a_sure_model_are_read_off_a_smoothed_loss():
+    def smoothed(model, examples):
+        ids = examples["ids"]
+        said = model(ids, ids != 0)[:, :-1].flatten(0, 1)
+        return nn.functional.cross_entropy(said, ids[:, 1:].flatten(), ignore_index=0, label_smoothing=0.3)
+
+    class Sure(Decoder):
+        """It says the next example's token, surer than the labels are."""
+
+        def read(self, ids, mask, past):
+            said, kept = super().read(ids, mask, past)
+            if ids.shape == EXAMPLES["ids"].shape and torch.equal(ids, EXAMPLES["ids"]):
+                said = said + 30 * nn.functional.one_hot(ids.roll(-1, 1), WORDS) * (self.head.weight[0, 0] == SURE)
+            return said, kept
+
+    made = Sure()
+    with torch.no_grad():
+        made.head.weight[0, 0] = SURE
+    assert examine(made, CONTRACT, loss=smoothed, examples=EXAMPLES).of("target-shift").verdict == "pass"
+
+
+SURE = 0.25

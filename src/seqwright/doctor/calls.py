@@ -36,18 +36,16 @@ def asking(contract: Contract, call: Callable[..., Any] | None, model: nn.Module
 
 
 def logits_of(said: Any) -> Tensor:
-    """The logits in what a forward returns: itself, its ``logits``, or its first element."""
+    """The logits in what a forward returns: itself, its ``logits``, or those of its first element."""
     if isinstance(said, Tensor):
         return said
     for name in ("logits", "last_hidden_state"):
         if isinstance(getattr(said, name, None), Tensor):
             return getattr(said, name)
-    if isinstance(said, dict):
-        said = said.get("logits", next(iter(said.values()), None))
-    elif isinstance(said, (tuple, list)) and said:
-        said = said[0]
-    if isinstance(said, Tensor):
-        return said
+    if isinstance(said, dict) and said:
+        return logits_of(said.get("logits", next(iter(said.values()))))
+    if isinstance(said, (tuple, list)) and said:
+        return logits_of(said[0])
     raise SeqwrightError(
         f"the call returns {type(said).__name__}, in which there are no logits",
         mend="give examine(call=…) that returns them",

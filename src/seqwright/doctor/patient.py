@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -165,6 +166,11 @@ class Patient:
     refusals: Mapping[Mode, str] = field(default_factory=dict)
     draws: bool = False
     matrices: dict[str, Tensor] = field(default_factory=dict)
+
+    @cached_property
+    def outputs(self) -> int:
+        """How many logits there are: as many as ids, or fewer where some are never said."""
+        return self.actual.logits(Words(self.contract, 0).reading(1, self.length(2))).shape[-1]
 
     @property
     def learning(self) -> Mode:
