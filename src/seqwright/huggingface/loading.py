@@ -63,13 +63,15 @@ def load_model(name: str | Path) -> Any:
     names = config.architectures or ["AutoModel"]
     kind = getattr(library, names[0], library.AutoModel)
     try:
-        return kind.from_pretrained(place, local_files_only=True, use_safetensors=True).eval()
+        model = kind.from_pretrained(place, local_files_only=True, use_safetensors=True).eval()
     except (OSError, ValueError, SafetensorError) as error:
         raise SeqwrightError(
             f"the weights cannot be read: {_first_line(error)}",
             where=str(name),
             mend="give a folder with model.safetensors",
         ) from error
+    model.config.name_or_path = str(name)  # what it was asked for by is what people know it by
+    return model
 
 
 def load_tokenizer(name: str | Path) -> Any:

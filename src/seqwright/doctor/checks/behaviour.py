@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import log
 
 from seqwright.doctor.answers import Answers, answered, shown
 from seqwright.doctor.checks.parameters import fresh
@@ -42,8 +43,8 @@ CHECKS = (NEVER_STOPS, TEACHER_FORCED_ONLY, ANSWERS_PADDED, ANSWERS_REORDERED, A
 NEVER = 1e-3
 """An end that is so many times less likely than by guessing is never said, trained or not."""
 
-GUESSING = 3.0
-"""Times the probability of guessing: a model whose favourites are on average below has not been trained."""
+GUESSING = 0.9
+"""A model that is on average unsure by more than this part of what a guesser is (in nats) has not been trained."""
 KNOWN = 0.9
 """Share of next tokens that are right where the truth is shown: the model has learnt the examples."""
 
@@ -165,9 +166,10 @@ def _likeliest_end(patient: Patient, eos: int) -> float:
 
 
 def _untrained(patient: Patient) -> bool:
-    """Whether it looks as if it had never been trained: its norms are as they begin, or nothing is much likelier than by guessing."""
+    """Whether it looks as if it had never been trained: its norms are as they begin, or it is hardly surer than a guesser."""
     if fresh(patient.actual.module):
         return True
     reading = shown(patient) or Words(patient.contract, 32).reading(4, patient.length(6))
-    likeliest = patient.actual.logits(reading).softmax(-1).amax(-1)
-    return bool(likeliest.nan_to_num(0.0).mean() < GUESSING / patient.contract.vocabulary)
+    said = patient.actual.logits(reading).nan_to_num(0.0).log_softmax(-1)
+    unsure = -(said.exp() * said).sum(-1).mean().item()
+    return unsure > GUESSING * log(said.shape[-1])

@@ -105,22 +105,19 @@ def _leak(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Findin
             " parameters as they are and drawn anew.",
             moved=least, threshold=patient.actual.tolerance(),
         )  # fmt: skip
-    first, mode = worst[0][:2]
-    body, _, found, beyond, tolerance = max(
-        (each for each in worst if each[0] is first and each[1] == mode and not each[2].moved.isnan().any()),
-        key=lambda each: len(each[2].moved),
-        default=worst[0],
-    )
-    at = [int(place) for place in (beyond > tolerance).any(1).nonzero()[:, 0]]
+    body, mode, found, beyond, tolerance = worst[0]  # the shortest: small enough to read
     place, token = divmod(int(beyond.argmax()), len(beyond))
     before, after = found.example(place, token)
-    where = f"positions {_some(at)} of {len(beyond)}; {mode.name}; {body.name}"
+    of_same = [each for each in worst if each[0] is body and each[1] == mode and not each[2].moved.isnan().any()]
+    *_, widest, limit = max(of_same, key=lambda each: len(each[3]), default=worst[0])
+    at = [int(each) for each in (widest > limit).any(1).nonzero()[:, 0]]
+    where = f"positions {_some(at)} of {len(widest)}; {mode.name}; {body.name}"
     if {each.name for _, each, *_ in worst} != {each.name for each in patient.modes}:
         where += f"; seen only in: {', '.join(sorted({each.name for _, each, *_ in worst}))}"
     located = first_leak(body, before, after, place, mode)
     return FUTURE_LEAK.failed(
         f"{where}{f'; first seen after {located}' if located else ''}",
-        {"moved": beyond.max().item(), "threshold": tolerance, "outputs": float((beyond > tolerance).sum())},
+        {"moved": beyond.max().item(), "threshold": tolerance, "outputs": float((widest > limit).sum())},
         counterexample(body, before, after, 0, place, f"token {token} replaced", mode),
         because=f"Here the output at {place} moves when token {token} is replaced.",
         edit=_mask_edit(patient),
