@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_cli import seqwright
+from tests.cli.test_own_data import run, tell, text_run  # noqa: F401  # fixtures
 
 MINE = """
 import torch
@@ -73,3 +74,13 @@ def test_what_cannot_be_examined_is_one_line_and_exit_code_2(here: Path, target:
     assert done.returncode == 2
     assert told in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["run", "text_run"])
+def test_a_run_brings_its_rows_and_its_loss(folder: str, request: pytest.FixtureRequest):
+    told = tell("doctor", request.getfixturevalue(folder), "--json")
+    assert told.code == 0, told.err
+    found = {finding["check"]: finding["verdict"] for finding in json.loads(told.out)["findings"]}
+    assert found["target-shift"] == "pass"
+    assert found["labels-without-eos"] == ("pass" if folder == "run" else "not-examined")
+    assert found["cache-mismatch"] == "pass"

@@ -74,11 +74,11 @@ def doctor(
 def _patient(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
     path = Path(target)
     if path.is_dir() and (path / "run.json").exists():
-        from seqwright.doctor.trained import brought
+        from seqwright.doctor.trained import brought, promised
         from seqwright.runs.run import load
 
         run = load(path)
-        return run.model, None, brought(run)
+        return run.model, promised(run), brought(run)
     if path.is_dir() and (path / "config.json").exists():
         from seqwright.huggingface.loading import load_model
 

@@ -7,39 +7,62 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.tokens import Tokens
 from seqwright.doctor.calls import places
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.known import Native
 from seqwright.nn.transformer import Transformer
+from seqwright.runs.checks import stretch_length
 from seqwright.runs.run import Run
-from seqwright.tasks.corpus import Corpus
+from seqwright.tasks.corpus import Corpus, TextCorpus
+from seqwright.tasks.text import TextVocabulary
 
 ROWS = 32
 """So many rows are examples."""
+LONGEST = 64
+"""So many tokens a stretch of text has, at most."""
+
+
+def promised(run: Run) -> Contract | None:
+    """What a run promises beyond what is read off its model: running text has no end, though its vocabulary has a symbol for it."""
+    return msgspec.structs.replace(Native(run.model).contract(), eos=None) if run.continues else None
 
 
 def brought(run: Run) -> dict[str, Any]:
-    """``loss`` and ``examples`` of a run of pairs; nothing where its rows are no longer to be had, or it continues text."""
-    rows = None if run.continues else _rows(run)
-    return {} if rows is None else {"loss": _loss(run), "examples": rows}
-
-
-def _rows(run: Run) -> dict[str, Tensor] | None:
-    """The first dev rows, or training rows where dev rows were held out of these, framed as in training."""
+    """``loss`` and ``examples``; nothing where its rows are no longer to be had."""
     source = run.manifest.source
     path = Path(source.dev or source.path)
-    if source.dev is None and not path.is_absolute() and not path.exists():
+    if not path.is_absolute() and not path.exists():
         path = run.path / path
     try:
-        pairs = [run.vocabulary.known_pair(pair) for pair in islice(Corpus.read(path, run.reading), ROWS)]
+        examples = _stretches(run, path) if run.continues else _pairs(run, path)
     except SeqwrightError:
-        return None
+        return {}
+    return {"loss": _loss(run), "examples": examples}
+
+
+def _pairs(run: Run, path: Path) -> dict[str, Tensor]:
+    """The first dev rows, or training rows where dev rows were held out of these, framed as in training."""
+    pairs = [run.vocabulary.known_pair(pair) for pair in islice(Corpus.read(path, run.reading), ROWS)]
     batch, pad = run.vocabulary.batch(pairs), run.vocabulary.pad
     ended = [[run.vocabulary.start, *(each for each in labels if each != pad)] for labels in batch.labels.tolist()]
     assert batch.source is not None
     return {"source": batch.source.ids, "target": Tokens.of(ended, pad=pad).ids}
+
+
+def _stretches(run: Run, path: Path) -> dict[str, Tensor]:
+    """The beginning of the text, cut into rows."""
+    assert isinstance(run.vocabulary, TextVocabulary)
+    corpus = TextCorpus.read(path, run.reading)
+    ids = run.vocabulary.numbers(corpus.symbols, corpus.ids)
+    length = min(stretch_length(run.manifest.recipe), LONGEST, len(ids))
+    rows = max(1, min(ROWS, len(ids) // length))
+    return {"ids": torch.from_numpy(ids[: rows * length].astype("int64")).view(rows, length)}
 
 
 def _loss(run: Run) -> Any:
@@ -47,9 +70,10 @@ def _loss(run: Run) -> Any:
     objective, pad = run.manifest.recipe.training.objective, run.vocabulary.pad
 
     def loss(model: Transformer, examples: Mapping[str, Tensor]) -> Tensor:
-        source, target = examples["source"], examples["target"]
+        target = examples["ids"] if "ids" in examples else examples["target"]
+        source = examples.get("source")
         read, labels = target[:, :-1], target[:, 1:]
-        given = Tokens(source, places(source, source != pad))
+        given = None if source is None else Tokens(source, places(source, source != pad))
         output, _ = model(Tokens(read, places(read, read != pad)), given)
         return objective.total(output, labels) / objective.count(labels)
 
