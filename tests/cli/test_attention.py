@@ -43,6 +43,18 @@ def test_a_text_is_read_or_gone_on_with(text_run: Path, tmp_path: Path):  # noqa
     assert lengths == [5, 7]  # the last of three is chosen, and read by nobody
 
 
+def test_a_text_goes_on_as_far_as_it_can_be_looked_at(text_run: Path, tmp_path: Path):  # noqa: F811
+    told = tell("attention", text_run, "--text", "to be or", "--generate", "-o", tmp_path / "page.html")
+    assert told.code == 0, told.err
+    assert "more would not fit into its" in told.out
+
+
+def test_an_answer_with_symbols_that_training_never_showed_says_so(run: Path, tmp_path: Path):  # noqa: F811
+    told = tell("attention", run, "--source", "abc", "--target", "CBX", "-o", tmp_path / "page.html")
+    assert told.code == 0
+    assert "'X' 1×" in told.err
+
+
 def test_two_texts_are_compared(folder: Path, tmp_path: Path):
     told = tell("attention", folder, "--text", "the cat was scared .", "--compare-text", "the cat was hungry .", "--layers", "1", "--heads", "0,2-3", "-o", tmp_path / "page.html")  # fmt: skip
     assert told.code == 0, told.err
@@ -61,6 +73,8 @@ def test_two_texts_are_compared(folder: Path, tmp_path: Path):
         (["--text", "x", "--heads", "a-2"], "--heads a-2 is no list of numbers"),
         (["--text", "x", "--limit", "0"], "--limit 0 is too few"),
         (["--text", "x", "--generate"], "does not generate"),
+        (["--source", "x", "--target", "y", "--beam", "2"], "give one of the two"),
+        (["--text", "the " * 80], "and the model has 64 positions"),
         (["--text", "x", "--compare", "nowhere"], "nowhere: there is no run and no Hugging Face model"),
         (["--text", "x", "-o", "nowhere/page.html"], "its folder does not exist"),
     ],

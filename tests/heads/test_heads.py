@@ -103,6 +103,9 @@ def test_a_treebank_is_read_word_by_word(tmp_path: Path):
         == second
         == Sentence(("The", "cat", "do", "n't", "sleep"), (1, 4, 4, 4, -1), ("det", "nsubj", "aux", "advmod", "root"))
     )
+    path.write_text(CONLLU.replace("\t5\tnsubj", "\t9\tnsubj"))
+    with pytest.raises(SeqwrightError, match="none of its words"):
+        list(sentences(str(path)))
     path.write_text("no treebank\n")
     for wrong in (path, tmp_path / "absent"):
         with pytest.raises(SeqwrightError):
@@ -112,6 +115,7 @@ def test_a_treebank_is_read_word_by_word(tmp_path: Path):
 def test_sentences_that_are_split_otherwise_are_counted_and_left_out():
     record = AttentionRecord(tokens=["a", "b"], kind="encoder", weights=np.eye(2)[None, None])
     assert between_words(record, 3) is None
+    assert between_words(None, 3) is None
     found = relations(lambda words: record, [Sentence(("a", "b", "c"), (1, -1, 1), ("det", "root", "obj"))] * 3)
     assert (found.sentences, found.skipped, found.relations) == (0, 3, ())
 

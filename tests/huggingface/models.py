@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import transformers as hf
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 WORDS = [
     "[PAD]",
@@ -37,6 +37,18 @@ def tokenizer() -> Any:
     return hf.PreTrainedTokenizerFast(
         tokenizer_object=made, pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", unk_token="[UNK]"
     )
+
+
+def byte_tokenizer() -> Any:
+    """Byte-level pieces, as GPT-2's: a space belongs to the word after it."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(
+        [" the cat chased the mouse"] * 9,
+        trainers.BpeTrainer(vocab_size=280, initial_alphabet=alphabet, show_progress=False),
+    )
+    return hf.PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>")
 
 
 def wide(**more: Any) -> dict[str, Any]:

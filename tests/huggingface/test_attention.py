@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.huggingface import attention, generated
-from seqwright.huggingface.watching import _WATCHED
-from tests.huggingface.models import model, tokenizer
+from seqwright.huggingface.reading import read
+from seqwright.huggingface.watching import _WATCHED, watched
+from tests.huggingface.models import byte_tokenizer, model, tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 TEXT = "the cat chased the mouse because it was scared ."
@@ -68,6 +71,7 @@ def test_a_generation_read_at_once_is_what_generate_saw_step_by_step(kind, beams
         assert record.tokens == whole.tokens
         assert np.allclose(record.weights, whole.weights, atol=1e-5)
         assert [step.chosen for step in record.steps] == [step.chosen for step in whole.steps]
+        assert all(step.probability is None for step in record.steps)
     steps = seen.of("decoder").steps
     assert all(step.candidates[0].probability >= step.probability - 1e-6 for step in steps)
     assert all(sum(each.probability for each in step.candidates) <= 1 + 1e-5 for step in steps)
@@ -150,3 +154,95 @@ def test_too_long_a_text_is_refused_before_it_is_read():
     made.config.n_layer = 4_000_000  # so many weights as a long text would have
     with pytest.raises(SeqwrightError, match="choose up to"):
         attention(made, TOKENIZER, TEXT)
+
+
+def test_words_of_byte_level_pieces_are_read_with_their_spaces():
+    made, words = byte_tokenizer(), ["the", "cat", "café", "漢字", "the"]
+    seen = read(made, words)
+    assert made.decode(list(seen.ids)) == " ".join(words)
+    assert seen.words is not None
+    assert len(seen.words) == len(words)
+    assert seen.tokens[: seen.words[1][1]] == ("the", " cat") or "".join(seen.tokens[: seen.words[1][1]]) == "the cat"
+    assert "�" not in "".join(seen.tokens)
+    assert "⟨E6⟩" in "".join(seen.tokens)
+
+
+def generate(made, **more):
+    encoding = TOKENIZER("the cat chased the mouse .", return_tensors="pt")
+    given = {
+        "input_ids": encoding.input_ids,
+        "attention_mask": encoding.attention_mask,
+        "do_sample": False,
+        "max_new_tokens": 6,
+    }
+    return made.generate(**given | more, output_attentions=True, return_dict_in_generate=True), encoding.input_ids
+
+
+def test_beams_that_end_early_leave_the_prompt_a_prompt():
+    made = eager(model("gpt2"))
+    first, ids = generate(made)
+    made.generation_config.eos_token_id = [int(first.sequences[0, ids.shape[1] + 1]), 2]
+    output, _ = generate(made, num_beams=4, length_penalty=-2.0, max_new_tokens=12)
+    steps = generated(output, TOKENIZER).of("decoder").steps
+    assert steps[0].query == ids.shape[1] - 1
+    assert len(steps) == len(output.sequences[0]) - ids.shape[1]
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "bart"])
+def test_a_generation_without_a_cache_is_the_same(kind):
+    made = eager(model(kind))
+    (output, ids), (bare, _) = generate(made), generate(made, use_cache=False)
+    source = ids if kind == "bart" else None
+    for record in generated(output, TOKENIZER, source).records:
+        assert np.allclose(record.weights, generated(bare, TOKENIZER, source).of(record.kind).weights, atol=1e-5)
+
+
+def test_candidates_come_from_logits_where_the_output_has_them():
+    output, _ = generate(eager(model("gpt2")), output_logits=True)
+    for step in generated(output, TOKENIZER).of("decoder").steps:
+        assert step.candidates[0].token == step.chosen
+        assert step.probability == pytest.approx(step.candidates[0].probability)
+
+
+def test_what_is_no_output_of_generate_is_told():
+    output, ids = generate(eager(model("bart")))
+    for given, told in (((torch.ones(1, 2), TOKENIZER), "no attentions"), ((output, TOKENIZER, ids[0]), "of shape")):
+        with pytest.raises(SeqwrightError, match=told):
+            generated(*given)
+    with pytest.raises(SeqwrightError, match="no sequence 3"):
+        generated(output, TOKENIZER, ids, sequence=3)
+
+
+def test_what_is_too_long_is_told_and_what_goes_on_stops_where_the_positions_end():
+    made = model("gpt2")
+    with pytest.raises(SeqwrightError, match="and the model has 64 positions"):
+        attention(made, TOKENIZER, "cat " * 70)
+    seen = attention(made, TOKENIZER, "cat " * 56, generate=40)
+    assert len(seen.of("decoder").tokens) <= 64
+    assert "It goes on for 6 tokens" in seen.note
+
+
+def test_half_precision_keeps_its_projections():
+    made = model("bert").to(torch.bfloat16)
+    assert attention(made, TOKENIZER, TEXT).of("encoder").projections is not None
+
+
+def test_threads_and_errors_leave_a_model_as_it_was():
+    made = model("bert")
+    before = made.config._attn_implementation
+    whole = attention(made, TOKENIZER, TEXT).records[0].weights
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(lambda _: attention(made, TOKENIZER, TEXT).records[0].weights, range(8)))
+    assert all(np.array_equal(each, whole) for each in seen)
+    with pytest.raises(RuntimeError), watched(made, {"encoder": ((0,), (0,))}):
+        raise RuntimeError
+    with watched(made, {"encoder": ((0,), (0,))}) as outer:
+        attention(made, TOKENIZER, TEXT)
+    assert not outer.caught
+    assert made.config._attn_implementation == before
+    made(**TOKENIZER(TEXT, return_tensors="pt"))
+
+
+def test_a_layer_that_one_stack_has_is_enough():
+    seen = attention(model("bart"), TOKENIZER, TEXT, generate=3, layers=[2])
+    assert [record.kind for record in seen.records] == ["decoder", "cross"]

@@ -36,7 +36,8 @@ def record(seed: int, kind: Any, tokens: list[str], source: list[str] | None = N
     """Three layers of four heads, with queries, keys and values; the decoder's masked, the first head's biased."""
     random = np.random.default_rng(seed)
     layers, heads, width, queries, keys = 3, 4, 8, len(tokens), len(source or tokens)
-    q, k, v = (random.normal(size=(layers, heads, n, width)) for n in (queries, keys, keys))
+    q, k = (random.normal(size=(layers, heads, n, width)) for n in (queries, keys))
+    v = random.normal(size=(layers, heads, keys, 6))
     scores = q @ k.swapaxes(-1, -2) * 0.5
     scores[:, 0] += 3 * np.eye(queries, keys, k=-1)
     if kind == "decoder":
@@ -451,6 +452,19 @@ def test_a_link_of_anyones_making_does_no_harm(look: Open) -> None:
     page = look("generation", state)
     assert page.evaluate("seqwright.state.view") == "heads"
     assert page.locator("main b").count() == page.locator(".measures b").count()
+    page = look("one", "view=head&layer=__proto__&head=constructor")
+    assert page.evaluate("[seqwright.state.layer, seqwright.state.head].every(each => /^[0-9]$/.test(each))")
+
+
+def test_what_runs_from_right_to_left_keeps_that_to_itself(look: Open) -> None:
+    page = look("hebrew", "view=token")
+    page.keyboard.press("j")
+    assert "\u2068“" in (page.locator(".readout").text_content() or "")
+
+
+def test_what_is_less_than_a_byte_can_tell_is_no_difference(look: Open) -> None:
+    page = look("one", "view=compare&layer=1&head=2&layer2=1&head2=2")
+    same_text(page.locator(".host"), "left \\+ 0.00[1-9]")
 
 
 def test_csv_is_copied(look: Open) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from safetensors.numpy import save_file
 
 from seqwright.core.errors import SeqwrightError
@@ -87,6 +88,30 @@ def test_what_cannot_be_looked_at_is_refused(wrong, told):
         record(**wrong)
 
 
+def test_a_record_is_its_own_and_its_tokens_are_texts():
+    weights = HALF.astype(np.float32)
+    kept = record(weights=weights)
+    weights[:] = 0
+    assert kept.weights.max() > 0
+    ragged = [[[[0.5, 0.5], [1.0]]]]
+    mixed = tuple(torch.full((2, 3, 3), 1 / 3, dtype=torch.bfloat16, requires_grad=True) for _ in range(2))
+    assert record(weights=mixed).weights.shape == (2, 2, 3, 3)
+    for wrong in ({"weights": ragged}, {"tokens": [1, 2, 3]}, {"tokens": [b"a", b"b", b"c"]}):
+        with pytest.raises((SeqwrightError, TypeCheckError)):
+            record(**wrong)
+    q, k = np.ones((1, 2, 3, 4)), np.ones((1, 2, 3, 5))
+    with pytest.raises((SeqwrightError, TypeCheckError)):
+        record(projections=Projections(q, k, k, np.ones((1, 2, 3, 3)), (1.0,)))
+
+
+def test_a_page_holds_one_record_of_a_kind_and_odd_names():
+    with pytest.raises(SeqwrightError, match="one record of a kind"):
+        Pass("", (record(), record()))
+    steps = [Step(0, "\ud800", None, (Candidate("\udc00", 0.5),))]
+    page = Page((Pass("\ud800", (record(kind="decoder", steps=steps),)),), "\udfff").html()
+    assert page.encode()
+
+
 def test_what_is_no_record_is_not_read(tmp_path: Path):
     (tmp_path / "garbage").write_bytes(b"\x10\0\0\0\0\0\0\0not json at all!")
     save_file({"weights": HALF}, tmp_path / "other")
@@ -96,9 +121,9 @@ def test_what_is_no_record_is_not_read(tmp_path: Path):
 
 
 def test_too_many_weights_are_refused_with_the_number_that_would_do():
-    within_reach(12, 12, 1024, 1024)
+    within_reach((12, 12, 1024, 1024))
     with pytest.raises(SeqwrightError, match="choose up to 40 heads"):
-        within_reach(12, 12, 2048, 2048)
+        within_reach((12, 12, 2048, 2048))
     with pytest.raises(SeqwrightError, match="make no page"):
         Page(())
     with pytest.raises(SeqwrightError, match="decoder"):
@@ -130,7 +155,16 @@ def test_patterns_tell_what_a_head_was_made_to_do():
     for head, name in enumerate(to):
         assert scores[name][0, head] == pytest.approx(1.0), name
     assert scores["delimiter"][0, 2] == pytest.approx(1.0)
-    assert broadness(np.eye(4)[None, None])[0, 0] == 0
+    assert broadness(np.eye(4)[None, None], np.full(4, 4))[0, 0] == 0
+    half = np.array([[[[0.5, 0.5, 0.0, 0.0]] * 4]])
+    assert broadness(half, np.full(4, 4))[0, 0] == pytest.approx(0.5)
+
+
+def test_a_pattern_that_points_nowhere_has_no_score_and_one_that_makes_no_sense_is_not_there():
+    scores = measures(AttentionRecord(tokens=["a", "b"], kind="decoder", weights=np.eye(2)[None, None]))
+    assert np.isnan(scores["duplicate"]).all()
+    assert "next" not in scores
+    assert scores["broad"][0, 0] == 0
 
 
 def test_pieces_become_words_as_the_method_says():

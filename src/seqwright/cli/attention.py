@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from seqwright.runs.run import Run
     from seqwright.viewer import Pass
 
+SHORT = 60
+"""A pass's name is told with so many letters."""
 Which = Annotated[str | None, typer.Option(help="Which ones, counted from 0, such as 0,3-5. (default: all)")]
 
 
@@ -45,7 +47,8 @@ def attention(
     as_json: AsJson = False,
 ) -> None:
     """Write a page on which to look at attention: one file, no network, every head, its numbers and what it is made of."""
-    asked = _asked(text, source, pair, target_text)
+    goes_on = generate or limit is not None or beam is not None
+    asked = _asked(text, source, pair, target_text, goes_on=goes_on)
     positive(limit=limit, beam=beam)
     if not out.parent.is_dir():
         raise SeqwrightError("its folder does not exist", where=str(out), mend="name another file with -o")
@@ -71,12 +74,17 @@ def attention(
     _tell(written, passes, as_json=as_json)
 
 
-def _asked(text: str | None, source: str | None, pair: str | None, target: str | None) -> str:
+def _asked(text: str | None, source: str | None, pair: str | None, target: str | None, *, goes_on: bool) -> str:
     asked = text if text is not None else source
     if asked is None or (text is not None and source is not None):
         raise SeqwrightError("there is no text to look at" if asked is None else "--text and --source are one thing", mend='give --text "…" or --source "…"')  # fmt: skip
     if target is not None and text is not None:
         raise SeqwrightError("--target belongs to --source", mend='give --source "…" --target "…"')
+    if target is not None and goes_on:
+        raise SeqwrightError(
+            "--target is what it is made to say; --generate, --limit and --beam let it speak",
+            mend="give one of the two",
+        )
     if pair is not None and source is not None:
         raise SeqwrightError("--pair belongs to --text", mend='give --text "…" --pair "…"')
     return asked
@@ -160,7 +168,8 @@ def _tell(page: Path, passes: list[Pass], *, as_json: bool) -> None:
     for one in passes:
         for record in one.records:
             size = f"{len(record.layers)} layers × {len(record.heads)} heads, {len(record.tokens)} × {len(record.columns)} tokens"
-            print(f"{one.name or one.model}: {record.kind}, {size}")
+            name = one.name or one.model
+            print(f"{name if len(name) <= SHORT else name[:SHORT] + '…'}: {record.kind}, {size}")
         if one.note:
             print(one.note)
     print(f"page: {page} ({page.stat().st_size / 1e6:.2f} MB)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 
 from seqwright.cli.attention import Which, numbers
 from seqwright.cli.options import AsJson
-from seqwright.core.errors import SeqwrightError, reason
+from seqwright.core.errors import SeqwrightError, TooLongError, reason
 
 if TYPE_CHECKING:
     from seqwright.heads.page import Heads
@@ -32,7 +32,7 @@ def heads(
     ],
     treebank: Annotated[Path | None, typer.Option(help="Sentences with their grammar, in CoNLL-U.")] = None,
     coreference: Annotated[
-        Path | None, typer.Option(help="A sentence a line, a pronoun and its antecedent in [brackets].")
+        Path | None, typer.Option(help="A sentence a line, a pronoun and its antecedent in square brackets.")
     ] = None,
     text: Annotated[
         Path | None,
@@ -63,6 +63,7 @@ class _Asked:
     """The model, and how it is let read something."""
 
     def __init__(self, target: str, chosen: dict[str, Any]) -> None:
+        self.too_long = 0
         self.name, self.is_run = Path(target).name or target, (Path(target) / "run.json").exists()
         if self.is_run:
             from seqwright.runs.run import load
@@ -79,9 +80,20 @@ class _Asked:
             given["target"] = ""
         self.read = lambda text: attention(model, tokenizer, text, **given)
 
-    def sentence(self, words: Any) -> AttentionRecord:
-        """What is attended to in a sentence: by the encoder, where there is one."""
-        return self.read(words).records[0]
+    def records(self, text: str) -> Sequence[AttentionRecord]:
+        """What is attended to in a text; nothing where it is too long."""
+        try:
+            return self.read(text).records
+        except TooLongError:
+            self.too_long += 1
+            return ()
+
+    def sentence(self, words: Any) -> AttentionRecord | None:
+        """What is attended to in a sentence, by the encoder where there is one; nothing where it is too long."""
+        try:
+            return self.read(words).records[0]
+        except TooLongError:
+            return None
 
 
 def _found(model: _Asked, text: Path | None, treebank: Path | None, coreference: Path | None) -> Heads:
@@ -99,12 +111,16 @@ def _found(model: _Asked, text: Path | None, treebank: Path | None, coreference:
     texts = _texts(text, model)
     trees = None if treebank is None else list(sentences(treebank))
     asked, skipped = ([], 0) if coreference is None else questions(coreference)
-    role = roles(record for each in _bar("patterns", texts) for record in model.read(each).records)
+    role = roles(record for each in _bar("patterns", texts) for record in model.records(each))
+    if model.too_long:
+        print(f"seqwright: {model.too_long} texts are longer than the model can read, and left out", file=sys.stderr)
+    if not role:
+        raise SeqwrightError("every text is longer than the model can read", mend="give shorter ones with --text")
     numbers_of = {"layers": role[0].layers, "heads": role[0].heads}
     related = None if trees is None else relations(model.sentence, _bar("grammar", trees), **numbers_of)
     linked = None
     if coreference is not None:
-        linked = coreference_of(model.sentence, list(_bar("pronouns", asked)), skipped=skipped, **numbers_of)
+        linked = coreference_of(model.sentence, _bar("pronouns", asked), skipped=skipped, **numbers_of)
     return Heads(model.name, role, related, linked)
 
 
@@ -124,6 +140,8 @@ def _texts(path: Path | None, model: _Asked) -> list[str]:
         raise SeqwrightError(f"the texts cannot be read: {told}", where=str(path), mend="give a text file") from error
     if not found:
         raise SeqwrightError("there is no text in it", where=str(path), mend="write a text a line")
+    if len(found) > TEXTS:
+        print(f"seqwright: the first {TEXTS} of {len(found):,} texts are read", file=sys.stderr)
     return found[:TEXTS]
 
 
@@ -139,11 +157,12 @@ def _tell(found: Heads) -> None:
     from rich.table import Table
 
     from seqwright.heads.page import between, far_of, gained, written
+    from seqwright.heads.relations import LEAST
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     for role in found.roles:
         table = Table(
-            title=f"{role.kind}, {role.texts} texts; layer-head, % of its attention (95 % interval)",
+            title=f"{role.kind}, {role.texts} text{'' if role.texts == 1 else 's'}; layer-head, % of its attention (95 % interval)",
             title_justify="left",
         )
         for heading in ("pattern", "best", "second", "third"):
@@ -153,9 +172,11 @@ def _tell(found: Heads) -> None:
                 told = [f"{written(each.layer, each.head)}  {between(each.score, each.interval)}" for each in scores]
                 table.add_row(name, *told)
         console.print(table)
-    if found.relations is not None:
+    if found.relations is not None and not found.relations.relations:
+        console.print(f"relations: none occurs {LEAST} times in {found.relations.sentences} sentences")
+    elif found.relations is not None:
         table = Table(title=f"relations, {found.relations.sentences} sentences", title_justify="left")
-        for heading in ("relation", "count", "head", "looks", "right, %", "held out", "offset", "right, %", "gain"):
+        for heading in ("relation", "count", "head", "looks", "right, %", "held out", "offset", "its, %", "gain"):
             table.add_column(heading)
         for each in found.relations.relations:
             looks = "→" if each.direction.startswith("dependent") else "←"

@@ -20,6 +20,10 @@ class SeqwrightError(Exception):
         return (f"{self.where}: " if self.where else "") + self.what + (f"; {self.mend}" if self.mend else "")
 
 
+class TooLongError(SeqwrightError):
+    """A sequence is longer than a model has room for."""
+
+
 def reason(error: OSError) -> str:
     """What the system said, as part of a sentence.
 

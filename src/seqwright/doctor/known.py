@@ -16,6 +16,7 @@ from seqwright.decoding.greedy import greedy
 from seqwright.doctor.calls import places
 from seqwright.doctor.contract import Contract, Window
 from seqwright.doctor.reading import padded
+from seqwright.huggingface.room import room as room_of
 from seqwright.huggingface.watching import causal
 from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
 from seqwright.nn.padding import MaskedPadding
@@ -141,20 +142,8 @@ class HuggingFace:
             pad=pad,
             bos=known_id("bos_token_id"),
             eos=known_id("eos_token_id"),
-            max_length=self._room(),
+            max_length=room_of(self.model),
         )
-
-    def _room(self) -> int | None:
-        """How many tokens its table of positions has room for; some begin behind the padding's own place."""
-        config = self.model.config
-        longest = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None)
-        if not isinstance(longest, int) or longest < 1 or getattr(config, "model_type", "") in ("t5", "mt5"):
-            return None
-        for name, module in self.model.named_modules():
-            taken = getattr(module, "padding_idx", None)
-            if isinstance(module, nn.Embedding) and "position" in name and taken is not None:
-                return min(longest, module.num_embeddings - taken - 1)
-        return longest
 
     def step(self) -> Callable[..., Any] | None:
         if self.kind == "encoder":

@@ -7,7 +7,7 @@ stands in the first pair of brackets, or the pronoun does; the other candidate i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,14 +62,14 @@ class Coreference(msgspec.Struct, frozen=True):
     first: float
 
 
-def questions(path: Path) -> tuple[list[Question], int]:
+def questions(path: str | Path) -> tuple[list[Question], int]:
     """The sentences of a file that have two candidates, and how many have not.
 
     Raises:
         SeqwrightError: the file cannot be read, or no sentence has two pairs of brackets.
     """
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         told = reason(error) if isinstance(error, OSError) else "it is not UTF-8"
         raise SeqwrightError(
@@ -104,7 +104,7 @@ def _marked(line: str) -> tuple[tuple[str, ...], int, int] | None:
     return (tuple(words), pronouns[0], antecedents[0]) if pronouns and antecedents else None
 
 
-def coreference(attend: Attend, asked: Sequence[Question], *, layers: tuple[int, ...] = (), heads: tuple[int, ...] = (), skipped: int = 0) -> Coreference:  # fmt: skip
+def coreference(attend: Attend, asked: Iterable[Question], *, layers: tuple[int, ...] = (), heads: tuple[int, ...] = (), skipped: int = 0) -> Coreference:  # fmt: skip
     """How every head answers the questions.
 
     Args:
@@ -126,7 +126,10 @@ def coreference(attend: Attend, asked: Sequence[Question], *, layers: tuple[int,
         hits.append(from_pronoun[:, :, question.antecedent] > from_pronoun[:, :, question.other])
         kept.append(question)
     if not kept:
-        raise SeqwrightError("the model's tokenizer splits every sentence otherwise", mend="use its fast tokenizer")
+        raise SeqwrightError(
+            "no sentence with two candidates could be read",
+            mend="name two whom the pronoun might mean; use a fast tokenizer",
+        )
     table = np.stack(hits).astype(np.float32)
     size, head_count = len(kept), table.shape[2]
     flat = table.reshape(size, -1)

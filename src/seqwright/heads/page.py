@@ -8,7 +8,7 @@ import numpy as np
 
 from seqwright.evaluation.bootstrap import Interval
 from seqwright.heads.coreference import Coreference, Link
-from seqwright.heads.relations import Relations
+from seqwright.heads.relations import Relation, Relations
 from seqwright.heads.roles import Roles
 from seqwright.report.charts import Square, matrix
 from seqwright.report.page import Figure, Page, Part, Prose, Section, Table
@@ -53,15 +53,10 @@ class Heads:
             told = "; ".join(strong) or "no head gives half of its attention to any pattern"
             found.append(f"{NAMES[role.kind]}: {told}.")
         if self.relations is not None:
-            better = [
-                each
-                for each in self.relations.relations
-                if each.gain is not None and each.gain[0] > 0 and each.name != "all"
-            ]
-            told = ", ".join(f"{each.name} {written(each.layer, each.head)}" for each in better[:8])
-            found.append(
-                f"{len(better)} relations are known to some head better than to any fixed offset{': ' + told if told else ''}."
-            )
+            known = [each for each in self.relations.relations if each.name != "all" and knows(each)]
+            told = ", ".join(f"{each.name} {written(each.layer, each.head)}" for each in known[:8])
+            more = f", and {len(known) - 8} more" if len(known) > 8 else ""
+            found.append(f"Known to some head better than to any fixed offset, held out too: {told + more or 'none'}.")
         if self.coreference is not None and self.coreference.links:
             best = self.coreference.links[0]
             found.append(
@@ -69,6 +64,11 @@ class Heads:
                 f"the candidate that is nearer is right in {self.coreference.nearer:.0%}, and half are by chance."
             )
         return found
+
+
+def knows(relation: Relation) -> bool:
+    """Whether a relation's head is better than the best offset: by its interval, and where the head was not chosen."""
+    return relation.gain is not None and relation.gain[0] > 0 and relation.held_out > relation.baseline
 
 
 def written(layer: int, head: int) -> str:
@@ -132,7 +132,7 @@ def _of_relations(found: Relations) -> list[Part]:
          between(each.accuracy, each.interval), f"{100 * each.held_out:.0f}", f"{each.offset:+}", f"{100 * each.baseline:.0f}", gained(each.gain))
         for each in found.relations
     )  # fmt: skip
-    header = ("relation", "count", "head", "looks", "right, %", "held out", "offset", "right, %", "gain")
+    header = ("relation", "count", "head", "looks", "right, %", "held out", "offset", "its, %", "gain")
     parts: list[Part] = [Prose(said)]
     shown = found.relations[:MOST]
     if shown:

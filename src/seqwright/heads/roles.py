@@ -34,7 +34,7 @@ class Roles(msgspec.Struct, frozen=True):
         texts: how many were read.
         layers, heads: their numbers.
         scores: for each pattern ``[layers][heads]``, means over texts.
-        best: for each pattern its three best heads.
+        best: for each pattern its three best heads. Texts in which a pattern points nowhere do not count, nor patterns that never do.
     """
 
     kind: Kind
@@ -62,6 +62,7 @@ def roles(records: Iterable[AttentionRecord]) -> tuple[Roles, ...]:
 
 def _roles(kind: Kind, found: list[dict[str, Array]], layers: Sequence[int], heads: Sequence[int]) -> Roles:
     tables = {name: np.stack([each[name] for each in found]) for name in found[0]}
+    tables = {name: told for name, table in tables.items() if len(told := table[~np.isnan(table).any((1, 2))])}
     best = {}
     for name, table in tables.items():
         means = table.mean(0)

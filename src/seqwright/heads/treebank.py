@@ -21,14 +21,14 @@ class Sentence:
     relations: tuple[str, ...]
 
 
-def sentences(path: Path) -> Iterator[Sentence]:
+def sentences(path: str | Path) -> Iterator[Sentence]:
     """The sentences of a file; contracted words are taken apart as its annotators did, empty nodes are left out.
 
     Raises:
         SeqwrightError: the file cannot be read, or is not CoNLL-U.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8") as file:
             for number, tree in enumerate(parse_incr(file), 1):
                 words = [token for token in tree if isinstance(token["id"], int)]
                 if not words:
@@ -36,6 +36,12 @@ def sentences(path: Path) -> Iterator[Sentence]:
                 if any(token["head"] is None or token["deprel"] is None for token in words):
                     raise SeqwrightError(
                         f"sentence {number} has words without heads", where=str(path), mend="give a treebank in CoNLL-U"
+                    )
+                if any(not 0 <= token["head"] <= len(words) for token in words):
+                    raise SeqwrightError(
+                        f"sentence {number} has a head that is none of its words",
+                        where=str(path),
+                        mend="give a treebank in CoNLL-U",
                     )
                 yield Sentence(
                     tuple(token["form"] for token in words),

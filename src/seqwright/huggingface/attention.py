@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, TooLongError
 from seqwright.huggingface.reading import Read, called, read
+from seqwright.huggingface.room import room
 from seqwright.huggingface.watching import Sight, Wanted, fill, kinds_of, watched
 from seqwright.viewer.capture import Chosen, assembled
 from seqwright.viewer.page import Pass, within_reach
@@ -59,9 +60,11 @@ def attention(
         model.eval()
     try:
         source = read(tokenizer, text, pair)
-        both = "cross" in kinds
+        both, places = "cross" in kinds, room(model)
+        generate, cut = _going_on(places, 1 if both else len(source.ids), generate)
         said = _said(model, tokenizer, source, target, generate, beams, both)
         inputs, looking, steps_from = _inputs(model, tokenizer, source, said, both)
+        _fits(places, max(len(source.ids), len(looking.ids)))
         lengths: dict[Kind, tuple[int, int]] = {
             "encoder": (len(source.ids), len(source.ids)),
             "decoder": (len(looking.ids), len(looking.ids)),
@@ -76,13 +79,29 @@ def attention(
             model.train()
     steps = _steps(tokenizer, output, said, steps_from) if said else ()
     records = tuple(_record(kind, sight, source, looking, steps) for kind in wanted)
-    note = UNREAD if projections and any(record.projections is None for record in records) else ""
+    unread = UNREAD if projections and any(record.projections is None for record in records) else ""
     return Pass(
         name or (text if isinstance(text, str) else " ".join(text)),
         records,
         Path(getattr(model.config, "name_or_path", "")).name or type(model).__name__,
-        note,
+        f"{cut} {unread}".strip(),
     )
+
+
+def _going_on(places: int | None, used: int, generate: int) -> tuple[int, str]:
+    """How many tokens there is room for, and what is to be said where these are fewer than were asked for."""
+    if not generate or places is None or used + generate <= places:
+        return generate, ""
+    if used >= places:
+        raise SeqwrightError(f"{used} tokens leave no room to go on in {places} positions", mend="give a shorter text")
+    return places - used, f"It goes on for {places - used} tokens: more would not fit into its {places} positions."
+
+
+def _fits(places: int | None, tokens: int) -> None:
+    if places is not None and tokens > places:
+        raise TooLongError(
+            f"a text of {tokens} tokens, and the model has {places} positions", mend="give a shorter text"
+        )
 
 
 def _said(
@@ -135,19 +154,22 @@ def _quiet(model: Any, kinds: tuple[Kind, ...]) -> dict[str, bool]:
 
 
 def _wanted(model: Any, kinds: tuple[Kind, ...], lengths: dict[Kind, tuple[int, int]], chosen: Chosen) -> Wanted:
-    config = model.config.get_text_config()
-    found: Wanted = {}
+    """Which layers and heads of which attention, all of it within what a page can hold."""
+    stacks: dict[Kind, tuple[int, int]] = {}
     for kind in kinds:
         side = "encoder" if kind == "encoder" else "decoder"
-        counts = [
+        own = getattr(model.config, side, None)  # a model of two models has a configuration for each
+        config = own if hasattr(own, "to_dict") else model.config.get_text_config()
+        layers, heads = (
             next((int(getattr(config, name)) for name in names if isinstance(getattr(config, name, None), int)), 0)
             for names in (
                 (f"{side}_layers", f"num_{side}_layers", "num_hidden_layers", "num_layers", "n_layer"),
                 (f"{side}_attention_heads", "num_attention_heads", "num_heads", "n_head"),
             )
-        ]
-        found[kind] = chosen.among(*counts)
-        within_reach(len(found[kind][0]), len(found[kind][1]), *lengths[kind])
+        )
+        stacks[kind] = (layers, heads)
+    found = chosen.among(stacks)
+    within_reach(*((len(layers), len(heads), *lengths[kind]) for kind, (layers, heads) in found.items()))
     return found
 
 

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.huggingface.reading import Read, called
 from seqwright.viewer.capture import Chosen
 from seqwright.viewer.page import Pass
-from seqwright.viewer.record import Array, AttentionRecord, Kind, Step
+from seqwright.viewer.record import Array, AttentionRecord, Candidate, Kind, Step
+
+CANDIDATES = 5
+GIVE = "give output_attentions=True, return_dict_in_generate=True, and a model with attn_implementation='eager'"
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """One sequence of an output: what the decoder read, how much of it was given, and the batch's row of each step."""
+
+    ids: list[int]
+    given: int
+    rows: list[int]
+
+    @property
+    def read(self) -> list[int]:
+        """All but the last that was chosen: nobody read that."""
+        return self.ids[: self.given + len(self.rows) - 1]
 
 
 def generated(
@@ -24,10 +43,11 @@ def generated(
     heads: Sequence[int] | None = None,
     name: str = "",
 ) -> Pass:
-    """The decoder's and cross attention of one generated sequence, every step's row that of the beam it came from.
+    """The attention of one generated sequence, every step's row that of the beam it came from.
 
     Args:
-        output: what ``generate`` returned, with ``output_attentions=True`` and ``return_dict_in_generate=True``.
+        output: what ``generate`` returned, with ``output_attentions=True`` and ``return_dict_in_generate=True``; with
+            ``output_logits=True`` (or ``output_scores=True``) the candidates are known, too.
         tokenizer: what the ids are called by.
         source: the ids ``[b s]`` that an encoder and decoder was asked about; nothing for a decoder alone.
         sequence: which of ``output.sequences``.
@@ -35,75 +55,96 @@ def generated(
         name: what the pass is called.
 
     Raises:
-        SeqwrightError: the output has no attentions.
+        SeqwrightError: the output has no attentions, there is no such sequence, or ``source`` is no table of ids.
     """
+    if not hasattr(output, "keys"):
+        raise SeqwrightError("generate() returned no attentions", mend=GIVE)
     both = "decoder_attentions" in output
-    steps = output["decoder_attentions"] if both else output.get("attentions")
+    steps = output.get("decoder_attentions" if both else "attentions")
     if not steps or not steps[0]:
-        raise SeqwrightError(
-            "generate() returned no attentions",
-            mend="give output_attentions=True, return_dict_in_generate=True, and a model with attn_implementation='eager'",
-        )
-    ids = output["sequences"][sequence].tolist()
-    rows = _rows(output, sequence, len(steps))
-    given = len(ids) - _new(output, len(ids), len(steps), both)
-    looking = called(tokenizer, ids[: given + len(rows) - 1])
-    chosen = Chosen.of(layers, heads)
-    kinds: dict[Kind, Sequence[Any]] = {"decoder": steps}
-    across: Read | None = None
-    if both and output.get("cross_attentions") and source is not None:
-        kinds["cross"] = output["cross_attentions"]
-        across = called(tokenizer, source[sequence * len(source) // len(output["sequences"])].tolist())
+        raise SeqwrightError("generate() returned no attentions", mend=GIVE)
+    count = len(output["sequences"])
+    if not 0 <= sequence < count:
+        raise SeqwrightError(f"there is no sequence {sequence}", mend=f"choose from 0 to {count - 1}")
+    taken = _taken(output, sequence, steps, tokenizer)
+    looking = called(tokenizer, taken.read)
+    sides: dict[Kind, tuple[Sequence[Any], Read]] = {"decoder": (steps, looking)}
+    across = _source(source, sequence, count, tokenizer) if both and source is not None else None
+    if across is not None and output.get("cross_attentions"):
+        sides["cross"] = (output["cross_attentions"], across)
+    stacks: dict[Kind, tuple[int, int]] = {
+        kind: (len(stepped[0]), stepped[0][0].shape[1]) for kind, (stepped, _) in sides.items()
+    }
+    chosen = Chosen.of(layers, heads).among(stacks)
+    choices = _choices(output, taken, tokenizer)
     records = []
-    choices = tuple(
-        Step(given - 1 + place, called(tokenizer, [number]).tokens[0], 0.0)
-        for place, number in enumerate(ids[given:][: len(rows)])
-    )
-    for kind, stepped in kinds.items():
-        some, those = chosen.among(len(stepped[0]), stepped[0][0].shape[1])
-        columns = across if kind == "cross" else looking
-        assert columns is not None
+    for kind, (some, those) in chosen.items():
+        stepped, columns = sides[kind]
+        crossing = kind == "cross"
         records.append(
             AttentionRecord(
                 tokens=looking.tokens,
                 kind=kind,
-                weights=_joined(stepped, rows, some, those, (len(looking.ids), len(columns.ids))),
-                source_tokens=across.tokens if across and kind == "cross" else None,
+                weights=_joined(stepped, taken, some, those, len(columns.ids)),
+                source_tokens=columns.tokens if crossing else None,
                 layers=some,
                 heads=those,
                 words=looking.words,
-                source_words=across.words if across and kind == "cross" else None,
+                source_words=columns.words if crossing else None,
                 special=looking.special,
-                source_special=across.special if across and kind == "cross" else frozenset(),
+                source_special=columns.special if crossing else frozenset(),
                 steps=choices,
             )
         )
     return Pass(name, tuple(records))
 
 
-def _rows(output: Any, sequence: int, steps: int) -> list[int]:
-    """Which row of the batch each step of a sequence was computed in: its own, or with beams those it was passed along."""
+def _taken(output: Any, sequence: int, steps: Sequence[Any], tokenizer: Any) -> _Taken:
+    ids = output["sequences"][sequence].tolist()
+    given = steps[0][0].shape[-2]  # what the first step read: the prompt, or the decoder's beginning
     beams = output.get("beam_indices")
-    if beams is None:
-        return [sequence] * steps
-    return [row for row in beams[sequence].tolist() if row >= 0]
+    rows = [sequence] * len(steps) if beams is None else [row for row in beams[sequence].tolist() if row >= 0]
+    rows = rows[: len(ids) - given]
+    ended = [place for place, number in enumerate(ids[given : given + len(rows)]) if number == tokenizer.eos_token_id]
+    return _Taken(ids, given, rows[: ended[0] + 1] if ended else rows)
 
 
-def _new(output: Any, length: int, steps: int, both: bool) -> int:
-    """How many of a sequence's ids were generated."""
-    return length - 1 if both else min(steps, length)
+def _source(source: Any, sequence: int, count: int, tokenizer: Any) -> Read:
+    ids = torch.as_tensor(source)
+    if ids.ndim != 2 or count % len(ids):
+        raise SeqwrightError(
+            f"the source is of shape {list(ids.shape)}, for {count} sequences",
+            mend="give the ids [batch, tokens] that were asked about",
+        )
+    return called(tokenizer, ids[sequence * len(ids) // count].tolist())
 
 
-def _joined(
-    steps: Sequence[Any], rows: Sequence[int], layers: Sequence[int], heads: Sequence[int], shape: tuple[int, int]
-) -> Array:
-    """Each step's rows below one another: the first has a prompt's, every other one."""
-    found = np.zeros((len(layers), len(heads), *shape), dtype=np.float32)
+def _choices(output: Any, taken: _Taken, tokenizer: Any) -> tuple[Step, ...]:
+    """What was chosen at each step; among what, where the output tells."""
+    told = output.get("logits") or output.get("scores")
+    found = []
+    for place, row in enumerate(taken.rows):
+        label = taken.ids[taken.given + place]
+        query, (name,) = taken.given - 1 + place, called(tokenizer, [label]).tokens
+        if not told:
+            found.append(Step(query, name, None))
+            continue
+        probabilities = told[place][row].float().softmax(-1)
+        top = probabilities.topk(min(CANDIDATES, len(probabilities)))
+        names = called(tokenizer, top.indices.tolist()).tokens
+        found.append(Step(query, name, float(probabilities[label]), tuple(map(Candidate, names, top.values.tolist()))))
+    return tuple(found)
+
+
+def _joined(steps: Sequence[Any], taken: _Taken, layers: Sequence[int], heads: Sequence[int], keys: int) -> Array:
+    """Each step's rows below one another: the first has those of all that was given, of every other the last is new."""
+    found = np.zeros((len(layers), len(heads), len(taken.read), keys), dtype=np.float32)
     for place, layer in enumerate(layers):
-        at = 0
-        for step, row in zip(steps, rows, strict=False):
-            weights = step[layer][row][list(heads)].float().cpu().numpy()
-            _, queries, keys = weights.shape
-            found[place, :, at : at + queries, : min(keys, shape[1])] = weights[:, :, : shape[1]]
-            at += queries
+        for step, row in enumerate(taken.rows):
+            weights = steps[step][layer][row][list(heads)].float().cpu().numpy()[:, :, :keys]
+            if step:
+                at = taken.given + step - 1
+                found[place, :, at, : weights.shape[2]] = weights[:, -1]
+            else:
+                found[place, :, : taken.given, : weights.shape[2]] = weights
     return found

@@ -8,12 +8,14 @@ keys and values are not to be had. Either way the model's implementation is put 
 from __future__ import annotations
 
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
@@ -21,8 +23,8 @@ from seqwright.viewer.capture import Caught, kept
 from seqwright.viewer.record import Kind
 
 NAME = "seqwright"
-AGREE = 1e-3
-"""So near weights must be to the softmax of their products for these to be shown as their reason."""
+AGREE = {torch.float16: 1e-2, torch.bfloat16: 1e-1}
+"""So near weights must be to the softmax of their products for these to be shown as their reason; 0.001 in other precisions."""
 Wanted = dict[Kind, tuple[tuple[int, ...], tuple[int, ...]]]
 
 
@@ -66,25 +68,43 @@ def causal(model: Any) -> bool:
 
 @contextmanager
 def watched(model: Any, wanted: Wanted, *, projections: bool = True) -> Iterator[Sight]:
-    """While it lasts, the attention of one forward is kept; afterwards the model is as it was."""
+    """While it lasts, the attention of one forward is kept; afterwards the model, and every model in it, is as it was.
+
+    Threads wait for one another; within one the last to watch a model sees it.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
-    sight, kinds, before = Sight(wanted, projections), dict(_attending(model)), model.config._attn_implementation
-    AttentionInterface.register(NAME, _attend)
-    AttentionMaskInterface.register(NAME, eager_mask)
-    _WATCHED.update((module, (sight, kind)) for module, kind in kinds.items())
-    _implement(model, NAME if _registers(kinds) else "eager")
-    try:
-        yield sight
-    finally:
-        _implement(model, before)
-        for module in kinds:
-            _WATCHED.pop(module, None)
+    with _ONE_AT_A_TIME:
+        sight, kinds = Sight(wanted, projections), dict(_attending(model))
+        before, outer = _implementations(model), {module: _WATCHED[module] for module in kinds if module in _WATCHED}
+        AttentionInterface.register(NAME, _attend)
+        AttentionMaskInterface.register(NAME, eager_mask)
+        try:
+            _WATCHED.update((module, (sight, kind)) for module, kind in kinds.items())
+            model.set_attn_implementation(NAME if _registers(kinds) else "eager")
+            yield sight
+        finally:
+            for module in kinds:
+                _WATCHED.pop(module, None)
+            _WATCHED.update(outer)
+            for config, name in before:
+                config._attn_implementation_internal = name
 
 
+_ONE_AT_A_TIME = threading.RLock()
 _WATCHED: dict[nn.Module, tuple[Sight, Kind]] = {}
 """The modules that are being watched just now."""
+
+
+def _implementations(model: Any) -> list[tuple[Any, str]]:
+    """Every configuration in a model, and the attention that it names."""
+    configs = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
+    return [
+        (config, name)
+        for config in configs.values()
+        if (name := getattr(config, "_attn_implementation", None)) is not None
+    ]
 
 
 def _attend(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **given: Any) -> Any:
@@ -92,9 +112,11 @@ def _attend(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: 
 
     Layers are counted as they are called, so one that is called several times (ALBERT) is several.
     """
-    sight, kind = _WATCHED[module]
     own = sys.modules[type(module).__module__].eager_attention_forward
     mixed, weights = own(module, query, key, value, mask, **given)
+    if module not in _WATCHED:
+        return mixed, None
+    sight, kind = _WATCHED[module]
     layers, heads = sight.wanted.get(kind, ((), ()))
     layer = sight.called[kind]
     if layer in layers:
@@ -116,7 +138,7 @@ def _caught(
     seen = weights > 0
     again = scores.masked_fill(~seen, float("-inf")).softmax(-1).nan_to_num(0.0)
     plain = kept(weights, heads)
-    if weights.shape != scores.shape or (again - weights).abs().max() > AGREE:
+    if weights.shape != scores.shape or (again - weights).abs().max() > AGREE.get(query.dtype, 1e-3):
         return Caught(plain)
     found = {"scores": scores, "queries": query, "keys": key, "values": value}
     return Caught(plain, **{part: kept(x, heads) for part, x in found.items()}, scale=float(scale))
@@ -126,11 +148,6 @@ def _registers(attending: Iterable[nn.Module]) -> bool:
     """Whether all these take their attention function from the register."""
     homes = {type(module).__module__ for module in attending}
     return bool(homes) and all(hasattr(sys.modules[home], "eager_attention_forward") for home in homes)
-
-
-def _implement(model: Any, name: str) -> None:
-    if model.config._attn_implementation != name:
-        model.set_attn_implementation(name)
 
 
 def _attending(model: Any) -> Iterator[tuple[nn.Module, Kind]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import TooLongError
 from seqwright.core.tokens import Tokens
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
@@ -94,7 +94,7 @@ def _wanted(
     spec: TransformerSpec, lengths: dict[str, int], chosen: Chosen
 ) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
     """Which layers and heads of which attention, all of it within what the model and a page can hold."""
-    found = {}
+    stacks, shapes = {}, {}
     for attention in KINDS:
         side, kind = attention.split(".")
         stack: StackSpec | None = getattr(spec, side)
@@ -103,12 +103,13 @@ def _wanted(
             continue
         places = room(stack.position)
         if places is not None and lengths[side] > places:
-            raise SeqwrightError(
+            raise TooLongError(
                 f"{lengths[side]} tokens for the {side}, and it has {places} positions", mend="give a shorter text"
             )
-        found[attention] = chosen.among(stack.layers, part.heads)
-        keys = lengths["encoder"] if kind == "cross_attention" else lengths[side]
-        within_reach(len(found[attention][0]), len(found[attention][1]), lengths[side], keys)
+        stacks[attention] = (stack.layers, part.heads)
+        shapes[attention] = (lengths[side], lengths["encoder"] if kind == "cross_attention" else lengths[side])
+    found = chosen.among(stacks)
+    within_reach(*((len(layers), len(heads), *shapes[attention]) for attention, (layers, heads) in found.items()))
     return found
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, TooLongError
 from seqwright.decoding.decoder import DecoderSpec
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.request import Hypothesis
@@ -178,16 +178,18 @@ class Run:
         """
         asked = self._known(self.reading.question(question))
         self.check_length(asked, "")
-        said, stopped = [], False
+        said, stopped, cut = [], False, ""
         if answer is not None:
             symbols = self.reading.target.split(self.reading.normalisation.apply(answer))
+            self._count_unknown(symbols)
             said, stopped = self.vocabulary.encode(self.vocabulary.known(symbols)), True
         elif not self.continues or decoder is not None or limit is not None:
-            ((best, *_),) = self._ask([asked], decoder or Greedy(), None, limit or self.manifest.limit, 1)
+            most, cut = self._room_for(len(asked), limit or self.manifest.limit)
+            ((best, *_),) = self._ask([asked], decoder or Greedy(), None, most, 1)
             said, stopped = list(best.ids), best.stopped
         labels = [*said, self.vocabulary.end] if stopped and not self.continues else said
         before = self.vocabulary.encode(asked) if self.continues else [self.vocabulary.start]
-        return attention_of(
+        seen = attention_of(
             self.model,
             self.vocabulary,
             None if self.continues else self.vocabulary.source(asked),
@@ -198,6 +200,19 @@ class Run:
             name=name or question,
             model_name=self.path.name,
         )
+        return replace(seen, note=f"{cut} {seen.note}".strip())
+
+    def _room_for(self, asked: int, limit: int) -> tuple[int, str]:
+        """How many tokens can be generated and still be looked at together, and what is to be said where these are fewer."""
+        places = stretch_length(self.manifest.recipe) if self.continues else room(self.model.spec.decoder.position)
+        left = limit if places is None else places - (asked - 1 if self.continues else 0)
+        if left >= limit:
+            return limit, ""
+        if left < 1:
+            raise SeqwrightError(
+                f"{asked} tokens leave no room in {places} positions to go on", mend="give a shorter text"
+            )
+        return left, f"It goes on for {left} tokens: more would not fit into its {places} positions."
 
     @property
     def _never(self) -> tuple[int, ...]:
@@ -226,14 +241,17 @@ class Run:
         )
 
     def _known(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
-        for symbol in self.vocabulary.unknown(symbols):
-            self.unknown[symbol] = self.unknown.get(symbol, 0) + 1
+        self._count_unknown(symbols)
         known = self.vocabulary.known(symbols)
         if self.continues and not known:
             known = self.vocabulary.known(LINE_END)  # a prompt of nothing begins as a line does
             if not known:
                 raise SeqwrightError("a prompt has no symbol that training showed", mend="begin with one that it did")
         return known
+
+    def _count_unknown(self, symbols: Iterable[str]) -> None:
+        for symbol in self.vocabulary.unknown(symbols):
+            self.unknown[symbol] = self.unknown.get(symbol, 0) + 1
 
     def check_length(self, symbols: tuple[str, ...], where: str) -> None:
         """Whether a source can be read at all.
@@ -244,7 +262,7 @@ class Run:
         places = None if self.model.spec.encoder is None else room(self.model.spec.encoder.position)
         length = len(symbols) + len(self.vocabulary.source(()))
         if places is not None and length > places:
-            raise SeqwrightError(
+            raise TooLongError(
                 f"a source of {length} tokens, and the model has {places} positions",
                 where=where,
                 mend="shorten it, or train with a greater length or with RotaryPosition",

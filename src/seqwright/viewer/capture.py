@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from seqwright.core.errors import SeqwrightError
 from seqwright.viewer.record import Array, Projections
 
+Key = TypeVar("Key")
 PARTS = ("weights", "scores", "queries", "keys", "values")
 
 
@@ -28,19 +29,26 @@ class Chosen:
         """From whatever lists them; each once, in order."""
         return cls(*(None if given is None else tuple(sorted(set(given))) for given in (layers, heads)))
 
-    def among(self, layers: int, heads: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The numbers of those wanted, of a model that has so many.
+    def among(self, stacks: Mapping[Key, tuple[int, int]]) -> dict[Key, tuple[tuple[int, ...], tuple[int, ...]]]:
+        """The numbers of those wanted, of stacks that have so many layers and heads; a stack that has none of them is left out.
 
         Raises:
-            SeqwrightError: the model has no such layer or head, or none is wanted.
+            SeqwrightError: no stack has such a layer or head, or none is wanted.
 
-        >>> Chosen(layers=(1,)).among(2, 3)
-        ((1,), (0, 1, 2))
+        >>> Chosen(layers=(1, 2)).among({"encoder": (2, 2), "decoder": (3, 2)})
+        {'encoder': ((1,), (0, 1)), 'decoder': ((1, 2), (0, 1))}
         """
-        return _among("layer", self.layers, layers), _among("head", self.heads, heads)
+        layers = _among("layer", self.layers, [count for count, _ in stacks.values()])
+        heads = _among("head", self.heads, [count for _, count in stacks.values()])
+        found = {
+            name: (tuple(layer for layer in layers if layer < many), tuple(head for head in heads if head < wide))
+            for name, (many, wide) in stacks.items()
+        }
+        return {name: (some, those) for name, (some, those) in found.items() if some and those}
 
 
-def _among(what: str, wanted: tuple[int, ...] | None, count: int) -> tuple[int, ...]:
+def _among(what: str, wanted: tuple[int, ...] | None, counts: Sequence[int]) -> tuple[int, ...]:
+    count = max(counts)
     if wanted is None:
         return tuple(range(count))
     if not wanted:
@@ -69,9 +77,17 @@ class Caught:
 def assembled(layers: Sequence[Caught]) -> tuple[Array, Projections | None]:
     """Layers as one array of weights, and their projections where every layer has them.
 
+    Raises:
+        SeqwrightError: they look over different numbers of tokens.
+
     >>> assembled([Caught(np.ones((1, 2, 2))), Caught(np.ones((1, 2, 2)))])[0].shape
     (2, 1, 2, 2)
     """
+    if len({layer.weights.shape for layer in layers}) > 1:
+        raise SeqwrightError(
+            f"layers look over different tokens ({', '.join(str(list(layer.weights.shape)) for layer in layers)}: [heads, looking, looked at])",
+            mend="attention that is pooled or local, as Funnel's and Longformer's, cannot be shown",
+        )
     weights = np.stack([layer.weights for layer in layers])
     parts = {part: [getattr(layer, part) for layer in layers] for part in PARTS[1:]}
     if any(part is None for given in parts.values() for part in given):

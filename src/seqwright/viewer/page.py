@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import re
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,11 @@ class Pass:
     records: tuple[AttentionRecord, ...]
     model: str = ""
     note: str = ""
+
+    def __post_init__(self) -> None:
+        kinds = [record.kind for record in self.records]
+        if len(set(kinds)) < len(kinds):
+            raise SeqwrightError(f"a pass has one record of a kind, and these are {kinds}", mend="make a pass of each")
 
     def of(self, kind: Kind) -> AttentionRecord:
         """The record of this kind.
@@ -92,9 +99,7 @@ class Page:
         Raises:
             SeqwrightError: there are more weights than a page holds.
         """
-        for one in self.passes:
-            for record in one.records:
-                within_reach(*record.weights.shape)
+        within_reach(*(record.weights.shape for one in self.passes for record in one.records))
         chunks: dict[str, str] = {}
         index = {"title": self.title or _title(self.passes), "passes": [_pass(p, one, chunks) for p, one in enumerate(self.passes)]}  # fmt: skip
         program, style = _program(), (STATIC / "page.css").read_text(encoding="utf-8")
@@ -109,7 +114,8 @@ class Page:
             "program": program,
         }
         template = (STATIC / "page.html").read_text(encoding="utf-8")
-        return re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], template)
+        text = re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], template)
+        return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
 
     def write(self, path: str | Path) -> Path:
         """Write the page.
@@ -136,18 +142,21 @@ class Page:
         return self.frame()
 
 
-def within_reach(layers: int, heads: int, queries: int, keys: int) -> None:
-    """Whether a page can hold so many weights; asked before they are computed.
+def within_reach(*shapes: tuple[int, ...]) -> None:
+    """Whether a page can hold weights of these shapes ``[layers heads queries keys]``; asked before they are computed.
 
     Raises:
         SeqwrightError: it cannot; says what it would weigh, and how many heads it could hold.
     """
-    weights = layers * heads * queries * keys
+    weights = sum(map(prod, shapes))
     if weights > MOST_WEIGHTS:
-        held = max(1, MOST_WEIGHTS // (queries * keys))
+        held = max(1, MOST_WEIGHTS // sum(queries * keys for *_, queries, keys in shapes))
+        told = " and ".join(
+            f"{layers} layers × {heads} heads × {queries} × {keys} tokens" for layers, heads, queries, keys in shapes
+        )
         raise SeqwrightError(
-            f"{layers} layers × {heads} heads × {queries} × {keys} tokens are {weights:,} weights, a page of about "
-            f"{weights * 0.6 / 1e6:,.0f} MB, and one of {MOST_WEIGHTS:,} is the most that can be looked at",
+            f"{told} are {weights:,} weights, a page of about {weights * 0.6 / 1e6:,.0f} MB, "
+            f"and one of {MOST_WEIGHTS:,} is the most that can be looked at",
             mend=f"choose up to {held} heads with --layers and --heads (layers=, heads=), or give a shorter text",
         )
 
@@ -185,8 +194,12 @@ def _record(name: str, record: AttentionRecord, chunks: dict[str, str]) -> dict[
         "heads": record.heads,
         "steps": record.steps,
         "thumbnails": {"rows": small[0].shape[0], "columns": small[0].shape[1], "data": packed(*small)},
-        "measures": {measure: np.round(found, 4).tolist() for measure, found in measures(record).items()},
-        "projections": {"width": kept.queries.shape[-1], "scale": kept.scale} if kept is not None and held else None,
+        "measures": {
+            measure: np.round(np.nan_to_num(found), 4).tolist() for measure, found in measures(record).items()
+        },
+        "projections": None
+        if kept is None or not held
+        else {"width": kept.queries.shape[-1], "valueWidth": kept.values.shape[-1], "scale": kept.scale},
         "projectionsMissing": _missing(kept is not None),
     }
 
@@ -212,7 +225,7 @@ def thumbnail(weights: Array) -> Array:
 
 def _json(index: dict[str, Any]) -> str:
     """JSON that can stand inside a script element: no text in it can end the element or be a control character."""
-    text = msgspec.json.encode(index).decode()
+    text = json.dumps(msgspec.to_builtins(index), ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\x7f", "\\u007f")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from seqwright.viewer.record import AttentionRecord
@@ -73,42 +73,49 @@ PATTERNS: dict[str, Pattern] = {
 
 
 def measures(record: AttentionRecord) -> dict[str, Float[Array, "l h"]]:
-    """Every pattern's score for every head, 0 where it points nowhere; in cross attention those that make sense there.
+    """Every pattern's score for every head, not a number where it points nowhere; the patterns that make sense for this kind.
 
-    ``broad`` is the entropy of a query's weights over that of equal weights on all it looks at; ``distance`` the mean
+    ``broad`` is the entropy of a query's weights over that of equal weights on all that it may look at; ``distance`` the mean
     number of tokens between query and key.
 
     >>> record = AttentionRecord(tokens=["a", "b", "c"], kind="decoder", weights=np.eye(3)[None, None])
-    >>> {name: float(score[0, 0]) for name, score in measures(record).items() if score[0, 0]}
+    >>> {name: float(score[0, 0]) for name, score in measures(record).items() if score[0, 0] > 0}
     {'same': 1.0}
     """
     weights, queries, keys = record.weights, record.tokens, record.columns
-    patterns = {name: rule(queries, keys) for name, rule in PATTERNS.items() if record.kind != "cross" or name in ("same", "first")}  # fmt: skip
+    senseless = {"encoder": (), "decoder": ("next",), "cross": ("previous", "next", "duplicate", "induction")}[
+        record.kind
+    ]
+    found = {name: _share(weights, rule(queries, keys)) for name, rule in PATTERNS.items() if name not in senseless}
     delimiters = np.zeros(weights.shape[2:], dtype=bool)
     delimiters[:, sorted(record.column_special)] = True
-    found = {name: _share(weights, at) for name, at in patterns.items()} | {"delimiter": _share(weights, delimiters)}
-    return found | {"broad": broadness(weights), "distance": _distance(weights)}
+    allowed = (
+        np.arange(1, weights.shape[2] + 1) if record.kind == "decoder" else np.full(weights.shape[2], weights.shape[3])
+    )
+    return found | {
+        "delimiter": _share(weights, delimiters),
+        "broad": broadness(weights, np.minimum(allowed, weights.shape[3])),
+        "distance": _distance(weights),
+    }
 
 
 def _share(weights: Array, pattern: Array) -> Array:
     rows = pattern.any(1)
     total = weights[:, :, rows].sum((-2, -1))
     hit = np.einsum("lhqk,qk->lh", weights[:, :, rows], pattern[rows].astype(weights.dtype))
-    return np.divide(hit, total, out=np.zeros_like(hit), where=total > 0)
+    return np.divide(hit, total, out=np.full_like(hit, np.nan if not rows.any() else 0), where=total > 0)
 
 
-def broadness(weights: Float[Array, "l h q k"]) -> Float[Array, "l h"]:
-    """1 where every query looks at all it may alike, 0 where it looks at one token.
+def broadness(weights: Float[Array, "l h q k"], allowed: Int[Array, "q"]) -> Float[Array, "l h"]:
+    """1 where every query looks at all that it may alike, 0 where it looks at one token; queries that may look at one only count not.
 
-    >>> float(broadness(np.full((1, 1, 3, 4), 0.25))[0, 0])
+    >>> float(broadness(np.full((1, 1, 3, 4), 0.25), np.full(3, 4))[0, 0])
     1.0
     """
-    seen = weights > 0
-    logs = np.log(weights, out=np.zeros_like(weights, dtype=float), where=seen)
-    most = np.log(np.maximum(seen.sum(-1), 1))
-    share = np.divide(-(weights * logs).sum(-1), most, out=np.zeros_like(most), where=most > 0)
-    counted = np.maximum((most > 0).sum(-1), 1)
-    return share.sum(-1) / counted
+    logs = np.log(weights, out=np.zeros_like(weights, dtype=float), where=weights > 0)
+    free = allowed > 1
+    share = -(weights * logs).sum(-1)[:, :, free] / np.log(allowed[free])
+    return share.mean(-1) if free.any() else np.zeros(weights.shape[:2])
 
 
 def _distance(weights: Array) -> Array:

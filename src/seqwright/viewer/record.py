@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, SupportsIndex, get_args
 
 import msgspec
 import numpy as np
@@ -31,11 +31,14 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One choice of a generation: made at the query ``query``, of ``chosen``, among ``candidates``, likeliest first."""
+    """One choice of a generation: made at the query ``query``, of ``chosen``, among ``candidates``, likeliest first.
+
+    ``probability`` is ``None`` where it is not known.
+    """
 
     query: int
     chosen: str
-    probability: float
+    probability: float | None
     candidates: tuple[Candidate, ...] = ()
 
 
@@ -45,14 +48,14 @@ class Projections:
 
     Attributes:
         queries: ``[layers heads q c]``, as they meet the keys (turned, where positions are rotary).
-        keys, values: ``[layers heads k c]``.
+        keys, values: ``[layers heads k c]``; values may be of another width.
         scores: ``[layers heads q k]``.
         scale: one factor a layer.
     """
 
     queries: Float[Array, "l h q c"]
     keys: Float[Array, "l h k c"]
-    values: Float[Array, "l h k c"]
+    values: Float[Array, "l h k v"]
     scores: Float[Array, "l h q k"]
     scale: tuple[float, ...]
 
@@ -96,10 +99,12 @@ class AttentionRecord:
     projections: Projections | None = None
 
     def __post_init__(self) -> None:
-        given = self.weights
-        weights = np.asarray(given.detach().float().cpu() if hasattr(given, "detach") else given, dtype=np.float32)
+        weights = _array(self.weights)
         object.__setattr__(self, "weights", weights)
-        for name in ("tokens", "source_tokens", "layers", "heads", "words", "source_words", "steps"):
+        for name in ("tokens", "source_tokens"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value if value is None else tuple(_text(token) for token in value))
+        for name in ("layers", "heads", "words", "source_words", "steps"):
             value = getattr(self, name)
             object.__setattr__(self, name, value if value is None else tuple(map(_plain, value)))
         for name in ("special", "source_special"):
@@ -211,13 +216,26 @@ class _Told(msgspec.Struct, frozen=True):
 _TOLD = tuple(name for name in _Told.__struct_fields__ if name != "scale")
 
 
+def _array(given: Any) -> Array:
+    """Weights of whatever library as floats of our own: what happens to theirs later changes nothing."""
+    if isinstance(given, (list, tuple)):
+        given = [_array(each) for each in given]
+    try:
+        return np.array(given.detach().float().cpu().numpy() if hasattr(given, "detach") else given, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise SeqwrightError(f"weights are no array: {error}", mend="give [layers, heads, query, key]") from error
+
+
+def _text(token: Any) -> Any:
+    """A token, if it is one; half a surrogate pair is no text."""
+    return token.encode("utf-8", "replace").decode() if isinstance(token, str) else token
+
+
 def _plain(value: Any) -> Any:
     """Numbers and spans as Python's own, whatever library they came from."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
     if isinstance(value, Step):
         return value
-    return tuple(int(each) for each in value) if isinstance(value, Sequence) else int(value)
+    return int(value) if isinstance(value, SupportsIndex) else tuple(int(each) for each in value)
 
 
 def _metadata(data: bytes) -> bytes:
@@ -228,6 +246,11 @@ def _metadata(data: bytes) -> bytes:
 
 def _check(record: AttentionRecord) -> None:
     shape = record.weights.shape
+    for token in (*record.tokens, *record.columns):
+        if not isinstance(token, str):
+            raise SeqwrightError(
+                f"the token {token!r} is no text", mend="give what tokens are called, not their numbers"
+            )
     if record.kind not in get_args(Kind):
         raise SeqwrightError(f"kind={record.kind!r} is none of {', '.join(get_args(Kind))}", mend="give one of them")
     if record.weights.ndim != 4:
@@ -279,3 +302,5 @@ def _check_projections(record: AttentionRecord) -> None:
             "the projections are not those of these layers, heads and tokens",
             mend="give [layers, heads, tokens, width]",
         )
+    if kept.queries.shape[-1] != kept.keys.shape[-1]:
+        raise SeqwrightError("queries and keys are not of one width", mend="give those that are multiplied")

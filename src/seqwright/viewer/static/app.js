@@ -10,7 +10,7 @@ import { keySheet, listenToKeys, nextTheme } from "./keys.js";
 import { optionsPanel, updateOptions } from "./options.js";
 import { change, listen, state } from "./state.js";
 import { stepToken } from "./focus.js";
-import { count, cut, visible } from "./text.js";
+import { count, cut, isolated, visible } from "./text.js";
 import { headsView } from "./heads.js";
 import { headView } from "./head.js";
 import { tokenView } from "./token.js";
@@ -108,6 +108,7 @@ async function render() {
   tabs.forEach((tab, i) => {
     tab.setAttribute("aria-selected", VIEWS[i] === view);
     tab.tabIndex = VIEWS[i] === view ? 0 : -1;
+    if (VIEWS[i] === view && view !== shownView) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
   main.setAttribute("aria-labelledby", `tab-${view.name}`);
   const record = chosen();
@@ -119,7 +120,7 @@ async function render() {
     index.passes[state.pass].note,
   ]
     .filter(Boolean)
-    .map((text) => cut(visible(text), 200))
+    .map((text) => isolated(cut(visible(text), 200)))
     .join(" · ");
   updateOptions();
   main.setAttribute("aria-busy", "true");

@@ -71,6 +71,7 @@ export const stepsView = {
       record,
       scale: record.projections.scale[place[0]],
       width: record.projections.width,
+      valueWidth: record.projections.valueWidth,
       key: null,
     });
     this.text.show(grid.rows.entries);
@@ -118,7 +119,7 @@ export const stepsView = {
   },
 
   drawing(width) {
-    const { rows_, order, width: c, query } = this;
+    const { rows_, order, width: c, valueWidth: v, query } = this;
     const { queries, keys, values } = this.found;
     const label = clamp(Math.max(...rows_.slice(0, 600).map((row) => widthOf(brief(row.token)))) + 10, 40, 130);
     const numbers = ["dot", "scaled", ...(this.biased ? ["bias"] : []), "score"];
@@ -128,15 +129,17 @@ export const stepsView = {
     const at = Object.fromEntries(places.map(([name, wide]) => [name, (x += wide + 12) - wide]));
     const top = 66;
     const bottom = top + STEP * order.length;
-    const image = (rows, cells) => {
-      const grid = gridFrom({ size: rows }, { size: c }, cells);
+    const image = (rows, cells, columns = c) => {
+      const grid = gridFrom({ size: rows }, { size: columns }, cells);
       const most = cells.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
       return pixels(grid, diverging(), (value) => 0.5 + value / most / 2);
     };
-    const each = (cell) =>
-      Float32Array.from({ length: order.length * c }, (_, i) => cell(order[Math.floor(i / c)], i % c));
-    const output = Float32Array.from({ length: c }, (_, i) =>
-      rows_.reduce((sum, row, key) => sum + row.weight * values[key * c + i], 0),
+    const each = (cell, columns = c) =>
+      Float32Array.from({ length: order.length * columns }, (_, i) =>
+        cell(order[Math.floor(i / columns)], i % columns),
+      );
+    const output = Float32Array.from({ length: v }, (_, i) =>
+      rows_.reduce((sum, row, key) => sum + row.weight * values[key * v + i], 0),
     );
     const pictures = {
       k: image(
@@ -149,10 +152,11 @@ export const stepsView = {
       ),
       wv: image(
         order.length,
-        each((key, i) => rows_[key].weight * values[key * c + i]),
+        each((key, i) => rows_[key].weight * values[key * v + i], v),
+        v,
       ),
     };
-    const [asked, sum] = [image(1, queries.slice(query * c, (query + 1) * c)), image(1, output)];
+    const [asked, sum] = [image(1, queries.slice(query * c, (query + 1) * c)), image(1, output, v)];
     const titles = {
       k: "key",
       qk: "query × key",

@@ -23,7 +23,7 @@ export function settle() {
     state.kind = stepsOf() && !state.kind && kinds.includes("cross") ? "cross" : kinds[0];
   const record = chosen();
   const [layer, head] = telling(record);
-  const fits = (value, numbers) => value in GATHERED || numbers.includes(Number(value));
+  const fits = (value, numbers) => Object.hasOwn(GATHERED, value) || (/^\d+$/.test(value) && numbers.includes(Number(value)));
   if (!state.layer || !fits(state.layer, record.layers)) state.layer = String(record.layers[layer]);
   if (!state.head || !fits(state.head, record.heads)) state.head = String(record.heads[head]);
   const tokens = state.side === "query" ? record.tokens : (record.columns ?? record.tokens);

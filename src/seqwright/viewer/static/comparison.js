@@ -178,8 +178,9 @@ export const compareView = {
       entries.forEach(({ first, end }, at) => place.fill(at, first, end));
       return { entries, place, size: entries.length, tokens: axis.tokens };
     });
+    const kept = Math.max(a.greatest, b.greatest) / 255; // a weight is kept in a byte: less is no difference
     return Object.assign(gridFrom(...axes, values), {
-      most: values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9),
+      most: values.reduce((most, value) => Math.max(most, Math.abs(value)), kept),
     });
   },
 

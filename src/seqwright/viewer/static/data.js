@@ -50,9 +50,9 @@ export function packedHead(record, layer, head) {
 
 /** A head's queries, keys, values and scores. */
 export async function projectionsOf(record, layer, head) {
-  const width = record.projections.width;
+  const { width, valueWidth } = record.projections;
   const [queries, keys] = [record.tokens.length, columnsOf(record).length];
-  const sizes = { queries: queries * width, keys: keys * width, values: keys * width, scores: queries * keys };
+  const sizes = { queries: queries * width, keys: keys * width, values: keys * valueWidth, scores: queries * keys };
   const total = Object.values(sizes).reduce((sum, size) => sum + size);
   const halves = new Uint16Array(await unpacked(chunk(`${record.id}-q-${layer}-${head}`), 2 * total));
   const numbers = Float32Array.from(halves, float16);

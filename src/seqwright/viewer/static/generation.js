@@ -107,7 +107,8 @@ export const generationView = {
           );
     this.written.show(this.entries);
     this.written.paint(null, null, null, [state.step]);
-    const several = step.candidates.length ? step.candidates : [{ token: step.chosen, probability: step.probability }];
+    const known = step.probability == null ? [] : [{ token: step.chosen, probability: step.probability }];
+    const several = step.candidates.length ? step.candidates : known;
     const rows = several.map(({ token, probability }, place) => ({
       text: token,
       value: probability,

@@ -124,7 +124,9 @@ export function linesNote(grid, least) {
   const drawn =
     places.length < total
       ? `The ${places.length.toLocaleString("en")} strongest of ${total.toLocaleString("en")} lines are drawn`
-      : "All lines are drawn";
+      : least
+        ? "All lines above the threshold are drawn"
+        : "All lines that can be seen are drawn";
   return `${drawn} (from ${number(floor)} on).`;
 }
 

@@ -54,7 +54,9 @@ export function cut(text, most) {
 /** A token as it stands in a picture, and in full (or nearly) where it is pointed at. */
 export const brief = (token) => cut(visible(token), 24);
 export const full = (token) => cut(visible(token), 300);
-export const quoted = (token) => `“${brief(token)}”`;
+/** A text that runs from right to left keeps that to itself, among texts that do not. */
+export const isolated = (text) => (new RegExp(RIGHT.source, "u").test(text) ? `\u2068${text}\u2069` : text);
+export const quoted = (token) => isolated(`“${brief(token)}”`);
 
 function mostly(tokens, letters) {
   const text = tokens.map((token) => token.slice(0, 40)).join(" ");
