@@ -83,7 +83,7 @@ def _served(file: Path, route: Any) -> None:
 
 
 def heap(page: Any) -> float:
-    """Megabytes of the page's own memory."""
+    """Megabytes that the page's scripts hold; its text is not among them."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
     found = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
