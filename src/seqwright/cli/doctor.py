@@ -27,7 +27,9 @@ def doctor(
         ),
     ],
     as_json: AsJson = False,
-    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the report as a page, too, and its picture into charts beside it.")
+    ] = None,
     thorough: Annotated[bool, typer.Option("--thorough", help="Take minutes rather than seconds.")] = False,
 ) -> None:
     """Find out why a model fails, without training it: exit 0 where it is healthy, 1 where it is not, 2 where it cannot be examined."""

@@ -40,7 +40,9 @@ def heads(
     ] = None,
     layers: Which = None,
     some: Annotated[str | None, typer.Option("--heads", help="Which heads, counted from 0. (default: all)")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with pictures, too.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with pictures, too, and the pictures into charts beside it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """What every head does by rule (previous, next, same, first, induction, …), and which of them know grammar and whom a pronoun means."""
