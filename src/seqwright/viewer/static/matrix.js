@@ -126,12 +126,11 @@ export function matrixDrawing({
       if (at > seen.x + left && at < seen.x + seen.width)
         p.text(fit(brief(entry.text), top - 26, 12), at, seen.y + top - 6, ink, { size: 12, bold, turn: -90 });
     });
-    p.rect(seen.x, seen.y, left - 1, top - 1, colour.page);
     p.text(`${titles[0]} ${mirrored ? "←" : "→"}`, seen.x + left - 6, seen.y + 9, colour.quiet, {
       size: 11,
       align: "left",
     });
-    p.text(`${titles[1]} ↓`, seen.x + 4, seen.y + top - 10, colour.quiet, { size: 11 });
+    p.text(`${titles[1]} ↓`, seen.x + 4, seen.y + top - 16, colour.quiet, { size: 11 });
   }
 
   function hit(px, py) {
