@@ -12,12 +12,11 @@ from torch import Tensor
 from seqwright.core.errors import SeqwrightError, TooLongError
 from seqwright.huggingface.reading import Read, called, read
 from seqwright.huggingface.room import room
-from seqwright.huggingface.watching import Sight, Wanted, fill, kinds_of, watched
-from seqwright.viewer.capture import Chosen, assembled
+from seqwright.huggingface.watching import Wanted, fill, kinds_of, watched
+from seqwright.viewer.capture import Chosen, assembled, going_on, recorded, steps_of
 from seqwright.viewer.page import Pass, within_reach
-from seqwright.viewer.record import AttentionRecord, Candidate, Kind, Step
+from seqwright.viewer.record import Kind, Step
 
-CANDIDATES = 5
 UNREAD = "Queries, keys and values of this model cannot be read; its weights can."
 
 
@@ -61,7 +60,7 @@ def attention(
     try:
         source = read(tokenizer, text, pair)
         both, places = "cross" in kinds, room(model)
-        generate, cut = _going_on(places, 1 if both else len(source.ids), generate)
+        generate, cut = going_on(places, 1 if both else len(source.ids), generate) if generate else (0, "")
         said = _said(model, tokenizer, source, target, generate, beams, both)
         inputs, looking, steps_from = _inputs(model, tokenizer, source, said, both)
         _fits(places, max(len(source.ids), len(looking.ids)))
@@ -77,24 +76,22 @@ def attention(
     finally:
         if was_training:
             model.train()
-    steps = _steps(tokenizer, output, said, steps_from) if said else ()
-    records = tuple(_record(kind, sight, source, looking, steps) for kind in wanted)
+    steps: tuple[Step, ...] = ()
+    if said and "logits" in output:
+        logits = output["logits"][0, steps_from : steps_from + len(said)]
+        steps = steps_of(logits, said, steps_from, lambda ids: called(tokenizer, ids).tokens)
+    sides = {"encoder": source, "decoder": looking}
+    records = []
+    for kind, those in wanted.items():
+        weights, made_of = assembled(sight.layers(kind))
+        records.append(recorded(kind, sides, those, weights, steps, made_of))
     unread = UNREAD if projections and any(record.projections is None for record in records) else ""
     return Pass(
         name or (text if isinstance(text, str) else " ".join(text)),
-        records,
+        tuple(records),
         Path(getattr(model.config, "name_or_path", "")).name or type(model).__name__,
         f"{cut} {unread}".strip(),
     )
-
-
-def _going_on(places: int | None, used: int, generate: int) -> tuple[int, str]:
-    """How many tokens there is room for, and what is to be said where these are fewer than were asked for."""
-    if not generate or places is None or used + generate <= places:
-        return generate, ""
-    if used >= places:
-        raise SeqwrightError(f"{used} tokens leave no room to go on in {places} positions", mend="give a shorter text")
-    return places - used, f"It goes on for {places - used} tokens: more would not fit into its {places} positions."
 
 
 def _fits(places: int | None, tokens: int) -> None:
@@ -171,40 +168,3 @@ def _wanted(model: Any, kinds: tuple[Kind, ...], lengths: dict[Kind, tuple[int, 
     found = chosen.among(stacks)
     within_reach(*((len(layers), len(heads), *lengths[kind]) for kind, (layers, heads) in found.items()))
     return found
-
-
-def _record(kind: Kind, sight: Sight, source: Read, looking: Read, steps: tuple[Step, ...]) -> AttentionRecord:
-    side = source if kind == "encoder" else looking
-    weights, projections = assembled(sight.layers(kind))
-    across = source if kind == "cross" else None
-    layers, heads = sight.wanted[kind]
-    return AttentionRecord(
-        tokens=side.tokens,
-        kind=kind,
-        weights=weights,
-        source_tokens=across and across.tokens,
-        layers=layers,
-        heads=heads,
-        words=side.words,
-        source_words=across and across.words,
-        special=side.special,
-        source_special=across.special if across else frozenset(),
-        steps=() if kind == "encoder" else steps,
-        projections=projections,
-    )
-
-
-def _steps(tokenizer: Any, output: Any, said: Sequence[int], first: int) -> tuple[Step, ...]:
-    """What was chosen at each place from ``first`` on, and what might have been."""
-    if "logits" not in output:
-        return ()
-    probabilities = output["logits"][0, first : first + len(said)].float().softmax(-1)
-    top = probabilities.topk(min(CANDIDATES, probabilities.shape[-1]))
-    found = []
-    for place, (label, likeliest, values) in enumerate(
-        zip(said, top.indices.tolist(), top.values.tolist(), strict=True)
-    ):
-        names = called(tokenizer, [*likeliest, label]).tokens
-        candidates = tuple(map(Candidate, names, values))
-        found.append(Step(first + place, names[-1], float(probabilities[place, label]), candidates))
-    return tuple(found)

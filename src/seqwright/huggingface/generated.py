@@ -11,11 +11,10 @@ import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.huggingface.reading import Read, called
-from seqwright.viewer.capture import Chosen
+from seqwright.viewer.capture import Chosen, recorded, steps_of
 from seqwright.viewer.page import Pass
-from seqwright.viewer.record import Array, AttentionRecord, Candidate, Kind, Step
+from seqwright.viewer.record import Array, Kind, Step
 
-CANDIDATES = 5
 GIVE = "give output_attentions=True, return_dict_in_generate=True, and a model with attn_implementation='eager'"
 
 
@@ -77,25 +76,12 @@ def generated(
     }
     chosen = Chosen.of(layers, heads).among(stacks)
     choices = _choices(output, taken, tokenizer)
+    both_sides = {"decoder": looking} | ({} if across is None else {"encoder": across})
     records = []
-    for kind, (some, those) in chosen.items():
+    for kind, wanted in chosen.items():
         stepped, columns = sides[kind]
-        crossing = kind == "cross"
-        records.append(
-            AttentionRecord(
-                tokens=looking.tokens,
-                kind=kind,
-                weights=_joined(stepped, taken, some, those, len(columns.ids)),
-                source_tokens=columns.tokens if crossing else None,
-                layers=some,
-                heads=those,
-                words=looking.words,
-                source_words=columns.words if crossing else None,
-                special=looking.special,
-                source_special=columns.special if crossing else frozenset(),
-                steps=choices,
-            )
-        )
+        weights = _joined(stepped, taken, *wanted, len(columns.ids))
+        records.append(recorded(kind, both_sides, wanted, weights, choices))
     return Pass(name, tuple(records))
 
 
@@ -121,19 +107,15 @@ def _source(source: Any, sequence: int, count: int, tokenizer: Any) -> Read:
 
 def _choices(output: Any, taken: _Taken, tokenizer: Any) -> tuple[Step, ...]:
     """What was chosen at each step; among what, where the output tells."""
+
+    def names(ids: list[int]) -> tuple[str, ...]:
+        return called(tokenizer, ids).tokens
+
+    labels, first = taken.ids[taken.given :][: len(taken.rows)], taken.given - 1
     told = output.get("logits") or output.get("scores")
-    found = []
-    for place, row in enumerate(taken.rows):
-        label = taken.ids[taken.given + place]
-        query, (name,) = taken.given - 1 + place, called(tokenizer, [label]).tokens
-        if not told:
-            found.append(Step(query, name, None))
-            continue
-        probabilities = told[place][row].float().softmax(-1)
-        top = probabilities.topk(min(CANDIDATES, len(probabilities)))
-        names = called(tokenizer, top.indices.tolist()).tokens
-        found.append(Step(query, name, float(probabilities[label]), tuple(map(Candidate, names, top.values.tolist()))))
-    return tuple(found)
+    if not told:
+        return tuple(Step(first + place, name, None) for place, name in enumerate(names(labels)))
+    return steps_of(torch.stack([told[place][row] for place, row in enumerate(taken.rows)]), labels, first, names)
 
 
 def _joined(steps: Sequence[Any], taken: _Taken, layers: Sequence[int], heads: Sequence[int], keys: int) -> Array:

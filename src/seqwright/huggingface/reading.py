@@ -7,26 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.viewer.record import Span
+from seqwright.viewer.capture import Side
 from seqwright.viewer.words import spans, words_of
 
 
 @dataclass(frozen=True)
-class Read:
-    """Tokens.
+class Read(Side):
+    """Tokens, and what a model is given of them.
 
     Attributes:
         ids: what the model reads.
-        tokens: what they are called.
-        words: spans of tokens that are one word, where the tokenizer says so.
-        special: places of tokens that stand for no text.
         given: whatever else the tokenizer gives the model, by name.
     """
 
     ids: tuple[int, ...]
-    tokens: tuple[str, ...]
-    words: tuple[Span, ...] | None
-    special: frozenset[int]
     given: dict[str, Any]
 
 
@@ -59,7 +53,7 @@ def called(
     if _in_bytes(tokenizer):
         pieces = [piece if place in special else of_bytes(piece) for place, piece in enumerate(pieces)]
     words = spans(word_of) if word_of is not None else words_of(pieces, special)
-    return Read(tuple(ids), tuple(map(str, pieces)), words, special, given or {})
+    return Read(tuple(map(str, pieces)), words, special, tuple(ids), given or {})
 
 
 def _in_bytes(tokenizer: Any) -> bool:

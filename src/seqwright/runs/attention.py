@@ -14,12 +14,11 @@ from seqwright.nn.block import StackSpec
 from seqwright.nn.position import room
 from seqwright.nn.transformer import Transformer, TransformerSpec
 from seqwright.tasks.vocabulary import Vocabulary
-from seqwright.viewer.capture import PARTS, Capture, Caught, Chosen, assembled
+from seqwright.viewer.capture import PARTS, Capture, Caught, Chosen, Side, assembled, recorded, steps_of
 from seqwright.viewer.page import Pass, within_reach
-from seqwright.viewer.record import AttentionRecord, Candidate, Kind, Step
+from seqwright.viewer.record import Kind
 from seqwright.viewer.words import words_of
 
-CANDIDATES = 5
 KINDS: dict[str, Kind] = {
     "encoder.self_attention": "encoder", "decoder.self_attention": "decoder", "decoder.cross_attention": "cross",
 }  # fmt: skip
@@ -62,31 +61,13 @@ def attention_of(
     read = None if source is None else Tokens.of([source]).to(device)
     logits, caught = _read(model, read, Tokens.of([target]).to(device), capture)
     logits = logits.index_fill(1, torch.tensor(forbidden, dtype=torch.long, device=device), -torch.inf)
-    steps = _steps(vocabulary, logits, labels)
-    called = {side: vocabulary.spelt(ids) for side, ids in (("encoder", source or ()), ("decoder", target))}
-    marks = {side: _special(vocabulary, ids) for side, ids in (("encoder", source or ()), ("decoder", target))}
+    first = len(target) - len(labels)
+    steps = steps_of(logits[first:], labels, first, vocabulary.spelt)
+    sides = {"encoder": _side(vocabulary, source or ()), "decoder": _side(vocabulary, target)}
     records = []
-    for attention, (layers, heads) in wanted.items():
-        kind = KINDS[attention]
-        side = "encoder" if kind == "encoder" else "decoder"
+    for attention, those in wanted.items():
         weights, projections = assembled(caught[attention])
-        across = called["encoder"] if kind == "cross" else None
-        records.append(
-            AttentionRecord(
-                tokens=called[side],
-                kind=kind,
-                weights=weights,
-                source_tokens=across,
-                layers=layers,
-                heads=heads,
-                words=words_of(called[side], marks[side]),
-                source_words=None if across is None else words_of(across, marks["encoder"]),
-                special=marks[side],
-                source_special=marks["encoder"] if across else frozenset(),
-                steps=steps if side == "decoder" else (),
-                projections=projections,
-            )
-        )
+        records.append(recorded(KINDS[attention], sides, those, weights, steps, projections))
     return Pass(name, tuple(records), model_name, "" if model.incremental else SEES_AHEAD)
 
 
@@ -138,18 +119,7 @@ def _read(
     return torch.stack(logits), last
 
 
-def _steps(vocabulary: Vocabulary, logits: Tensor, labels: Sequence[int]) -> tuple[Step, ...]:
-    first = len(logits) - len(labels)
-    probabilities = logits[first:].float().softmax(-1)
-    most = min(CANDIDATES, probabilities.shape[-1])
-    found = []
-    for place, (label, row) in enumerate(zip(labels, probabilities, strict=True)):
-        top = row.topk(most)
-        names = vocabulary.spelt([*top.indices.tolist(), label])
-        candidates = tuple(map(Candidate, names, top.values.tolist()))
-        found.append(Step(first + place, names[-1], float(row[label]), candidates))
-    return tuple(found)
-
-
-def _special(vocabulary: Vocabulary, ids: Sequence[int]) -> frozenset[int]:
-    return frozenset(place for place, number in enumerate(ids) if number >= len(vocabulary.symbols))
+def _side(vocabulary: Vocabulary, ids: Sequence[int]) -> Side:
+    tokens = vocabulary.spelt(ids)
+    special = frozenset(place for place, number in enumerate(ids) if number >= len(vocabulary.symbols))
+    return Side(tokens, words_of(tokens, special), special)

@@ -29,7 +29,7 @@ from seqwright.tasks.corpus import Corpus, TextCorpus
 from seqwright.tasks.text import Consecutive, TextVocabulary
 from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.checkpoint import load_weights, read_checkpoint
-from seqwright.viewer.capture import Chosen
+from seqwright.viewer.capture import Chosen, going_on
 from seqwright.viewer.page import Pass
 
 LINE_END = ("\n",)
@@ -184,7 +184,7 @@ class Run:
             self._count_unknown(symbols)
             said, stopped = self.vocabulary.encode(self.vocabulary.known(symbols)), True
         elif not self.continues or decoder is not None or limit is not None:
-            most, cut = self._room_for(len(asked), limit or self.manifest.limit)
+            most, cut = going_on(self._places, len(asked) - 1 if self.continues else 0, limit or self.manifest.limit)
             ((best, *_),) = self._ask([asked], decoder or Greedy(), None, most, 1)
             said, stopped = list(best.ids), best.stopped
         labels = [*said, self.vocabulary.end] if stopped and not self.continues else said
@@ -202,17 +202,10 @@ class Run:
         )
         return replace(seen, note=f"{cut} {seen.note}".strip())
 
-    def _room_for(self, asked: int, limit: int) -> tuple[int, str]:
-        """How many tokens can be generated and still be looked at together, and what is to be said where these are fewer."""
-        places = stretch_length(self.manifest.recipe) if self.continues else room(self.model.spec.decoder.position)
-        left = limit if places is None else places - (asked - 1 if self.continues else 0)
-        if left >= limit:
-            return limit, ""
-        if left < 1:
-            raise SeqwrightError(
-                f"{asked} tokens leave no room in {places} positions to go on", mend="give a shorter text"
-            )
-        return left, f"It goes on for {left} tokens: more would not fit into its {places} positions."
+    @property
+    def _places(self) -> int | None:
+        """How many tokens the decoder can look at together."""
+        return stretch_length(self.manifest.recipe) if self.continues else room(self.model.spec.decoder.position)
 
     @property
     def _never(self) -> tuple[int, ...]:

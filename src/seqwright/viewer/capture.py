@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqwright.core.errors import SeqwrightError
-from seqwright.viewer.record import Array, Projections
+from seqwright.core.errors import SeqwrightError, TooLongError
+from seqwright.viewer.record import Array, AttentionRecord, Candidate, Kind, Projections, Span, Step
 
 Key = TypeVar("Key")
 PARTS = ("weights", "scores", "queries", "keys", "values")
@@ -147,3 +148,76 @@ class Capture:
             module: Any = self.model.get_submodule(f"{stack}.blocks.{layer}.{kind}")
             found.append(Caught(**self.seen[attention, layer], scale=1 / float(module.scale)))
         return found
+
+
+CANDIDATES = 5
+"""So many of what might have been chosen are told."""
+
+
+def steps_of(
+    logits: Float[Tensor, "t v"], labels: Sequence[int], first: int, names: Callable[[list[int]], Sequence[str]]
+) -> tuple[Step, ...]:
+    """The choices of ``labels``, one a row of logits, made at the queries from ``first`` on; ``names`` says what ids are called."""
+    probabilities = logits.float().softmax(-1)
+    top = probabilities.topk(min(CANDIDATES, probabilities.shape[-1]))
+    found = []
+    for place, (label, likeliest, values) in enumerate(
+        zip(labels, top.indices.tolist(), top.values.tolist(), strict=True)
+    ):
+        *candidates, chosen = names([*likeliest, label])
+        told = tuple(map(Candidate, candidates, values))
+        found.append(Step(first + place, chosen, float(probabilities[place, label]), told))
+    return tuple(found)
+
+
+def going_on(places: int | None, used: int, wanted: int) -> tuple[int, str]:
+    """How many tokens can be generated and still be read in one pass, and what is to be said where these are fewer than wanted.
+
+    Raises:
+        TooLongError: there is room for none.
+
+    >>> going_on(8, 5, 9)
+    (3, 'It goes on for 3 tokens: more would not fit into its 8 positions.')
+    """
+    if places is None or used + wanted <= places:
+        return wanted, ""
+    if used >= places:
+        raise TooLongError(f"{used} tokens leave no room to go on in {places} positions", mend="give a shorter text")
+    return places - used, f"It goes on for {places - used} tokens: more would not fit into its {places} positions."
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of an attention: what its tokens are called, which of them are one word, which stand for no text."""
+
+    tokens: tuple[str, ...]
+    words: tuple[Span, ...] | None
+    special: frozenset[int]
+
+
+def recorded(
+    kind: Kind,
+    sides: Mapping[str, Side],
+    wanted: tuple[Sequence[int], Sequence[int]],
+    weights: Array,
+    steps: Sequence[Step] = (),
+    projections: Projections | None = None,
+) -> AttentionRecord:
+    """The record of one kind of attention between the ``encoder``'s and the ``decoder``'s side, for ``wanted`` layers and heads."""
+    looking = sides["encoder" if kind == "encoder" else "decoder"]
+    across = sides["encoder"] if kind == "cross" else None
+    layers, heads = wanted
+    return AttentionRecord(
+        tokens=looking.tokens,
+        kind=kind,
+        weights=weights,
+        source_tokens=across and across.tokens,
+        layers=layers,
+        heads=heads,
+        words=looking.words,
+        source_words=across and across.words,
+        special=looking.special,
+        source_special=across.special if across else (),
+        steps=() if kind == "encoder" else steps,
+        projections=projections,
+    )
