@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from seqwright.cli.options import AsJson, positive
+from seqwright.cli.options import AsJson, Target, Which, numbers, positive
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
@@ -18,16 +18,10 @@ if TYPE_CHECKING:
 
 SHORT = 60
 """A pass's name is told with so many letters."""
-Which = Annotated[str | None, typer.Option(help="Which ones, counted from 0, such as 0,3-5. (default: all)")]
 
 
 def attention(
-    target: Annotated[
-        str,
-        typer.Argument(
-            help="A run's folder; or a Hugging Face model's folder or name, or an installed package that holds one."
-        ),
-    ],
+    target: Target,
     text: Annotated[str | None, typer.Option(help="The text that the model reads.")] = None,
     pair: Annotated[str | None, typer.Option(help="A second text in the same row, as BERT reads pairs.")] = None,
     source: Annotated[str | None, typer.Option(help="The source that an encoder and decoder reads.")] = None,
@@ -56,7 +50,7 @@ def attention(
 
     from seqwright.viewer import Page
 
-    given: dict[str, Any] = {"pair": pair, "answer": target_text, "generate": generate, "limit": limit, "beam": beam,
+    given: dict[str, Any] = {"pair": pair, "answer": target_text, "goes_on": goes_on, "limit": limit, "beam": beam,
                              "layers": numbers("--layers", layers), "heads": numbers("--heads", heads)}  # fmt: skip
     with Console(stderr=True).status("reading"):
         looking, title = looker(target), ""
@@ -90,26 +84,6 @@ def _asked(text: str | None, source: str | None, pair: str | None, target: str |
     return asked
 
 
-def numbers(option: str, given: str | None) -> list[int] | None:
-    """Numbers and ranges of them.
-
-    Raises:
-        SeqwrightError: it is written in another way.
-
-    >>> numbers("--layers", "0,3-5")
-    [0, 3, 4, 5]
-    """
-    if given is None:
-        return None
-    found: list[int] = []
-    for part in given.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise SeqwrightError(f"{option} {given} is no list of numbers", mend="write it as 0,3-5")
-        found += range(int(first), int(last if dash else first) + 1)
-    return found
-
-
 def looker(target: str) -> Any:
     """A function that lets the model which ``target`` names read something, and returns the pass.
 
@@ -128,7 +102,7 @@ def looker(target: str) -> Any:
 
 
 def _of_run(
-    run: Run, asked: str, *, pair: str | None, answer: str | None, generate: bool, limit: int | None, beam: int | None, **chosen: Any
+    run: Run, asked: str, *, pair: str | None, answer: str | None, goes_on: bool, limit: int | None, beam: int | None, **chosen: Any
 ) -> Pass:  # fmt: skip
     from seqwright.cli.predict import in_range, tell_unknown
     from seqwright.decoding.beam import Beam
@@ -136,7 +110,6 @@ def _of_run(
 
     if pair is not None:
         raise SeqwrightError("a run reads one text at a time", mend="leave --pair out")
-    goes_on = generate or limit is not None or beam is not None
     decoder = None if not goes_on else Greedy() if beam is None else in_range(Beam(width=beam))
     found = run.attention(asked, answer, decoder=decoder, limit=limit, **chosen)
     tell_unknown(run)
@@ -144,11 +117,10 @@ def _of_run(
 
 
 def _of_model(
-    model: Any, tokenizer: Any, asked: str, *, pair: str | None, answer: str | None, generate: bool, limit: int | None, beam: int | None, **chosen: Any
+    model: Any, tokenizer: Any, asked: str, *, pair: str | None, answer: str | None, goes_on: bool, limit: int | None, beam: int | None, **chosen: Any
 ) -> Pass:  # fmt: skip
     from seqwright.huggingface import attention as attention_of
 
-    goes_on = generate or limit is not None or beam is not None
     both = getattr(model.config, "is_encoder_decoder", False) and answer is None
     return attention_of(
         model, tokenizer, asked, pair, target=answer, generate=(limit or 40) if goes_on or both else 0, beams=beam or 1, **chosen

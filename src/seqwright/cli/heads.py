@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from seqwright.cli.attention import Which, numbers
-from seqwright.cli.options import AsJson
+from seqwright.cli.options import AsJson, Target, Which, numbers
 from seqwright.core.errors import SeqwrightError, TooLongError, reason
 
 if TYPE_CHECKING:
@@ -24,12 +23,7 @@ TEXTS = 200
 
 
 def heads(
-    target: Annotated[
-        str,
-        typer.Argument(
-            help="A run's folder; or a Hugging Face model's folder or name, or an installed package that holds one."
-        ),
-    ],
+    target: Target,
     treebank: Annotated[Path | None, typer.Option(help="Sentences with their grammar, in CoNLL-U.")] = None,
     coreference: Annotated[
         Path | None, typer.Option(help="A sentence a line, a pronoun and its antecedent in square brackets.")

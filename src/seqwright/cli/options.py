@@ -1,4 +1,4 @@
-"""Options that every study has, and what holds of their values."""
+"""Arguments and options that several commands have, and what holds of their values."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ Out = Annotated[
     Path | None, typer.Option(help="The study's folder; started again there, it goes on. (default: by its name)")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as one JSON object and nothing else.")]
+Target = Annotated[
+    str,
+    typer.Argument(
+        help="A run's folder; or a Hugging Face model's folder or name, or an installed package that holds one."
+    ),
+]
+Which = Annotated[str | None, typer.Option(help="Which ones, counted from 0, such as 0,3-5. (default: all)")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Workers = Annotated[int | None, typer.Option(help="Processes. (default: one a core)")]
 
@@ -24,3 +31,23 @@ def positive(**options: int | None) -> None:
     for name, value in options.items():
         if value is not None and value < 1:
             raise SeqwrightError(f"--{name} {value} is too few", mend="give 1 or more")
+
+
+def numbers(option: str, given: str | None) -> list[int] | None:
+    """Numbers and ranges of them.
+
+    Raises:
+        SeqwrightError: it is written in another way.
+
+    >>> numbers("--layers", "0,3-5")
+    [0, 3, 4, 5]
+    """
+    if given is None:
+        return None
+    found: list[int] = []
+    for part in given.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise SeqwrightError(f"{option} {given} is no list of numbers", mend="write it as 0,3-5")
+        found += range(int(first), int(last if dash else first) + 1)
+    return found

@@ -75,8 +75,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 WRAPPERS = ("OptimizedModule", "DataParallel", "DistributedDataParallel")
+
 MASK = re.compile(r"mask|pad|real|valid", re.IGNORECASE)
+"""What masks are called."""
 TARGET = re.compile(r"^(tgt|trg|target|dec)", re.IGNORECASE)
+"""How names of the target's side begin."""
 OTHER = re.compile(r"pos|past|cache|hidden|state|target|label|len", re.IGNORECASE)
 """What is no mask, whoever calls it so."""
 PADS = re.compile(r"padding_mask", re.IGNORECASE)
@@ -131,10 +134,10 @@ def arguments(model: nn.Module, contract: Contract) -> tuple[Argument, ...]:
                 found.append(Argument(each.name, part, bool(PADS.search(each.name)), needed))
         elif values and (needed or not found or TARGET.search(each.name)):
             found.append(Argument(each.name, values.pop(0)))
-        elif (
-            needed and masks and not OTHER.search(each.name)
-        ):  # nothing is known of it but that it is wanted: as calls are given it
-            found.append(Argument(each.name, masks.pop(0)))
+        elif needed and masks and not OTHER.search(each.name):
+            found.append(
+                Argument(each.name, masks.pop(0))
+            )  # all that is known is that it is wanted: calls are given it there
     return tuple(found) or tuple(Argument("", part) for part in values)  # *args
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.doctor.admission import admit, with_values
 from seqwright.doctor.calls import asking, guessed, unwrapped
 from seqwright.doctor.causes import sorted_out
 from seqwright.doctor.checks import GROUPS, Group
@@ -19,7 +20,7 @@ from seqwright.doctor.examples import checked
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.known import known
 from seqwright.doctor.modes import untouched
-from seqwright.doctor.patient import CallbackError, Patient, admit, whole
+from seqwright.doctor.patient import CallbackError, Patient
 from seqwright.doctor.report import Report
 
 
@@ -66,7 +67,7 @@ def examine(
     """
     began = time.perf_counter()
     model = unwrapped(model)
-    whole(model)
+    with_values(model)
     told = known(model)
     promised = contract
     if promised is None:

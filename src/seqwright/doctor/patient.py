@@ -1,10 +1,8 @@
-"""The model as checks see it: copies of it, in double precision where it can, as it is and with parameters drawn anew."""
+"""The model as checks see it: copies of it, as it is and with parameters drawn anew, and what they say of what they read."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqwright.core.errors import SeqwrightError
 from seqwright.doctor.contract import Contract
+from seqwright.doctor.copies import copied
 from seqwright.doctor.finding import Counterexample
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, Mode, acting, seeded
-from seqwright.doctor.reading import Reading, Words, padded
+from seqwright.doctor.reading import Reading, Words
 
 Call = Callable[..., Any]
 
@@ -75,10 +73,7 @@ class Body:
                 raise CallbackError("call", error) from error
         if said.ndim != 3 or said.shape[:2] != reading.ids.shape:
             raise CallbackError("call", ValueError(_shapes(said, reading)))
-        said = said.detach().to("cpu", torch.float64)
-        return said.masked_fill(
-            (said == -torch.inf).all(1, keepdim=True).all(0, keepdim=True), 0.0
-        )  # a word that is never said
+        return comparable(said)
 
     def with_module(self, module: nn.Module, name: str) -> Body:
         """Another copy, asked in the same way."""
@@ -110,6 +105,13 @@ class Body:
     def tolerance(self, noise: float = 0.0, mode: Mode = EVAL) -> float:
         """A movement that is greater is no rounding."""
         return max(RELATIVE[self.dtype] * self.scale(mode), TIMES * noise, 1e-12)
+
+
+def comparable(logits: Tensor) -> Tensor:
+    """Logits ``[b t v]`` in double precision on the CPU; 0 for words that are never said (−∞ everywhere), which could not be subtracted."""
+    logits = logits.detach().to("cpu", torch.float64)
+    never = (logits == -torch.inf).all(1, keepdim=True).all(0, keepdim=True)
+    return logits.masked_fill(never, 0.0)
 
 
 def _shapes(said: Tensor, reading: Reading) -> str:
@@ -193,196 +195,6 @@ class Patient:
     def heavy(self) -> bool:
         """Whether a subset has to do."""
         return self.parameters > 3_000_000 and not self.thorough
-
-
-def admit(model: nn.Module, contract: Contract, call: Call, **given: Any) -> Patient:
-    """Copy a model for examination.
-
-    Raises:
-        CallbackError: it cannot be called at all.
-    """
-    trial = Words(contract, 0).reading(2, min(4, contract.max_length or 4))
-    body = _precisest(model, contract, call, trial)
-    if not _used(body, trial):
-        raise CallbackError("call", ValueError("it does not use the model that it is given, but some other"))
-    redrawn = Body(drawn_anew(precise(model, body.dtype)), contract, call, "parameters drawn anew", body.dtype)
-    refusals = {mode: told for mode in MODES if (told := _refusal(body, mode, trial))}
-    moods = {mode: _mood(body, mode, trial) for mode in MODES if mode not in refusals}
-    if moods.get(TRAIN) == KEEPS:
-        body.fresh = redrawn.fresh = frozenset({TRAIN})
-    modes = tuple(mode for mode, mood in moods.items() if mode != TRAIN or mood != DRAWS)
-    return Patient(
-        model, contract, body, redrawn, room=_room(body.with_module(copied(body.module), "")), modes=modes, refusals=refusals,
-        draws=moods.get(TRAIN) == DRAWS, **given,
-    )  # fmt: skip
-
-
-def whole(model: nn.Module) -> None:
-    """Whether a model can be copied and run at all.
-
-    Raises:
-        SeqwrightError: its parameters have no values yet, or it holds something that cannot be copied.
-    """
-    for name, parameter in model.named_parameters():
-        if isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.is_meta:
-            raise SeqwrightError(
-                f"the parameter {name} has no values yet", mend="give it some: load weights, or call the model once"
-            )
-    try:
-        copied(model)
-    except Exception as error:
-        raise SeqwrightError(
-            f"the model cannot be copied ({type(error).__name__}: {error}), and only copies are examined",
-            mend="take out of it what cannot be copied, such as locks and open files",
-        ) from error
-
-
-def _precisest(model: nn.Module, contract: Contract, call: Call, trial: Reading) -> Body:
-    """A copy in double precision; in single where the model cannot be run, or says no numbers, in double only."""
-    usual = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
-    single = torch.float32
-    double = Body(precise(model, torch.float64), contract, call, "as it is", torch.float64)
-    try:
-        if usual == torch.float64 or _finite(double, trial):
-            return double
-    except CallbackError:
-        single_body = Body(precise(model, single), contract, call, "as it is", single)
-        single_body.logits(trial)
-        return single_body
-    single_body = Body(precise(model, single), contract, call, "as it is", single)
-    return single_body if _finite(single_body, trial) else double
-
-
-def _finite(body: Body, trial: Reading) -> bool:
-    """Whether it says numbers where nothing is padded, and where something is."""
-    readings = [trial]
-    contract = body.contract
-    if contract.pad is not None:
-        for side in ("right", "left") if contract.padding_side == "both" else (contract.padding_side,):
-            rows = trial.side("target" if trial.source is None else "source").tolist()
-            ids, mask = padded([rows[0], rows[1][:1]], contract.pad, side)
-            readings.append(replace(trial, ids=ids, mask=mask) if trial.source is None else replace(trial, source=ids, source_mask=mask))  # fmt: skip
-    for reading in readings:
-        said = body.logits(reading)
-        if reading.mask is not None:
-            said = said[reading.mask]
-        if not said.isfinite().all():
-            return False
-    return True
-
-
-def _used(body: Body, trial: Reading) -> bool:
-    """Whether any module of the copy is called at all; a call may have been written for one model alone."""
-    called: list[str] = []
-    hooks = [module.register_forward_hook(lambda *seen: called.append("")) for module in body.module.modules()]
-    try:
-        with suppress(CallbackError):  # some kernels are not taken where there are hooks, and others may fail
-            body.logits(trial)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return bool(called) or not any(True for _ in body.module.parameters())
-
-
-def _refusal(body: Body, mode: Mode, trial: Reading) -> str:
-    """What a copy says that cannot be run in a mode; nothing where it can."""
-    try:
-        body.with_module(copied(body.module), body.name).logits(trial, mode)
-    except CallbackError as error:
-        return str(error)
-    return ""
-
-
-STEADY, DRAWS, KEEPS = "steady", "draws at random", "keeps something"
-
-
-def _mood(body: Body, mode: Mode, trial: Reading) -> str:
-    """Whether a mode gives the same answer twice, dropout apart; asked of a copy, which is thrown away."""
-    if mode != TRAIN:
-        return STEADY
-    twin = body.with_module(copied(body.module), body.name)
-    first = twin.logits(trial, mode)
-    if (twin.logits(trial, mode) - first).abs().nan_to_num(0.0).max() > twin.tolerance(0.0, EVAL):
-        return KEEPS
-    others = [twin.logits(trial, mode, seed) for seed in range(1, 8)]
-    moved = max((each - first).abs().nan_to_num(0.0).max().item() for each in others)
-    return DRAWS if moved > twin.tolerance(0.0, EVAL) else STEADY
-
-
-LENGTHS = (160, 40, 24, 12, 8, 6)
-"""Lengths that are tried, to see how much a model can read."""
-
-
-def _room(body: Body) -> int:
-    """How long a sequence may be, of the lengths that checks need."""
-    promised = body.contract.max_length
-    for length in LENGTHS:
-        tried = min(length, promised or length)
-        try:
-            body.logits(Words(body.contract, 0).reading(1, tried, tried))
-        except CallbackError:
-            continue
-        if length == LENGTHS[0]:
-            return promised or 10**9
-        return tried
-    return 4
-
-
-def copied(model: nn.Module) -> nn.Module:
-    """A deep copy, also of a model that keeps tensors with a history."""
-    memo: dict[int, Any] = {}
-    for module in model.modules():
-        for value in vars(module).values():
-            for tensor in value if isinstance(value, (list, tuple)) else (value,):
-                if isinstance(tensor, Tensor) and not tensor.is_leaf:
-                    memo[id(tensor)] = tensor.detach().clone()
-    twin = copy.deepcopy(model, memo)
-    for parameter in twin.parameters():
-        parameter.grad = None
-    return twin
-
-
-def precise(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    twin = copied(model).to(dtype)
-    for module in twin.modules():  # tensors that are neither parameters nor buffers are not converted by `to`
-        for name, value in list(vars(module).items()):
-            if isinstance(value, Tensor) and value.is_floating_point():
-                setattr(module, name, value.detach().to(dtype).requires_grad_(value.requires_grad))
-            elif isinstance(value, list) and any(isinstance(each, nn.Module) for each in value):
-                for each in value:
-                    if isinstance(each, nn.Module):
-                        each.to(dtype)
-    return twin
-
-
-def drawn_anew(model: nn.Module, seed: int = 0, times: float = 1.0) -> nn.Module:
-    """A copy whose trainable parameters are drawn anew; matrices ``times`` as large as keeps a vector's length.
-
-    What is not trained may be a mask or a table of positions, and stays.
-    """
-    twin = copied(model)
-    generator = torch.Generator().manual_seed(seed)
-    for parameter in twin.parameters():
-        if not (parameter.requires_grad and parameter.is_floating_point()):
-            continue
-        noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-        if parameter.ndim >= 2:
-            fan_in = max(1, parameter.numel() // parameter.shape[0])
-            drawn = noise * times * fan_in**-0.5
-        else:
-            drawn = 1 + 0.1 * noise if bool((parameter.detach() > 0).all()) else 0.1 * noise
-        parameter.data.copy_(drawn.to(parameter.dtype))
-    return twin
-
-
-def scaled(model: nn.Module, times: float) -> nn.Module:
-    """A copy whose trainable matrices are so many times as large: scores grow as they do in training, only more."""
-    twin = copied(model)
-    with torch.no_grad():
-        for parameter in twin.parameters():
-            if parameter.requires_grad and parameter.ndim >= 2:
-                parameter.mul_(times)
-    return twin
 
 
 def counterexample(

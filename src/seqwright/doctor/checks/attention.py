@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from seqwright.doctor.checks.padding import alone_of, padded_readings
+from seqwright.doctor.copies import scaled
 from seqwright.doctor.dependency import dependency
 from seqwright.doctor.finding import Check, Counterexample, Finding
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS
-from seqwright.doctor.patient import Body, Patient, counterexample, scaled
+from seqwright.doctor.patient import Body, Patient, counterexample
 from seqwright.doctor.reading import Reading, Words
 
 ATTENTION_NORMALISATION = Check(

@@ -14,7 +14,7 @@ from torch import Tensor
 from seqwright.doctor.contract import Window
 from seqwright.doctor.finding import Check, Counterexample, Finding
 from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import Body, CallbackError, Patient
+from seqwright.doctor.patient import Body, CallbackError, Patient, comparable
 from seqwright.doctor.reading import Reading, Words, padded
 
 CACHE_MISMATCH = Check(
@@ -149,7 +149,6 @@ def _stepped(step: Any, body: Body, reading: Reading, pieces: list[int]) -> Tens
             if not isinstance(logits, Tensor) or logits.ndim not in (2, 3):
                 raise CallbackError("step", ValueError("it returns no logits [batch, time, vocabulary]"))
             logits = logits if logits.ndim == 3 else logits[:, None]
-            said.append(logits[:, -piece:].detach().to("cpu", torch.float64))
+            said.append(logits[:, -piece:])
             begun += piece
-    found = torch.cat(said, 1)
-    return found.masked_fill((found == -torch.inf).all(1, keepdim=True).all(0, keepdim=True), 0.0)
+    return comparable(torch.cat(said, 1))

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqwright.doctor.copies import copied
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import Body, Patient, copied, counterexample
+from seqwright.doctor.patient import Body, Patient, counterexample
 from seqwright.doctor.reading import Reading, Side, Words, joined
 
 ORDER_BLIND = Check(

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from seqwright.doctor.checks.padding import padded_readings
+from seqwright.doctor.copies import precise
 from seqwright.doctor.finding import Check, Counterexample, Finding
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, Mode
-from seqwright.doctor.patient import Body, Patient, counterexample, precise
+from seqwright.doctor.patient import Body, Patient, counterexample
 from seqwright.doctor.reading import Reading, Words, rows_of
 
 STATEFUL = Check(
