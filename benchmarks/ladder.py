@@ -25,8 +25,8 @@ from scipy.stats import mannwhitneyu
 sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
+from seqwright.studies.experiment import Experiment
 from seqwright.studies.ladder.rungs import paper_ladder
-from seqwright.studies.study import Study
 
 
 @dataclass
@@ -50,7 +50,7 @@ def of_reference(seeds: range, device: str) -> Outcome:
 def of_ensembles(seeds: int, device: str) -> Outcome:
     ladder = paper_ladder(seeds, device=device)
     cell = next(cell for cell in ladder.cells if cell.key == "padding.paper.eight")
-    study: Study = replace(ladder, cells=(cell,))
+    study: Experiment = replace(ladder, cells=(cell,))
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         (row,) = study.run(Path(folder) / "study")

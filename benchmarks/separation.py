@@ -23,25 +23,25 @@ from ladder import machine
 from seqwright.core.spec import vary
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect, beyond_training_lengths
-from seqwright.studies.inquiries.parts import WITHOUT
-from seqwright.studies.inquiries.positions import ABSENT, kinds
-from seqwright.studies.inquiry import WHOLE, cell, found
-from seqwright.studies.setting import Setting
-from seqwright.studies.study import Row, Study
-from seqwright.studies.subject import TaskSubject
+from seqwright.studies.experiment import Experiment, Row
+from seqwright.studies.questions.parts import WITHOUT
+from seqwright.studies.questions.positions import ABSENT, kinds
+from seqwright.studies.scale import ModelScale
+from seqwright.studies.study import WHOLE, cell, found
+from seqwright.studies.task_source import DrawnTask
 from seqwright.tasks.algorithmic import AssociativeRecall, Copy, Histogram, Induction, Parity, Reverse
 
-MANY = Setting(lengths=(2, 20))
+MANY = ModelScale(lengths=(2, 20))
 """Parity of up to eight symbols can be learnt by heart: there are 510 sources, and training shows three in four of them."""
 
-LONGER = Setting(steps=2500)
+LONGER = ModelScale(steps=2500)
 """Induction and recall are learnt suddenly, and late."""
 
 
 def positions() -> list[Cell]:
     cells = []
     for task in (Copy(), Reverse()):
-        subject = TaskSubject(task, vary(Setting(), {"lengths": (1, 8), "test": 200}))
+        subject = DrawnTask(task, vary(ModelScale(), {"lengths": (1, 8), "test": 200}))
         rows = subject.rows(beyond=(9, 10, 12, 16))
         cells += [cell(subject, kind, edits, rows=rows, base="positions") for kind, edits in kinds(rows.reach).items()]
     return cells
@@ -49,15 +49,15 @@ def positions() -> list[Cell]:
 
 def controls() -> list[Cell]:
     return [
-        cell(TaskSubject(task, setting), variant, edits, base="controls")
-        for task, setting in ((Parity(), MANY), (Histogram(), Setting()))
+        cell(DrawnTask(task, setting), variant, edits, base="controls")
+        for task, setting in ((Parity(), MANY), (Histogram(), ModelScale()))
         for variant, edits in ((WHOLE, {}), ("no-positions", WITHOUT["positions"]))
     ]
 
 
 def depth() -> list[Cell]:
     return [
-        cell(TaskSubject(task, LONGER), variant, edits, base="depth")
+        cell(DrawnTask(task, LONGER), variant, edits, base="depth")
         for task in (Induction(), AssociativeRecall(symbols=8))
         for variant, edits in ((WHOLE, {}), ("no-depth", WITHOUT["depth"]))
     ]
@@ -108,7 +108,7 @@ def main() -> None:
     print(machine("cpu"), flush=True)
     claims: list[tuple[str, bool, str]] = []
     for name in asked.only:
-        rows = Study(name, tuple(GROUPS[name]()), asked.seeds).run(asked.out / name, workers=asked.workers)
+        rows = Experiment(name, tuple(GROUPS[name]()), asked.seeds).run(asked.out / name, workers=asked.workers)
         claims += answered(rows)
     for claim, holds, numbers in claims:
         print(f"{'holds' if holds else 'does not hold':14}{claim}: {numbers}")

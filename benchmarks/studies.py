@@ -20,30 +20,30 @@ from statistics import median
 import torch
 from ladder import machine
 
+from seqwright.core.model import build
 from seqwright.core.spec import vary
+from seqwright.data.batch import limit
+from seqwright.data.batching import PairExamples, Sampler
 from seqwright.evaluation.behaviour import answers
 from seqwright.nn.dropout import draw_from
-from seqwright.nn.transformer import build
 from seqwright.studies.cell import Cell
-from seqwright.studies.inquiries.parts import PARTS
-from seqwright.studies.inquiry import cell
-from seqwright.studies.setting import Setting
-from seqwright.studies.study import Study
-from seqwright.studies.subject import TaskSubject
+from seqwright.studies.experiment import Experiment
+from seqwright.studies.questions.parts import PARTS
+from seqwright.studies.scale import ModelScale
+from seqwright.studies.study import cell
+from seqwright.studies.task_source import DrawnTask
 from seqwright.tasks.algorithmic import Copy
-from seqwright.tasks.batching import PairExamples, Sampler
-from seqwright.tasks.task import limit
-from seqwright.training.loop import Solo, fit
+from seqwright.training.trainer import SingleModel, fit
 
 SEEDS = 10
 
 
 def cells(steps: int, number: int) -> tuple[Cell, ...]:
-    subject = TaskSubject(Copy(), vary(Setting(), {"steps": steps}))
+    subject = DrawnTask(Copy(), vary(ModelScale(), {"steps": steps}))
     return tuple(cell(subject, part.name, part.without) for part in PARTS[2 : 2 + number])
 
 
-def one_by_one(study: Study, models: int) -> float:
+def one_by_one(study: Experiment, models: int) -> float:
     """Cells a minute of the plain loop."""
     began = time.perf_counter()
     for seed in range(models):
@@ -52,13 +52,13 @@ def one_by_one(study: Study, models: int) -> float:
         model = build(each.spec, seed=seed).to(study.device).train()
         draw_from(model, torch.Generator(study.device).manual_seed(seed))
         batches = Sampler(PairExamples(data.train, data.coder), each.batching, torch.Generator().manual_seed(seed))
-        fit(Solo(model), (batch.to(study.device) for batch in batches), each.training)
+        fit(SingleModel(model), (batch.to(study.device) for batch in batches), each.training)
         pairs = data.pairs(beyond=False)
         answers(model.cpu().eval(), data.coder, pairs, limit=limit(pairs))
     return 60 * models / (time.perf_counter() - began)
 
 
-def engine(study: Study) -> float:
+def engine(study: Experiment) -> float:
     """Cells a minute of the engine."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
@@ -69,13 +69,13 @@ def engine(study: Study) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=Setting().steps)
+    parser.add_argument("--steps", type=int, default=ModelScale().steps)
     parser.add_argument("--cells", type=int, default=2 * (os.cpu_count() or 1))
     parser.add_argument("--models", type=int, default=3, help="models that the plain loop trains in each turn")
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     print(machine(asked.device), flush=True)
-    study = Study("benchmark", cells(asked.steps, asked.cells), SEEDS, asked.device)
+    study = Experiment("benchmark", cells(asked.steps, asked.cells), SEEDS, asked.device)
     ratios = []
     for turn in range(asked.turns):
         plain, ours = one_by_one(study, asked.models), engine(study)

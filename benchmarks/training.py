@@ -43,18 +43,18 @@ import torch
 from ladder import machine
 from torch import Tensor, nn
 
+from seqwright.core.model import build
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
+from seqwright.data.batch import Batch, Pair
+from seqwright.data.batching import BatchingSpec, PaddedBatches, PairExamples, Sampler, TokenBatches
+from seqwright.data.vocabulary import Vocabulary
 from seqwright.nn.dropout import draw_from
 from seqwright.nn.position import NoPosition, RotaryPosition, SinusoidalPosition
-from seqwright.nn.transformer import build
 from seqwright.runs.defaults import pair_recipe
 from seqwright.runs.recipe import Recipe
-from seqwright.tasks.batching import BatchingSpec, PaddedBatches, PairExamples, Sampler, TokenBatches
-from seqwright.tasks.task import Batch, Pair
-from seqwright.tasks.vocabulary import Vocabulary
-from seqwright.training.loop import Loop, Solo
 from seqwright.training.optimiser import Adam
+from seqwright.training.trainer import Loop, SingleModel
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -110,7 +110,7 @@ def ours(pairs: list[Pair], vocabulary: Vocabulary, batching: BatchingSpec, chos
     model = build(chosen.model).train()
     draw_from(model, torch.Generator().manual_seed(0))
     sampler = Sampler(PairExamples(pairs, vocabulary), batching, torch.Generator().manual_seed(0))
-    loop = Loop(Solo(model), chosen.training)
+    loop = Loop(SingleModel(model), chosen.training)
 
     def step(batch: Batch) -> None:
         loop.gradient([batch])

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seqwright.heads.attending import between_words
+from seqwright.heads.word_attention import between_words
 from seqwright.huggingface import attention
 from seqwright.huggingface.loading import load_model, load_tokenizer
 from seqwright.viewer import Page

@@ -13,11 +13,11 @@ import argparse
 import torch
 
 import seqwright as sw
+from seqwright.data.batching import PairExamples, Sampler
 from seqwright.doctor import examine
 from seqwright.nn.dropout import draw_from
 from seqwright.studies.ladder.rungs import paper_ladder
-from seqwright.tasks.batching import PairExamples, Sampler
-from seqwright.training.loop import Solo, fit
+from seqwright.training.trainer import SingleModel, fit
 
 RUNGS = (
     ("plain", "paper", "copies"),
@@ -37,7 +37,7 @@ def trained(rung: str, variant: str, task: str, steps: int) -> torch.nn.Module:
     data, model = cell.data.drawn(), sw.build(cell.spec, seed=1).train()
     draw_from(model, torch.Generator().manual_seed(1))
     batches = Sampler(PairExamples(data.train, data.coder), cell.batching, torch.Generator().manual_seed(1))
-    fit(Solo(model), batches, sw.vary(cell.training, {"steps": min(steps, cell.training.steps)}))
+    fit(SingleModel(model), batches, sw.vary(cell.training, {"steps": min(steps, cell.training.steps)}))
     return model.eval()
 
 

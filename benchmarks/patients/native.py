@@ -10,19 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqwright.core.model import build
 from seqwright.core.probe import SILENT, Probe
 from seqwright.core.spec import vary
 from seqwright.core.tokens import PADDING, Tokens
 from seqwright.doctor.contract import Contract
+from seqwright.models.transformer import Transformer, TransformerSpec, TransformerState
 from seqwright.nn.attention import Attention, AttentionSpec
 from seqwright.nn.block import Encoded, Stack, StackSpec
 from seqwright.nn.dropout import Dropout
-from seqwright.nn.embedding import LookUpEmbedding, ScalarEmbedding, SymbolHead, VectorHead
+from seqwright.nn.embedding import ScalarEmbedding, SymbolHead, TokenEmbedding, VectorHead
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import LearnedPosition, NoPosition, RotaryPosition, Sinusoidal, SinusoidalPosition
-from seqwright.nn.transformer import Transformer, TransformerSpec, TransformerState, build
 
 from .case import Case, Patient, case
 from .rows import BOS, EOS, PAD, next_word_loss, pairs, sentences
@@ -41,7 +42,7 @@ HEARING = StackSpec(
     position=SinusoidalPosition(),
 )
 
-EMBEDDING, HEAD = LookUpEmbedding(vocabulary=VOCABULARY), SymbolHead(outputs=VOCABULARY)
+EMBEDDING, HEAD = TokenEmbedding(vocabulary=VOCABULARY), SymbolHead(outputs=VOCABULARY)
 DECODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=CAUSAL, head=HEAD)
 ENCODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=SEEING, head=HEAD)
 BOTH = TransformerSpec(width=16, embedding=EMBEDDING, decoder=HEARING, head=HEAD, encoder=SEEING)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from seqwright.doctor.calls import Ask, asking
-from seqwright.doctor.reading import Reading, Words, padded
+from seqwright.doctor.calling import Ask, asking
+from seqwright.doctor.reading import ModelInput, Words, padded
 
 from .case import Case, Patient
 
@@ -72,10 +72,10 @@ def a_row_alone_agrees(patient: Patient) -> bool:
     with torch.no_grad():
         if patient.contract.kind == "encoder-decoder":
             target = Words(patient.contract, 2).draw(2, 4)
-            together = ask(model, Reading(target, None, ids, mask))[1]
-            alone = ask(model, Reading(target[1:], None, ids[1:, :5]))[0]
+            together = ask(model, ModelInput(target, None, ids, mask))[1]
+            alone = ask(model, ModelInput(target[1:], None, ids[1:, :5]))[0]
         else:
-            together, alone = ask(model, Reading(ids, mask))[1, :5], ask(model, Reading(ids[1:, :5]))[0]
+            together, alone = ask(model, ModelInput(ids, mask))[1, :5], ask(model, ModelInput(ids[1:, :5]))[0]
     return bool((together - alone).abs().max() < 1e-5)
 
 

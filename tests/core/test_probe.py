@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
+from seqwright.core.model import build
 from seqwright.core.probe import Edit, Record
-from seqwright.nn.transformer import build
 from seqwright.studies.ladder.rungs import BITS, PADDING
 from seqwright.tasks.paper import EIGHT
 

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import build
 from seqwright.core.spec import diff, vary
+from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.mask import CausalMask, NoMask
-from seqwright.nn.transformer import TransformerSpec, build
 from seqwright.studies.ladder.rungs import MASKED, PADDING, TOKEN
 
 

@@ -6,10 +6,10 @@ import torch
 
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
-from seqwright.decoding.request import Request
-from seqwright.nn.transformer import Transformer
-from seqwright.tasks.task import Question
-from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.data.batch import Prompts
+from seqwright.data.vocabulary import Vocabulary
+from seqwright.decoding.request import GenerationRequest
+from seqwright.models.transformer import Transformer
 from tests.laws.inputs import model_of
 from tests.laws.specs import ENCODER_DECODER
 
@@ -32,12 +32,12 @@ def sources(words: list[str] = WORDS, *, left: bool = False) -> Tokens:
     return Tokens.of([ABC.encode(tuple(word)) for word in words], pad=ABC.pad, left=left)
 
 
-def asked(source: Tokens, limit: int = 4, *, seed: int = 0) -> Request:
+def asked(source: Tokens, limit: int = 4, *, seed: int = 0) -> GenerationRequest:
     """What is to be answered; START is never said."""
     rows = source.ids.shape[0]
-    question = Question(source, Tokens.of([[ABC.start]] * rows), ABC.end, limit)
+    question = Prompts(source, Tokens.of([[ABC.start]] * rows), ABC.end, limit)
     seeds = torch.randint(2**62, (rows,), generator=torch.Generator().manual_seed(seed))
-    return Request.of(question, seeds=seeds, forbidden=[ABC.start])
+    return GenerationRequest.of(question, seeds=seeds, forbidden=[ABC.start])
 
 
 def many_words(count: int) -> list[str]:

@@ -10,7 +10,7 @@ from seqwright.core.model import Output
 from seqwright.core.tokens import Tokens
 from seqwright.decoding.beam import Beam
 from seqwright.decoding.greedy import Greedy
-from seqwright.decoding.request import Hypothesis, Request
+from seqwright.decoding.request import GenerationRequest, Hypothesis
 from tests.decoding.exhaustive import every_answer
 from tests.decoding.small import ABC, SAID, WORDS, asked, small_model, sources
 
@@ -79,7 +79,7 @@ class Patient:
 @pytest.mark.parametrize(("penalty", "length"), [(0.5, 7), (3.0, 7), (0.0, 1)])
 def test_a_row_goes_on_while_a_longer_answer_can_still_win(penalty: float, length: int):
     """Both answers have p = 1/2; any penalty prefers the longer, though at first the shorter one leads."""
-    request = Request(None, Tokens.of([[0]]), end=1, limits=torch.tensor([9]), seeds=torch.tensor([0]))
+    request = GenerationRequest(None, Tokens.of([[0]]), end=1, limits=torch.tensor([9]), seeds=torch.tensor([0]))
     ((found,),) = Beam(width=2, length_penalty=penalty).decode(Patient(), request)
     assert found.score == pytest.approx(math.log(0.5) / ((5 + length) / 6) ** penalty)
     assert len(found.ids) == length - 1
@@ -90,4 +90,4 @@ def test_a_row_goes_on_while_a_longer_answer_can_still_win(penalty: float, lengt
 def test_settings_that_make_no_sense_are_refused(edit: dict):
     with pytest.raises(SeqwrightError) as refused:
         Beam(**edit).decode(small_model(), asked(sources()))
-    assert refused.value.mend
+    assert refused.value.fix

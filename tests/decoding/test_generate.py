@@ -7,14 +7,14 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.probe import Record
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
+from seqwright.data.batch import Prompts
 from seqwright.decoding import beam, generate
 from seqwright.decoding.beam import Beam
-from seqwright.decoding.decoder import DecoderSpec
+from seqwright.decoding.decoding import DecodingSpec
 from seqwright.decoding.greedy import Greedy, greedy
-from seqwright.decoding.request import Request
+from seqwright.decoding.request import GenerationRequest
 from seqwright.decoding.sampling import Sampling
 from seqwright.nn.position import LearnedPosition
-from seqwright.tasks.task import Question
 from tests.decoding.small import ABC, WORDS, asked, many_words, small_model, sources
 from tests.laws.inputs import model_of
 from tests.laws.specs import DECODER_ONLY
@@ -24,7 +24,7 @@ every_decoder = pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder:
 
 
 @every_decoder
-def test_rows_that_leave_the_batch_change_nothing(decoder: DecoderSpec, monkeypatch: pytest.MonkeyPatch):
+def test_rows_that_leave_the_batch_change_nothing(decoder: DecodingSpec, monkeypatch: pytest.MonkeyPatch):
     model, request = small_model(4), asked(sources(many_words(24)), 12)
     found = []
     for share in (0.0, 0.75, 1.0):  # rows stay to the end; leave in groups; leave at once
@@ -41,39 +41,39 @@ def test_rows_that_leave_the_batch_change_nothing(decoder: DecoderSpec, monkeypa
 
 @every_decoder
 @pytest.mark.parametrize("eager", [0.0, -6.0], ids=["ends", "goes on"])
-def test_every_row_keeps_to_its_own_limit(decoder: DecoderSpec, eager: float):
+def test_every_row_keeps_to_its_own_limit(decoder: DecodingSpec, eager: float):
     model, limits = small_model(1), [3, 1, 5, 2, 4, 3]
     with torch.no_grad():
         model.head.bias[ABC.end] += eager
     request = asked(sources(), 6)
-    together = decoder.decode(model, Request.of(_question(6), limits, request.seeds, [ABC.start]))
+    together = decoder.decode(model, GenerationRequest.of(_question(6), limits, request.seeds, [ABC.start]))
     for row, limit in enumerate(limits):
         one = torch.tensor([row])
-        alone = Request.of(_question(limit, one), seeds=request.seeds[one], forbidden=[ABC.start])
+        alone = GenerationRequest.of(_question(limit, one), seeds=request.seeds[one], forbidden=[ABC.start])
         (wanted,) = decoder.decode(model, alone)
         assert [(a.ids, a.stopped) for a in together[row]] == [(a.ids, a.stopped) for a in wanted]
         assert [a.score for a in together[row]] == pytest.approx([a.score for a in wanted], abs=1e-10)
 
 
-def _question(limit: int, rows: torch.Tensor | None = None) -> Question:
+def _question(limit: int, rows: torch.Tensor | None = None) -> Prompts:
     source = sources() if rows is None else sources().select(rows)
-    return Question(source, Tokens.of([[ABC.start]] * len(source.ids)), ABC.end, limit)
+    return Prompts(source, Tokens.of([[ABC.start]] * len(source.ids)), ABC.end, limit)
 
 
 @every_decoder
-def test_what_is_forbidden_is_never_said(decoder: DecoderSpec):
+def test_what_is_forbidden_is_never_said(decoder: DecodingSpec):
     model = small_model(1)
     with torch.no_grad():
         model.head.bias[[0, ABC.start]] += 100
-    for row in decoder.decode(model, Request.of(_question(6), forbidden=[0, ABC.start])):
+    for row in decoder.decode(model, GenerationRequest.of(_question(6), forbidden=[0, ABC.start])):
         assert not {0, ABC.start} & {symbol for answer in row for symbol in answer.ids}
 
 
 @every_decoder
-def test_no_rows_and_no_room(decoder: DecoderSpec):
+def test_no_rows_and_no_room(decoder: DecodingSpec):
     model = small_model()
-    assert decoder.decode(model, Request.of(_question(6, torch.zeros(0, dtype=torch.long)))) == []
-    assert all(not answer.ids for row in decoder.decode(model, Request.of(_question(0))) for answer in row)
+    assert decoder.decode(model, GenerationRequest.of(_question(6, torch.zeros(0, dtype=torch.long)))) == []
+    assert all(not answer.ids for row in decoder.decode(model, GenerationRequest.of(_question(0))) for answer in row)
 
 
 def test_a_probe_sees_every_row_at_every_step():
@@ -86,10 +86,10 @@ def test_a_probe_sees_every_row_at_every_step():
 
 
 @every_decoder
-def test_numbers_cannot_be_ranked(decoder: DecoderSpec):
-    question = Question(sources(), Tokens.of([[0.5]] * 6, dtype=torch.double), None, 3)
+def test_numbers_cannot_be_ranked(decoder: DecodingSpec):
+    question = Prompts(sources(), Tokens.of([[0.5]] * 6, dtype=torch.double), None, 3)
     with pytest.raises(SeqwrightError, match="numbers"):
-        decoder.decode(small_model(), Request.of(question))
+        decoder.decode(small_model(), GenerationRequest.of(question))
 
 
 def _continued(model, prompt: list[int], limit: int, context: int) -> list[int]:
@@ -107,7 +107,7 @@ def test_beyond_its_context_a_model_starts_anew_with_the_last_half(prompt: list[
     spec = vary(DECODER_ONLY, {"decoder.position": LearnedPosition(length=6)})
     model = model_of(spec, seed=3)
     first = Tokens.of([prompt, prompt])
-    request = Request.of(Question(sources(["a", "a"]), first, None, 15), context=6)
+    request = GenerationRequest.of(Prompts(sources(["a", "a"]), first, None, 15), context=6)
     wanted = _continued(model, prompt, 15, 6)
     assert len(set(wanted)) > 1
     for decoder in (Greedy(), Beam(width=1)):

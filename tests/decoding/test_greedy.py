@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seqwright.core.model import Output
+from seqwright.core.model import Output, build
 from seqwright.core.tokens import Tokens
 from seqwright.decoding.greedy import greedy
-from seqwright.nn.transformer import build
 from seqwright.studies.ladder.rungs import BITS, PADDING, TOKEN
 from seqwright.tasks.paper import COPIES, EIGHT
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import seqwright as sw
 from seqwright.core.errors import SeqwrightError
 from seqwright.doctor import Contract, Window, assert_healthy, examine
-from seqwright.doctor.calls import arguments, guessed
+from seqwright.doctor.calling import arguments, guessed
 from seqwright.doctor.examples import checked
 from seqwright.doctor.finding import Counterexample
 from seqwright.doctor.report import Report
@@ -303,7 +303,7 @@ def test_cached_steps_of_an_encoder_and_decoder_are_held_against_the_whole():
     assert healthy.of("cache-mismatch").verdict == "pass"
 
     def forgetful(model, ids, past, source, mask):
-        from seqwright.doctor.known import Native
+        from seqwright.doctor.adapters import Native
 
         said, state = Native(model).step()(model, ids, past, source, mask)
         return said, state.rewind(max(1, state.length - 1)) if state.length > 3 else state

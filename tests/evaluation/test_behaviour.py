@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import torch
 
+from seqwright.core.model import build
 from seqwright.core.spec import vary
+from seqwright.data.batch import limit
+from seqwright.data.vocabulary import Scalars
 from seqwright.evaluation.behaviour import observe
 from seqwright.evaluation.signature import signatures
-from seqwright.nn.transformer import build
 from seqwright.studies.ladder.rungs import BITS, MASKED, PADDING, PLAIN, POSITIONS, lifted
 from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT
-from seqwright.tasks.task import limit
-from seqwright.tasks.vocabulary import Scalars
 
 
 def _names(spec, task, coder=BITS, *, seed=0, padding=False):

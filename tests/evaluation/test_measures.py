@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.evaluation.alignment import distance
-from seqwright.evaluation.measures import Asked, Measures, measure
+from seqwright.evaluation.measures import AnsweredRow, Measures, measure
 
 
-def asked(source: str, target: str, said: str, *loss: float | int) -> Asked:
-    return Asked(tuple(source), tuple(target), tuple(said), *loss)  # pyright: ignore[reportArgumentType]
+def asked(source: str, target: str, said: str, *loss: float | int) -> AnsweredRow:
+    return AnsweredRow(tuple(source), tuple(target), tuple(said), *loss)  # pyright: ignore[reportArgumentType]
 
 
 ROWS = [
@@ -76,7 +76,7 @@ def test_rates_are_what_their_names_say(rows: list[tuple[tuple[str, ...], tuple[
     for source, target, answer in rows:
         targets.setdefault(source, []).append(target)
         said.setdefault(source, answer)
-    found = measure([Asked(*row) for row in rows], draws=50)
+    found = measure([AnsweredRow(*row) for row in rows], draws=50)
     right = sum(said[source] in wanted for source, wanted in targets.items())
     assert found.exact_match == right / len(targets)
     assert found.wer == pytest.approx(1 - found.exact_match)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from seqwright.data.batch import Pair
 from seqwright.evaluation.behaviour import Answer, Behaviour
 from seqwright.evaluation.signature import signatures
-from seqwright.tasks.task import Pair
 
 RIGHT, WRONG = Answer(("1",), True, True), Answer(("0",), False, True)
 ENDLESS = Answer(("1",) * 9, False, False)

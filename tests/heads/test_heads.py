@@ -9,12 +9,12 @@ import pytest
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.heads import coreference, relations, roles
-from seqwright.heads.attending import between_words
 from seqwright.heads.coreference import questions
-from seqwright.heads.halves import held_out
+from seqwright.heads.cross_validation import held_out
 from seqwright.heads.page import Heads
 from seqwright.heads.relations import OFFSETS
 from seqwright.heads.treebank import Sentence, sentences
+from seqwright.heads.word_attention import between_words
 from seqwright.viewer.record import AttentionRecord
 from tests.report.test_page import check_offline
 

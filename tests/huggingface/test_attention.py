@@ -10,8 +10,8 @@ import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.huggingface import attention, generated
-from seqwright.huggingface.reading import read
-from seqwright.huggingface.watching import _WATCHED, watched
+from seqwright.huggingface.capture import _WATCHED, watched
+from seqwright.huggingface.tokenise import read
 from tests.huggingface.models import byte_tokenizer, model, tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seqwright.core.model import build
 from seqwright.core.probe import SILENT, Probe
 from seqwright.core.tokens import Tokens
-from seqwright.nn.embedding import LookUpEmbedding
-from seqwright.nn.transformer import Transformer, TransformerSpec, build
+from seqwright.models.transformer import Transformer, TransformerSpec
+from seqwright.nn.embedding import TokenEmbedding
 
 SOURCES = [4, 2, 5, 1]
 TARGETS = [3, 5, 1, 4]
@@ -27,7 +28,7 @@ def model_of(spec: TransformerSpec, *, seed: int = 0) -> Transformer:
 def tokens_of(spec: TransformerSpec, lengths: list[int], *, seed: int, left: bool = False) -> Tokens:
     """Random rows of these lengths, padded on one side; padding reads as a symbol of its own, never as nothing."""
     generator = torch.Generator().manual_seed(seed)
-    if isinstance(spec.embedding, LookUpEmbedding):
+    if isinstance(spec.embedding, TokenEmbedding):
         top = spec.embedding.vocabulary
         rows = [torch.randint(top - 1, (n,), generator=generator).tolist() for n in lengths]
         return Tokens.of(rows, pad=top - 1, left=left)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from seqwright.core.spec import vary
+from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
-from seqwright.nn.embedding import LiftedScalarEmbedding, LookUpEmbedding, ScalarHead, SymbolHead
+from seqwright.nn.embedding import LinearScalarEmbedding, ScalarHead, SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.norm import LayerNormSpec, NoNorm, NoResidual, PostNormResidual, PreNormResidual, RMSNormSpec
@@ -21,7 +22,6 @@ from seqwright.nn.position import (
     T5RelativePosition,
 )
 from seqwright.nn.scale import LinearScale, NoScale, RootScale
-from seqwright.nn.transformer import TransformerSpec
 from seqwright.studies.ladder.rungs import paper_ladder
 
 VOCABULARY = 7
@@ -38,14 +38,14 @@ _encoder = vary(_decoder, {"self_attention.mask": NoMask(), "cross_attention": N
 
 ENCODER_DECODER = TransformerSpec(
     width=8,
-    embedding=LookUpEmbedding(vocabulary=VOCABULARY),
+    embedding=TokenEmbedding(vocabulary=VOCABULARY),
     head=SymbolHead(outputs=VOCABULARY),
     encoder=_encoder,
     decoder=_decoder,
 )
 DECODER_ONLY = vary(ENCODER_DECODER, {"encoder": None, "decoder.cross_attention": None})
 WIDE = vary(ENCODER_DECODER, {"width": 32})
-SCALAR = vary(ENCODER_DECODER, {"embedding": LiftedScalarEmbedding(), "head": ScalarHead()})
+SCALAR = vary(ENCODER_DECODER, {"embedding": LinearScalarEmbedding(), "head": ScalarHead()})
 
 POSITIONS = [
     NoPosition(),

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from seqwright.core.tokens import Tokens
+from seqwright.data.batch import Prompts
 from seqwright.decoding.beam import Beam
-from seqwright.decoding.decoder import DecoderSpec
+from seqwright.decoding.decoding import DecodingSpec
 from seqwright.decoding.greedy import Greedy, greedy
-from seqwright.decoding.request import Hypothesis, Request
+from seqwright.decoding.request import GenerationRequest, Hypothesis
+from seqwright.models.transformer import Transformer, TransformerSpec
 from seqwright.nn.embedding import SymbolHead
-from seqwright.nn.transformer import Transformer, TransformerSpec
-from seqwright.tasks.task import Question
 from tests.laws.inputs import logits, model_of, row, source_of, target_of
 from tests.laws.specs import PADDABLE, SPECS
 
@@ -24,10 +24,12 @@ BESIDE = {name: spec for name, spec in WORDED.items() if name in PADDABLE}
 DECODERS = [Greedy(), Beam(width=3, answers=2)]
 
 
-def _decode(decoder: DecoderSpec, model: Transformer, source: Tokens | None, first: Tokens) -> list[list[Hypothesis]]:
+def _decode(decoder: DecodingSpec, model: Transformer, source: Tokens | None, first: Tokens) -> list[list[Hypothesis]]:
     assert isinstance(model.spec.head, SymbolHead)
     outputs = model.spec.head.outputs
-    return decoder.decode(model, Request.of(Question(source, first, outputs - 1, LIMIT), forbidden=[outputs - 2]))
+    return decoder.decode(
+        model, GenerationRequest.of(Prompts(source, first, outputs - 1, LIMIT), forbidden=[outputs - 2])
+    )
 
 
 @pytest.mark.parametrize("spec", BESIDE.values(), ids=BESIDE.keys())

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import nn
 
+from seqwright.core.model import build
+from seqwright.data.batch import Batch
+from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.dropout import Dropout, draw_from
-from seqwright.nn.embedding import LookUpEmbedding
-from seqwright.nn.transformer import TransformerSpec, build
-from seqwright.tasks.task import Batch
+from seqwright.nn.embedding import TokenEmbedding
 from seqwright.training.ensemble import Ensemble
-from seqwright.training.loop import Solo, TrainingSpec, fit
 from seqwright.training.objective import CrossEntropy, MeanSquaredError
+from seqwright.training.trainer import SingleModel, TrainingSpec, fit
 from tests.laws.inputs import source_of, target_of
 from tests.laws.specs import SPECS
 
@@ -28,7 +29,7 @@ def _batch(spec: TransformerSpec) -> Batch:
 
 
 def _objective(spec: TransformerSpec):
-    return CrossEntropy() if isinstance(spec.embedding, LookUpEmbedding) else MeanSquaredError()
+    return CrossEntropy() if isinstance(spec.embedding, TokenEmbedding) else MeanSquaredError()
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
@@ -42,7 +43,7 @@ def test_twenty_steps_together_are_twenty_steps_alone(spec: TransformerSpec):
         for index, seed in enumerate(SEEDS):
             model = build(spec, seed=seed).train()
             _draw_alike(model)
-            alone = fit(Solo(model), repeat(batch), training)
+            alone = fit(SingleModel(model), repeat(batch), training)
             torch.testing.assert_close(together.losses[:, index], alone.losses[:, 0], rtol=0, atol=1e-10)
             member = ensemble.member(index)
             mine, theirs = (m.eval()(batch.target, batch.source)[0].logits for m in (member, model))

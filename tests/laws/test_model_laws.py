@@ -8,7 +8,7 @@ import torch
 from seqwright.core.probe import Record
 from seqwright.core.spec import Spec, diff
 from seqwright.core.tokens import Tokens
-from seqwright.nn.transformer import TransformerSpec
+from seqwright.models.transformer import TransformerSpec
 from tests.laws.inputs import logits, model_of, row, source_of, target_of
 from tests.laws.specs import INCREMENTAL, PADDABLE, SPECS
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqwright.core.model import build
 from seqwright.core.tokens import Tokens
+from seqwright.models.transformer import Transformer
 from seqwright.nn.attention import Attention
 from seqwright.nn.block import Block
-from seqwright.nn.transformer import Transformer, build
 from seqwright.studies.ladder.rungs import MASKED, PADDING, PLAIN, POSITIONS, TOKEN
 from tests.laws.inputs import logits, source_of, target_of
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from seqwright.core.model import build
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.norm import LayerNormSpec, NoNorm, NoResidual, NormSpec, PreNormResidual, RMSNormSpec
-from seqwright.nn.transformer import build
 from tests.laws.specs import DECODER_ONLY, ENCODER_DECODER
 
 NORMS = [NoNorm(), LayerNormSpec(), RMSNormSpec()]

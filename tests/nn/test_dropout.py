@@ -11,9 +11,9 @@ from seqwright.core.probe import Record
 from seqwright.core.tokens import Tokens
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.dropout import Dropout, draw_from
+from seqwright.nn.kernels.dropout_noise import kept
 from seqwright.nn.mask import CausalMask
-from seqwright.nn.noise import kept
-from seqwright.nn.position import Places, Position
+from seqwright.nn.position import AttentionPositions, Position
 
 MANY = 4_000_000
 
@@ -121,7 +121,7 @@ def test_attention_watched_in_training_drops_what_it_drops_unwatched(members: in
     attention = AttentionSpec(heads=2, mask=CausalMask()).build(8, 0.3).double().train()
     for parameter in attention.parameters():
         torch.nn.init.normal_(parameter, generator=_seeded(1))
-    here = Places(Position(), Tokens.of([[0] * 5, [0] * 3, [0] * 4]).rows_innermost().at)
+    here = AttentionPositions(Position(), Tokens.of([[0] * 5, [0] * 3, [0] * 4]).rows_innermost().at)
     x = torch.randn(8, 5, 3, dtype=torch.double).permute(2, 1, 0)
 
     def run(scale: Tensor, *probe: Record) -> Tensor:

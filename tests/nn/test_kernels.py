@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import vmap
 
-from seqwright.nn import kernels, stacked
+from seqwright.nn.kernels import batch_innermost, dispatch
 
 ROWS, PLACES, WIDTH, HEADS, MEMBERS = 3, 4, 6, 2, 3
 ROOT = (WIDTH / HEADS) ** 0.5
@@ -29,8 +29,8 @@ def _rows_innermost(x: Tensor) -> Tensor:
 def _attend_plainly(
     query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, bias: Tensor | None, scale: float = ROOT
 ) -> Tensor:
-    scores = kernels.scores(query, key) / scale
-    return kernels.softmax(scores if bias is None else scores + bias, allowed) @ value
+    scores = dispatch.scores(query, key) / scale
+    return dispatch.softmax(scores if bias is None else scores + bias, allowed) @ value
 
 
 def _allowed() -> Tensor:
@@ -44,33 +44,33 @@ X, W, B = _draw(ROWS, PLACES, WIDTH), _draw(5, WIDTH), _draw(5)
 Q, K, V = (_draw(ROWS, HEADS, PLACES, 3, seed=seed) for seed in (1, 2, 3))
 BIAS = _draw(ROWS, HEADS, PLACES, PLACES)
 CASES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], list[Tensor]]] = {
-    "linear": (kernels.linear, F.linear, [X, W, B]),
+    "linear": (dispatch.linear, F.linear, [X, W, B]),
     "layer norm": (
-        lambda x, w, b: kernels.layer_norm(x, w, b, 1e-5),
+        lambda x, w, b: dispatch.layer_norm(x, w, b, 1e-5),
         lambda x, w, b: F.layer_norm(x, w.shape, w, b, 1e-5),
         [X, W[0], W[1]],
     ),
     "attend": (
-        lambda q, k, v: stacked.attend(q, k, v, _allowed(), None, ROOT, 0.0, None),
+        lambda q, k, v: batch_innermost.attend(q, k, v, _allowed(), None, ROOT, 0.0, None),
         lambda q, k, v: _attend_plainly(q, k, v, _allowed(), None),
         [Q, K, V],
     ),
     "attend with another scale": (
-        lambda q, k, v: stacked.attend(q, k, v, _allowed(), None, 0.5, 0.0, None),
+        lambda q, k, v: batch_innermost.attend(q, k, v, _allowed(), None, 0.5, 0.0, None),
         lambda q, k, v: _attend_plainly(q, k, v, _allowed(), None, scale=0.5),
         [Q, K, V],
     ),
     "attend with a bias": (
-        lambda q, k, v, bias: stacked.attend(q, k, v, _allowed(), bias, ROOT, 0.0, None),
+        lambda q, k, v, bias: batch_innermost.attend(q, k, v, _allowed(), bias, ROOT, 0.0, None),
         lambda q, k, v, bias: _attend_plainly(q, k, v, _allowed(), bias),
         [Q, K, V, BIAS],
     ),
     "attend with a bias that rows and heads share": (
-        lambda q, k, v, bias: stacked.attend(q, k, v, _allowed(), bias, ROOT, 0.0, None),
+        lambda q, k, v, bias: batch_innermost.attend(q, k, v, _allowed(), bias, ROOT, 0.0, None),
         lambda q, k, v, bias: _attend_plainly(q, k, v, _allowed(), bias),
         [Q, K, V, BIAS[:1, :1]],
     ),
-    "log softmax": (kernels.log_softmax, lambda x: x.log_softmax(-1), [X]),
+    "log softmax": (dispatch.log_softmax, lambda x: x.log_softmax(-1), [X]),
 }
 every_kernel = pytest.mark.parametrize(("ours", "plain", "inputs"), CASES.values(), ids=CASES.keys())
 
@@ -116,7 +116,7 @@ def test_stacked(ours: Callable, plain: Callable, inputs: list[Tensor], shared: 
 def test_a_query_that_may_look_at_nothing_gets_zeros_and_gives_no_gradient():
     nothing = torch.zeros(ROWS, 1, PLACES, PLACES, dtype=torch.bool)
     inputs = [_rows_innermost(x).clone(memory_format=torch.preserve_format).requires_grad_() for x in (Q, K, V)]
-    mixed = stacked.attend(*inputs, nothing, None, ROOT, 0.0, None)
+    mixed = batch_innermost.attend(*inputs, nothing, None, ROOT, 0.0, None)
     mixed.sum().backward()
     assert not mixed.any()
     assert all(x.grad is not None and not x.grad.any() for x in inputs)  # not any: NaN would be true
@@ -125,7 +125,7 @@ def test_a_query_that_may_look_at_nothing_gets_zeros_and_gives_no_gradient():
 def test_attention_drops_weights_out_and_its_gradient_knows_which():
     def ours(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(5)  # the same noise at every evaluation
-        return _laid_out(lambda *x: stacked.attend(*x, _allowed(), None, ROOT, 0.4, generator))(q, k, v)
+        return _laid_out(lambda *x: batch_innermost.attend(*x, _allowed(), None, ROOT, 0.4, generator))(q, k, v)
 
     inputs = [x.clone().requires_grad_() for x in (Q, K, V)]
     assert torch.autograd.gradcheck(ours, inputs)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import build
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.dropout import draw_from
@@ -18,7 +19,6 @@ from seqwright.nn.position import (
     RotaryPosition,
     SinusoidalPosition,
 )
-from seqwright.nn.transformer import build
 from tests.laws.specs import DECODER_ONLY
 
 PLACES, LONGEST = 40, 12

@@ -10,23 +10,23 @@ import torch
 from seqwright.core.probe import SILENT, Probe, Record
 from seqwright.core.tokens import Tokens
 from seqwright.nn.attention import Attention, AttentionSpec
-from seqwright.nn.embedding import LookUpEmbedding
-from seqwright.nn.position import Places, Position
-from seqwright.nn.scale import LinearScale, NoScale, RootScale, ScaleSpec
+from seqwright.nn.embedding import TokenEmbedding
+from seqwright.nn.position import AttentionPositions, Position
+from seqwright.nn.scale import LinearScale, NoScale, RootScale, Scale
 
 WIDTH, HEADS = 18, 2  # heads of 9
-SCALES: dict[ScaleSpec, float] = {NoScale(): 1, RootScale(): 3, LinearScale(): 9}
+SCALES: dict[Scale, float] = {NoScale(): 1, RootScale(): 3, LinearScale(): 9}
 every_scale = pytest.mark.parametrize(("scale", "number"), SCALES.items())
 
 
 @every_scale
-def test_a_scale_of_a_width(scale: ScaleSpec, number: float):
+def test_a_scale_of_a_width(scale: Scale, number: float):
     assert scale.of(9) == number
 
 
 @every_scale
-def test_embeddings_are_multiplied(scale: ScaleSpec, number: float):
-    embedding = LookUpEmbedding(vocabulary=4, scale=scale).build(9)
+def test_embeddings_are_multiplied(scale: Scale, number: float):
+    embedding = TokenEmbedding(vocabulary=4, scale=scale).build(9)
     torch.nn.init.normal_(embedding.weight)
     for tokens in (Tokens.of([[1, 2], [3, 0]]), Tokens.of([[1, 2], [3, 0]]).rows_innermost()):
         torch.testing.assert_close(embedding(tokens.ids), embedding.weight[tokens.ids] * number)
@@ -37,11 +37,11 @@ def _attended(attention: Attention, *, relaid: bool, probe: Probe = SILENT) -> t
     x = torch.randn(3, 5, WIDTH, dtype=torch.double, generator=torch.Generator().manual_seed(1))
     if relaid:
         tokens, x = tokens.rows_innermost(), x.permute(2, 1, 0).contiguous().permute(2, 1, 0)
-    here = Places(Position(), tokens.at)
+    here = AttentionPositions(Position(), tokens.at)
     return attention(x, here, (x, here), None, probe)[0][tokens.real]
 
 
-def _attention(scale: ScaleSpec) -> Attention:
+def _attention(scale: Scale) -> Attention:
     attention = AttentionSpec(heads=HEADS, scale=scale).build(WIDTH, 0.0).double()
     for index, parameter in enumerate(attention.parameters()):
         torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(index))
@@ -50,7 +50,7 @@ def _attention(scale: ScaleSpec) -> Attention:
 
 @every_scale
 @pytest.mark.parametrize("relaid", [False, True], ids=["features innermost", "rows innermost"])
-def test_scores_are_divided(scale: ScaleSpec, number: float, relaid: bool):
+def test_scores_are_divided(scale: Scale, number: float, relaid: bool):
     record = Record()
     watched = _attended(_attention(scale), relaid=relaid, probe=record)
     (queries,), (keys,), (scores,) = (record.seen[name] for name in ("queries", "keys", "scores"))
@@ -67,7 +67,7 @@ def test_scales_differ_in_what_is_attended(relaid: bool):
 
 
 def test_what_was_written_before_there_were_scales_is_read_as_the_root():
-    for spec in (AttentionSpec(heads=2), LookUpEmbedding(vocabulary=4)):
+    for spec in (AttentionSpec(heads=2), TokenEmbedding(vocabulary=4)):
         written = json.loads(spec.to_json())
         assert written.pop("scale") == {"type": "RootScale"}
         assert type(spec).from_json(json.dumps(written)) == spec

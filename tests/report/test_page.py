@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.evaluation.ranges import Range
+from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report import charts
 from seqwright.report.page import Card, Cards, Chart, Figure, Heading, Page, Prose, Section, Table, Terms, Text
+from seqwright.studies.experiment import Claim, Shown
 from seqwright.studies.ladder.report import write_report
 from seqwright.studies.ladder.rows import LadderResult, Rung
 from seqwright.studies.ladder.rungs import paper_ladder
-from seqwright.studies.study import Claim, Shown
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"'"
 
@@ -60,17 +60,17 @@ def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float =
         task=task,
         spec=cell.spec,
         parameters=88,
-        train_loss=Range(median=loss, low=loss, high=inf),
-        eval_loss=Range(median=loss, low=loss, high=loss),
-        exact_match=Range(median=match, low=match, high=match),
-        exact_match_alone=Range(median=match / 2, low=match / 2, high=match / 2),
+        train_loss=MedianInterval(median=loss, low=loss, high=inf),
+        eval_loss=MedianInterval(median=loss, low=loss, high=loss),
+        exact_match=MedianInterval(median=match, low=match, high=match),
+        exact_match_alone=MedianInterval(median=match / 2, low=match / 2, high=match / 2),
         per_task={f"{HOSTILE}→&": match},
         signatures={"learnt": int(match == 1) * seeds, "never-stops": 1},
         answers=[Shown(source=HOSTILE, target="&", predicted="<b>" * 20, right=False, stopped=True)]
         if rung != "plain"
         else [],
         steps=[1, 2],
-        curve=[Range(median=loss, low=loss, high=loss), Range(median=nan, low=0.0, high=inf)],
+        curve=[MedianInterval(median=loss, low=loss, high=loss), MedianInterval(median=nan, low=0.0, high=inf)],
         losses=[loss] * seeds,
         eval_losses=[loss] * seeds,
         waste=0.0,
@@ -106,11 +106,16 @@ def test_whatever_a_page_is_given_is_escaped() -> None:
 
 
 def test_charts_stand_in_the_page_and_beside_it(tmp_path: Path) -> None:
-    curve = charts.Curve([1, 2], [Range(median=1, low=1, high=1), Range(median=0.1, low=0.05, high=0.2)])
+    curve = charts.Curve(
+        [1, 2], [MedianInterval(median=1, low=1, high=1), MedianInterval(median=0.1, low=0.05, high=0.2)]
+    )
     drawn = (
         charts.curve("one", "a loss that falls", "title", curve, (0.01, 2), beside=curve),
         charts.dots(
-            "two", "dots", [charts.Panel("loss", [charts.Dot("a", "s", Range(median=1, low=1, high=2))])], ["a"]
+            "two",
+            "dots",
+            [charts.Panel("loss", [charts.Dot("a", "s", MedianInterval(median=1, low=1, high=2))])],
+            ["a"],
         ),
     )
     path = Page("t", (), (), (Section("s", (Figure(drawn, "c"),)),)).write(tmp_path / "new" / "report.html")

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from seqwright.evaluation.measures import Asked, measure
+from seqwright.evaluation.measures import AnsweredRow, measure
 from seqwright.report.evaluation import confusion_map, evaluation_page
-from seqwright.report.lines import Line, Strip, strips
+from seqwright.report.lines import ChartLine, Strip, strips
 from seqwright.report.page import Page
 from seqwright.report.runs import best_evaluation, curves_page
 from seqwright.report.symbols import side_by_side, visible
@@ -108,7 +108,7 @@ def test_a_hundred_thousand_steps_are_thinned_and_drawn_at_once():
 def test_thinning_keeps_the_ends_and_every_spike():
     values = np.random.default_rng(0).random(10_000)
     values[[777, 5000]] = 9, -9
-    line = Line("loss", np.arange(10_000) * 2, values).thinned(100)
+    line = ChartLine("loss", np.arange(10_000) * 2, values).thinned(100)
     assert len(line.steps) <= 100
     assert {0, 2 * 777, 2 * 5000, 2 * 9999} <= set(line.steps.tolist())
     assert (np.diff(line.steps) > 0).all()
@@ -116,21 +116,21 @@ def test_thinning_keeps_the_ends_and_every_spike():
 
 def test_smoothing_is_a_mean_of_what_is_around():
     values = np.random.default_rng(0).random(50)
-    smooth = Line("loss", np.arange(50), values).smoothed("mean", 7).values
+    smooth = ChartLine("loss", np.arange(50), values).smoothed("mean", 7).values
     assert smooth[20] == pytest.approx(values[17:24].mean())
     assert smooth[0] == pytest.approx(values[:4].mean())
     assert smooth[-1] == pytest.approx(values[-4:].mean())
 
 
 def test_a_name_that_is_markup_is_text_in_a_chart():
-    line = Line(HOSTILE, np.arange(3), np.array([1.0, 2.0, 3.0]))
-    other = Line("b", np.arange(3), np.array([0.0, 2.0, 3.0]), "dashed")
+    line = ChartLine(HOSTILE, np.arange(3), np.array([1.0, 2.0, 3.0]))
+    other = ChartLine("b", np.arange(3), np.array([0.0, 2.0, 3.0]), "dashed")
     svg = strips("s", HOSTILE, [Strip(HOSTILE, [line, other])], best=1).svg
     assert "<img" not in svg
     assert "&lt;img" in svg
 
 
-def evaluated(*rows: Asked, **more: Any) -> Page:
+def evaluated(*rows: AnsweredRow, **more: Any) -> Page:
     return evaluation_page(msgspec.to_builtins(measure(rows, draws=100, **more)), title="t", facts=[("file", "x")])
 
 
@@ -138,8 +138,8 @@ HARD = ["<script>", "</script>", "&", '"', " ", "\n", "\x00", "\u0303", "∅", "
 
 
 def test_any_symbol_stands_on_the_page_as_text():
-    rows = [Asked((symbol, "a", str(n)), (symbol, "b"), ("b", symbol, "c")) for n, symbol in enumerate(HARD)]
-    rows += [Asked(("q",), ("a", "b"), ("c", "b")), Asked((HOSTILE,), (HOSTILE,), ())]
+    rows = [AnsweredRow((symbol, "a", str(n)), (symbol, "b"), ("b", symbol, "c")) for n, symbol in enumerate(HARD)]
+    rows += [AnsweredRow(("q",), ("a", "b"), ("c", "b")), AnsweredRow((HOSTILE,), (HOSTILE,), ())]
     page = evaluated(*rows, also=("bleu", "chrf"))
     seen = check_offline(page.html())
     assert "<script>" in seen.text
@@ -149,7 +149,8 @@ def test_any_symbol_stands_on_the_page_as_text():
 
 def test_an_evaluations_page_says_what_was_measured():
     rows = [
-        Asked(tuple(f"{n:03}" + "x" * (n % 9)), ("a", "b"), ("a", "b" if n % 4 else "c"), 1.0, 3, 2) for n in range(60)
+        AnsweredRow(tuple(f"{n:03}" + "x" * (n % 9)), ("a", "b"), ("a", "b" if n % 4 else "c"), 1.0, 3, 2)
+        for n in range(60)
     ]
     page = evaluated(*rows, also=("chrf",))
     text = check_offline(page.html()).text
@@ -166,10 +167,10 @@ def test_an_evaluations_page_says_what_was_measured():
 
 
 def test_one_row_and_a_perfect_file():
-    one = evaluated(Asked(("a",), ("b",), ("b",)))
+    one = evaluated(AnsweredRow(("a",), ("b",), ("b",)))
     assert [section.title for section in one.sections] == ["How well"]
     assert one.lead == ("1 of 1 source is answered exactly: 1.00.",)
-    wrong = evaluated(Asked(("a",), ("b",), ()), Asked(("a",), ("c",), ()))
+    wrong = evaluated(AnsweredRow(("a",), ("b",), ()), AnsweredRow(("a",), ("c",), ()))
     assert wrong.lead[0].startswith("0 of 1 source in 2 rows are answered exactly")
     assert "the worst answers" in wrong.html().lower()
 
@@ -201,4 +202,4 @@ def test_symbols_can_be_seen():
     assert [visible(symbol) for symbol in ("", " ", "\t", "\u0303", "a\u0303", "x" * 30)] == [
         "∅", "␣", "\\t", "◌\u0303", "a\u0303", "x" * 23 + "…",
     ]  # fmt: skip
-    assert Seen(evaluated(Asked(("a",), (" ",), ("\n",))).html()).text.count("␣") >= 2
+    assert Seen(evaluated(AnsweredRow(("a",), (" ",), ("\n",))).html()).text.count("␣") >= 2

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from math import inf
 
-from seqwright.evaluation.ranges import Range
+from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report.series import COLOURS, SHAPES, Graph, Series, graphs
 
 
-def _values(*medians: float) -> list[Range]:
-    return [Range(median=value, low=value / 2, high=value) for value in medians]
+def _values(*medians: float) -> list[MedianInterval]:
+    return [MedianInterval(median=value, low=value / 2, high=value) for value in medians]
 
 
 def test_each_line_has_a_colour_and_a_mark_of_its_own_and_a_place_in_the_legend():
@@ -19,7 +19,7 @@ def test_each_line_has_a_colour_and_a_mark_of_its_own_and_a_place_in_the_legend(
 
 
 def test_what_is_not_finite_is_left_out_and_log_axes_hold_what_is():
-    values = [*_values(0.01, 10.0), Range(median=inf, low=inf, high=inf)]
+    values = [*_values(0.01, 10.0), MedianInterval(median=inf, low=inf, high=inf)]
     panel = Graph("loss", "parameters", "loss", [Series("depth 1", [10, 100, 1000], values)], None, logarithmic=True)
     svg = graphs("g", "lines", [panel]).svg
     assert "Infinity" not in svg

@@ -11,7 +11,7 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.probe import Record
 from seqwright.core.tokens import Tokens
 from seqwright.runs.attention import attention_of
-from seqwright.viewer.capture import Chosen
+from seqwright.viewer.capture import Selection
 
 VOCABULARY = sw.Vocabulary(("a", "b", "c"))
 
@@ -31,7 +31,7 @@ def model(causal: bool, **more):
 @pytest.mark.parametrize("causal", [True, False])
 def test_one_pass_is_what_the_steps_saw(causal: bool):
     made, source, target, labels = model(causal), [0, 1, 2, 0], [3, 2, 1, 0], [2, 1, 0, 4]
-    seen = attention_of(made, VOCABULARY, source, target, labels, chosen=Chosen())
+    seen = attention_of(made, VOCABULARY, source, target, labels, chosen=Selection())
     probe = Record("decoder.blocks.1.self_attention.weights", "decoder.blocks.0.cross_attention.weights")
     state = made.start(Tokens.of([source]))
     for length in range(1, 5):  # as generation goes
@@ -62,14 +62,14 @@ def test_one_pass_is_what_the_steps_saw(causal: bool):
 def test_what_is_not_there_and_what_is_too_long_is_told():
     made = model(True)
     with pytest.raises(SeqwrightError, match="there is no head 2"):
-        attention_of(made, VOCABULARY, [0], [3], [4], chosen=Chosen.of(None, [2]))
+        attention_of(made, VOCABULARY, [0], [3], [4], chosen=Selection.of(None, [2]))
     with pytest.raises(SeqwrightError, match="choose up to"):
-        attention_of(made, VOCABULARY, [0] * 9000, [3], [4], chosen=Chosen())
+        attention_of(made, VOCABULARY, [0] * 9000, [3], [4], chosen=Selection())
 
 
 def test_watching_changes_nothing():
     made, source, target = model(True), Tokens.of([[0, 1, 2]]), Tokens.of([[3, 1]])
     before, _ = made(target, source)
-    attention_of(made, VOCABULARY, [0, 1, 2], [3, 1], [1, 4], chosen=Chosen())
+    attention_of(made, VOCABULARY, [0, 1, 2], [3, 1], [1, 4], chosen=Selection())
     after, _ = made(target, source)
     assert torch.equal(before.logits, after.logits)

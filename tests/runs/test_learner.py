@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from seqwright.runs.begin import begin
 from seqwright.runs.data import Measured, PairData
 from seqwright.runs.folder import Result, RunFolder
-from seqwright.runs.learner import Standing
-from seqwright.runs.options import ReadingOptions
+from seqwright.runs.learner import TrainerState
+from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan
+from seqwright.runs.prepare import begin
 from seqwright.runs.run import load
 from seqwright.runs.train import train
 from seqwright.training.checkpoint import read_checkpoint, write_checkpoint
@@ -24,7 +24,7 @@ CALLS = [("cat", "meow"), ("dog", "woof"), ("cow", "moo"), ("owl", "hoot"), ("du
 
 
 def _begun(out: Path, *edits: str) -> tuple[Plan, RunFolder]:
-    return begin(CALLS, ReadingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
+    return begin(CALLS, PreprocessingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
 
 
 def _trained(out: Path, *edits: str) -> Result:
@@ -71,7 +71,7 @@ def test_a_run_that_did_not_note_the_highest_keeps_its_weights(tmp_path: Path, m
     _scripted(monkeypatch, [Measured(1.0, 0.8, rows=100), Measured(1.0, 0.3, rows=100)])
     plan, folder = _begun(tmp_path / "run", "training.steps=2")
     assert train(plan, folder, stop=lambda: folder.last.exists()) is None
-    tensors, standing = read_checkpoint(folder.last, Standing)
+    tensors, standing = read_checkpoint(folder.last, TrainerState)
     write_checkpoint(folder.last, tensors, replace(standing, highest=0.0))
     result = train(plan, folder)
     assert result is not None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seqwright.core.spec import vary
+from seqwright.studies.experiment import Experiment
 from seqwright.studies.ladder.rungs import paper_ladder
-from seqwright.studies.study import Study
 
 
-def small_study(seeds: int = 2, *, cells: int = 3, steps: int = 3) -> Study:
+def small_study(seeds: int = 2, *, cells: int = 3, steps: int = 3) -> Experiment:
     """Some cells of the ladder, hardly trained."""
     study = paper_ladder(seeds)
     kept = study.cells[5 : 5 + cells]

@@ -18,7 +18,7 @@ def test_two_workers_of_a_local_cluster_find_what_one_process_finds(tmp_path: Pa
     pytest.importorskip("ray", reason="seqwright[ray] is not installed")
     study = small_study()
     here = study.run(tmp_path / "here", workers=1)
-    there = study.run(tmp_path / "there", crew=Cluster("local", workers=2))
+    there = study.run(tmp_path / "there", executor=Cluster("local", workers=2))
     assert [msgspec.structs.replace(row, seconds=0.0) for row in there] == [
         msgspec.structs.replace(row, seconds=0.0) for row in here
     ]
@@ -28,7 +28,7 @@ def test_two_workers_of_a_local_cluster_find_what_one_process_finds(tmp_path: Pa
 def test_a_cluster_that_is_not_there_is_said(tmp_path: Path):
     pytest.importorskip("ray", reason="seqwright[ray] is not installed")
     with pytest.raises(SeqwrightError, match="no Ray cluster at auto"):
-        small_study(cells=1).run(tmp_path / "study", crew=Cluster("auto"))
+        small_study(cells=1).run(tmp_path / "study", executor=Cluster("auto"))
 
 
 def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -37,4 +37,4 @@ def test_without_ray_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(cluster, "import_module", missing)
     with pytest.raises(SeqwrightError, match="--ray needs Ray; install"):
-        small_study(cells=1).run(tmp_path / "study", crew=Cluster("auto"))
+        small_study(cells=1).run(tmp_path / "study", executor=Cluster("auto"))

@@ -10,8 +10,8 @@ import pytest
 from seqwright.core.errors import SeqwrightError
 from seqwright.studies.cell import train_cell
 from seqwright.studies.compare import compare, page, read_result
-from seqwright.studies.inquiry import WHOLE, StudyResult, cell
-from seqwright.studies.study import Row, gather
+from seqwright.studies.experiment import Row, gather
+from seqwright.studies.study import WHOLE, StudyResult, cell
 from tests.report.test_page import check_offline
 from tests.studies.test_inquiries import COPY, REVERSE
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from seqwright.evaluation.ranges import Range
+from seqwright.evaluation.intervals import MedianInterval
 from seqwright.studies import effect
 from seqwright.studies.effect import LITTLE, MARGIN, verdict
 
 
-def _range(low: float, high: float) -> Range:
-    return Range(median=(low + high) / 2, low=low, high=high)
+def _range(low: float, high: float) -> MedianInterval:
+    return MedianInterval(median=(low + high) / 2, low=low, high=high)
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def _range(low: float, high: float) -> Range:
         (1.0, 0.9, _range(-0.01, 0.3), effect.UNCLEAR),
     ],
 )
-def test_verdicts(with_it: float, without: float, worth: Range, word: str):
+def test_verdicts(with_it: float, without: float, worth: MedianInterval, word: str):
     assert verdict(with_it, without, worth) == word

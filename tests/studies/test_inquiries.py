@@ -8,44 +8,44 @@ from math import inf, isfinite
 
 import pytest
 
-from seqwright.cli.inquiry import INQUIRIES
+from seqwright.cli.study_command import INQUIRIES
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import build
 from seqwright.core.spec import diff, vary
+from seqwright.data.batch import Pair
+from seqwright.data.corpus import Corpus
 from seqwright.nn.mask import CausalMask
 from seqwright.nn.position import NoPosition
-from seqwright.nn.transformer import build
 from seqwright.studies.cell import Cell, train_cell
-from seqwright.studies.inquiries.lengths import Lengths, breaks_at, further
-from seqwright.studies.inquiries.noise import Noise
-from seqwright.studies.inquiries.parts import ADDED, PARTS, SKELETON, Parts, skeleton
-from seqwright.studies.inquiries.per_task import Mixture, PerTask, the_eight
-from seqwright.studies.inquiries.positions import Positions, kinds
-from seqwright.studies.inquiries.scale import fitted, power_law
-from seqwright.studies.inquiry import WHOLE, Inquiry, StudyResult, cell
+from seqwright.studies.experiment import ExamResult, Row, gather
+from seqwright.studies.questions.lengths import LengthStudy, breaks_at, further
+from seqwright.studies.questions.noise import NoiseStudy
+from seqwright.studies.questions.parts import ADDED, PARTS, SKELETON, PartStudy, skeleton
+from seqwright.studies.questions.per_task import Mixture, PerTaskStudy, the_eight
+from seqwright.studies.questions.positions import PositionStudy, kinds
+from seqwright.studies.questions.scale import fitted, power_law
 from seqwright.studies.report import page
-from seqwright.studies.setting import Setting
-from seqwright.studies.study import ExamResult, Row, gather
-from seqwright.studies.subject import DrawnRows, FileSubject, TaskSubject
+from seqwright.studies.scale import ModelScale
+from seqwright.studies.study import WHOLE, Study, StudyResult, cell
+from seqwright.studies.task_source import DrawnRows, DrawnTask, FileTask
 from seqwright.tasks.algorithmic import Copy, Histogram, Parity, Reverse, UniqueCopy
-from seqwright.tasks.corpus import Corpus
-from seqwright.tasks.task import Pair
 from tests.report.test_page import check_offline
 
-TINY = Setting(width=8, steps=2, batch=4, train=40, test=6, lengths=(2, 4))
-COPY = TaskSubject(Copy(symbols=4), TINY)
-REVERSE = TaskSubject(Reverse(symbols=4), TINY)
+TINY = ModelScale(width=8, steps=2, batch=4, train=40, test=6, lengths=(2, 4))
+COPY = DrawnTask(Copy(symbols=4), TINY)
+REVERSE = DrawnTask(Reverse(symbols=4), TINY)
 
 
-def _inquiry(name: str, *, quick: bool = True) -> Inquiry:
+def _inquiry(name: str, *, quick: bool = True) -> Study:
     module, kind, _ = INQUIRIES[name]
-    return getattr(import_module(f"seqwright.studies.inquiries.{module}"), kind)(quick=quick)
+    return getattr(import_module(f"seqwright.studies.questions.{module}"), kind)(quick=quick)
 
 
 def _rows(cells: list[Cell], seeds: tuple[int, ...] = (0, 1)) -> list[Row]:
     return [gather(one, [train_cell(one, seeds)]) for one in cells]
 
 
-def _result(inquiry: Inquiry, rows: list[Row]) -> StudyResult:
+def _result(inquiry: Study, rows: list[Row]) -> StudyResult:
     return StudyResult(
         study=inquiry.name, seeds=2, seconds=1.0, rows=rows, effects=inquiry.effects(rows), claims=inquiry.claims(rows),
         notes=[],
@@ -80,7 +80,7 @@ def test_every_study_runs_and_reads_as_a_page(name: str):
 @pytest.mark.parametrize("quick", [False, True], ids=["whole", "quick"])
 def test_no_two_cells_are_kept_in_one_file_and_every_model_can_be_built(name: str, quick: bool):
     inquiry = _inquiry(name, quick=quick)
-    cells = inquiry.cells([TaskSubject(task, inquiry.setting) for task in inquiry.tasks])
+    cells = inquiry.cells([DrawnTask(task, inquiry.setting) for task in inquiry.tasks])
     assert len({one.key for one in cells}) == len(cells)
     for one in cells:
         build(one.spec)
@@ -89,7 +89,7 @@ def test_no_two_cells_are_kept_in_one_file_and_every_model_can_be_built(name: st
 
 def test_each_part_is_taken_from_the_whole_model_alone():
     whole = cell(COPY, WHOLE).spec
-    found = {one.variant: one.spec for one in Parts().cells([COPY]) if one.base == WHOLE}
+    found = {one.variant: one.spec for one in PartStudy().cells([COPY]) if one.base == WHOLE}
     assert set(found) == {WHOLE, *(f"no-{part.name}" for part in PARTS)}
     assert len({spec.to_json() for spec in found.values()}) == len(found)
     for part in PARTS:
@@ -100,7 +100,7 @@ def test_each_part_is_taken_from_the_whole_model_alone():
 
 def test_the_skeleton_has_no_part_and_each_is_added_alone():
     bare = vary(cell(COPY, WHOLE).spec, skeleton())
-    found = {one.variant: one.spec for one in Parts().cells([COPY]) if one.base == SKELETON}
+    found = {one.variant: one.spec for one in PartStudy().cells([COPY]) if one.base == SKELETON}
     assert found[SKELETON] == bare
     for part in ADDED:
         assert not diff(bare, vary(bare, part.without)) or part.name in ("norm", "residual")
@@ -112,14 +112,14 @@ def test_the_skeleton_has_no_part_and_each_is_added_alone():
 
 
 def test_a_part_that_is_not_there_is_said_and_not_taken_out():
-    thin = TaskSubject(Copy(symbols=4), vary(TINY, {"layers": 1, "heads": 1}))
-    assert not {"no-depth", "no-heads"} & {one.variant for one in Parts().cells([thin])}
-    told = Parts().notes([thin])
+    thin = DrawnTask(Copy(symbols=4), vary(TINY, {"layers": 1, "heads": 1}))
+    assert not {"no-depth", "no-heads"} & {one.variant for one in PartStudy().cells([thin])}
+    told = PartStudy().notes([thin])
     assert [note.split()[-6] for note in told] == ["heads", "depth"]
 
 
 def test_models_of_every_kind_of_position_have_room_for_what_is_asked():
-    cells = Positions().cells([COPY])
+    cells = PositionStudy().cells([COPY])
     assert {one.variant for one in cells} == set(kinds(9))
     for row in _rows(cells, (0,)):
         assert row.beyond is not None
@@ -131,12 +131,12 @@ def test_a_diverging_cell_is_recorded_and_harms_no_other():
     rows = _rows([cell(COPY, WHOLE), wild])
     assert [row.diverged for row in rows] == [0, 2]
     assert rows[1].train_loss.median == inf
-    result = _result(Parts(), rows)
-    assert "2 training runs diverged" in check_offline(page(Parts(), result, "study").html()).text
+    result = _result(PartStudy(), rows)
+    assert "2 training runs diverged" in check_offline(page(PartStudy(), result, "study").html()).text
 
 
 def test_seeds_are_paired_by_the_rows_they_see():
-    one, other = (Noise().cells([COPY])[0] for _ in range(2))
+    one, other = (NoiseStudy().cells([COPY])[0] for _ in range(2))
     assert train_cell(one, (0, 1)).seeds == train_cell(other, (0, 1)).seeds
 
 
@@ -187,7 +187,7 @@ def test_a_mixture_has_the_rows_of_all_and_an_exam_for_each():
     assert {pair.source[0] for pair in alone.train} == {"<reverse>"}
     assert both.coder == alone.coder  # models of one size
     with pytest.raises(SeqwrightError, match="no mixture"):
-        PerTask().cells([COPY])
+        PerTaskStudy().cells([COPY])
 
 
 def test_the_eight_are_asked_one_by_one():
@@ -203,7 +203,7 @@ PAIRS = [Pair.of(word, word[::-1]) for word in SIDES]
 
 
 def test_a_files_rows_are_held_out_and_cut_by_length():
-    subject = FileSubject(Corpus.of(PAIRS), vary(TINY, {"test": 40}))
+    subject = FileTask(Corpus.of(PAIRS), vary(TINY, {"test": 40}))
     data = subject.rows(longest=2, beyond=(3,)).drawn()
     asked = {pair.source for pair in (*data.pairs(beyond=False), *data.pairs(beyond=True))}
     assert asked.isdisjoint(pair.source for pair in data.train)
@@ -216,14 +216,14 @@ def test_a_files_rows_are_held_out_and_cut_by_length():
 @pytest.mark.parametrize("name", ["parts", "positions", "noise", "batching", "gradients", "scale"])
 def test_studies_can_be_asked_of_a_file(name: str):
     inquiry = _inquiry(name)
-    cells = inquiry.cells([FileSubject(Corpus.of(PAIRS), TINY)])
+    cells = inquiry.cells([FileTask(Corpus.of(PAIRS), TINY)])
     rows = _rows(cells[:2], (0,))
     assert len(cells) > 2
     assert all(0 <= row.exact_match.median <= 1 for row in rows)
 
 
 def test_noise_is_only_where_it_is_said_to_be():
-    cells = {one.variant: one.data.drawn() for one in Noise().cells([COPY])}
+    cells = {one.variant: one.data.drawn() for one in NoiseStudy().cells([COPY])}
     clean = cells["clean"]
     for kind in ("source", "target", "test"):
         noisy = cells[f"{kind}-0.4"]
@@ -237,7 +237,7 @@ def test_noise_is_only_where_it_is_said_to_be():
 
 def test_the_vocabulary_of_a_task_is_what_its_rows_are_written_in():
     for task in (Copy(symbols=3), Histogram(), Parity()):
-        rows = TaskSubject(task, TINY).rows(beyond=(7,))
+        rows = DrawnTask(task, TINY).rows(beyond=(7,))
         assert isinstance(rows, DrawnRows)
         data = rows.drawn()
         data.coder.batch([*data.train, *data.pairs(beyond=True)])
@@ -245,17 +245,17 @@ def test_the_vocabulary_of_a_task_is_what_its_rows_are_written_in():
 
 
 def test_a_training_that_a_subject_has_no_rows_for_is_left_out_and_said():
-    file = FileSubject(Corpus.of([Pair.of(word * 3, word) for word in SIDES]), vary(TINY, {"test": 40}))  # 6 and 9 long
-    assert {one.base for one in Lengths().cells([file])} == {"to-8", "to-16"}
-    assert [note.partition("up to ")[2] for note in Lengths().notes([file])] == ["4, 32 and 64 symbols"]
-    few = TaskSubject(UniqueCopy(symbols=7), TINY)
-    assert set(Lengths().trainings(few)) == {4, 8}
-    long = FileSubject(Corpus.of([Pair.of(word * 40, word) for word in SIDES]), TINY)
+    file = FileTask(Corpus.of([Pair.of(word * 3, word) for word in SIDES]), vary(TINY, {"test": 40}))  # 6 and 9 long
+    assert {one.base for one in LengthStudy().cells([file])} == {"to-8", "to-16"}
+    assert [note.partition("up to ")[2] for note in LengthStudy().notes([file])] == ["4, 32 and 64 symbols"]
+    few = DrawnTask(UniqueCopy(symbols=7), TINY)
+    assert set(LengthStudy().trainings(few)) == {4, 8}
+    long = FileTask(Corpus.of([Pair.of(word * 40, word) for word in SIDES]), TINY)
     with pytest.raises(SeqwrightError, match="no row has a source of at most 64"):
-        Lengths().cells([long])
+        LengthStudy().cells([long])
 
 
 def test_lengths_that_a_task_has_none_of_are_left_out():
-    few = TaskSubject(UniqueCopy(symbols=5), TINY).rows(longest=4, beyond=(5, 6, 8))
+    few = DrawnTask(UniqueCopy(symbols=5), TINY).rows(longest=4, beyond=(5, 6, 8))
     assert (few.dataset.lengths, few.dataset.beyond) == ((2, 4), (5,))
     assert few.drawn().exams

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from seqwright.core.model import build
 from seqwright.core.spec import diff, vary
-from seqwright.nn.transformer import build
 from seqwright.studies.cell import train_cell
 from seqwright.studies.ladder.rungs import PADDING, paper_ladder
 from seqwright.training.objective import CrossEntropy

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from seqwright.core.model import build
 from seqwright.core.spec import vary
-from seqwright.nn.transformer import build
-from seqwright.studies.inquiry import WHOLE, cell
 from seqwright.studies.measures import GradientReach
+from seqwright.studies.study import WHOLE, cell
 from tests.studies.test_inquiries import COPY
 
 

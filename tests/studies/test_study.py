@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.studies.experiment import Row, opened
 from seqwright.studies.measures import GradientReach
-from seqwright.studies.study import Row, opened
 from tests.studies.small import small_study
 
 DYING = """

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import vary
+from seqwright.data.batch import Pair
 from seqwright.tasks.algorithmic import Copy, Histogram, Parity, Reverse, ReversedAddition, TaskSpec, UniqueCopy
 from seqwright.tasks.sampling import Dataset, NoNoise, SourceFlips, TargetFlips, TestFlips
-from seqwright.tasks.task import Pair
 
 TASKS = [pytest.param(kind(), id=kind.__name__) for kind in get_args(TaskSpec)]
 WIDE = Dataset(task=Reverse(), train=400, test=90, lengths=(6, 8), beyond=(12, 16), seed=3)

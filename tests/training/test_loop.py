@@ -7,14 +7,14 @@ from itertools import cycle, repeat
 import pytest
 import torch
 
+from seqwright.core.model import build
 from seqwright.core.spec import vary
-from seqwright.nn.transformer import build
 from seqwright.studies.ladder.rungs import BITS, PADDING
 from seqwright.tasks.paper import EIGHT
 from seqwright.training.ensemble import Ensemble
-from seqwright.training.loop import Loop, Solo, TrainingSpec, fit
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.optimiser import Adam
+from seqwright.training.trainer import Loop, SingleModel, TrainingSpec, fit
 
 STILL = vary(PADDING, {"encoder.dropout": 0.0, "decoder.dropout": 0.0, "encoder.embedding_dropout": 0.0,
                        "decoder.embedding_dropout": 0.0})  # fmt: skip
@@ -30,7 +30,7 @@ def _double():
 
 def _after(batches, training: TrainingSpec) -> tuple[torch.Tensor, torch.Tensor]:
     model = build(STILL, seed=1).train()
-    curve = fit(Solo(model), batches, training)
+    curve = fit(SingleModel(model), batches, training)
     return curve.losses, torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
@@ -46,7 +46,7 @@ def test_accumulating_unequal_pieces_is_one_large_batch():
 
 def test_a_gradient_is_no_longer_than_the_clip():
     model = build(STILL, seed=1).train()
-    loop = Loop(Solo(model), TrainingSpec(steps=1, objective=LOSS, clip=0.01))
+    loop = Loop(SingleModel(model), TrainingSpec(steps=1, objective=LOSS, clip=0.01))
     norms = loop.gradient([BITS.batch(EIGHT.pairs)]).norms
     assert norms is not None
     assert norms.item() > 0.01
@@ -60,7 +60,7 @@ def test_members_are_clipped_as_they_would_be_alone():
     ensemble = Ensemble(STILL, (3, 4))
     together = fit(ensemble, repeat(ensemble.lay(batch)), training)
     for index, seed in enumerate((3, 4)):
-        alone = fit(Solo(build(STILL, seed=seed).train()), repeat(batch), training)
+        alone = fit(SingleModel(build(STILL, seed=seed).train()), repeat(batch), training)
         torch.testing.assert_close(together.losses[:, index], alone.losses[:, 0], rtol=0, atol=1e-10)
 
 
@@ -86,6 +86,6 @@ def test_something_that_is_not_a_number_is_seen_before_the_step():
     model = build(STILL, seed=1)
     with torch.no_grad():
         model.head.weight[0, 0] = float("nan")
-    loop = Loop(Solo(model), TrainingSpec(steps=1, objective=LOSS, clip=1.0))
+    loop = Loop(SingleModel(model), TrainingSpec(steps=1, objective=LOSS, clip=1.0))
     assert not loop.gradient([BITS.batch(EIGHT.pairs)]).finite
     assert loop.step == 0

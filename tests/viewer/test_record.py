@@ -16,8 +16,8 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.viewer import AttentionRecord, Candidate, Page, Pass, Projections, Step
 from seqwright.viewer.page import thumbnail, within_reach
 from seqwright.viewer.patterns import broadness, measures
-from seqwright.viewer.squeeze import loosened, squeezed
-from seqwright.viewer.words import merged, words_of
+from seqwright.viewer.quantise import loosened, squeezed
+from seqwright.viewer.word_spans import merged, words_of
 
 HALF = np.full((1, 2, 3, 3), 1 / 3)
 

@@ -45,10 +45,10 @@ def attention(
     asked = _asked(text, source, pair, target_text, goes_on=goes_on)
     positive(limit=limit, beam=beam)
     if not out.parent.is_dir():
-        raise SeqwrightError("its folder does not exist", where=str(out), mend="name another file with -o")
+        raise SeqwrightError("its folder does not exist", where=str(out), fix="name another file with -o")
     from rich.console import Console
 
-    from seqwright.viewer import Page
+    from seqwright.viewer import AttentionPage
 
     given: dict[str, Any] = {"pair": pair, "answer": target_text, "goes_on": goes_on, "limit": limit, "beam": beam,
                              "layers": numbers("--layers", layers), "heads": numbers("--heads", heads)}  # fmt: skip
@@ -64,23 +64,23 @@ def attention(
                 replace(one, name=f"{letter}: {text}") for one, letter, text in zip(passes, "AB", told, strict=True)
             ]
             title = "Two texts" if compare_text is not None else "Two models"
-        written = Page(tuple(passes), title).write(out)
+        written = AttentionPage(tuple(passes), title).write(out)
     _tell(written, passes, as_json=as_json)
 
 
 def _asked(text: str | None, source: str | None, pair: str | None, target: str | None, *, goes_on: bool) -> str:
     asked = text if text is not None else source
     if asked is None or (text is not None and source is not None):
-        raise SeqwrightError("there is no text to look at" if asked is None else "--text and --source are one thing", mend='give --text "…" or --source "…"')  # fmt: skip
+        raise SeqwrightError("there is no text to look at" if asked is None else "--text and --source are one thing", fix='give --text "…" or --source "…"')  # fmt: skip
     if target is not None and text is not None:
-        raise SeqwrightError("--target belongs to --source", mend='give --source "…" --target "…"')
+        raise SeqwrightError("--target belongs to --source", fix='give --source "…" --target "…"')
     if target is not None and goes_on:
         raise SeqwrightError(
             "--target is what it is made to say; --generate, --limit and --beam let it speak",
-            mend="give one of the two",
+            fix="give one of the two",
         )
     if pair is not None and source is not None:
-        raise SeqwrightError("--pair belongs to --text", mend='give --text "…" --pair "…"')
+        raise SeqwrightError("--pair belongs to --text", fix='give --text "…" --pair "…"')
     return asked
 
 
@@ -109,7 +109,7 @@ def _of_run(
     from seqwright.decoding.greedy import Greedy
 
     if pair is not None:
-        raise SeqwrightError("a run reads one text at a time", mend="leave --pair out")
+        raise SeqwrightError("a run reads one text at a time", fix="leave --pair out")
     decoder = None if not goes_on else Greedy() if beam is None else in_range(Beam(width=beam))
     found = run.attention(asked, answer, decoder=decoder, limit=limit, **chosen)
     tell_unknown(run)

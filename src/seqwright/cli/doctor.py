@@ -49,7 +49,7 @@ def doctor(
     except Exception as error:  # exit 1 says that a fault was found
         told = f"{type(error).__name__}: {error}".replace("\n", " ")
         raise SeqwrightError(
-            f"{target} could not be examined: {told}", mend="run again with --debug and tell us"
+            f"{target} could not be examined: {told}", fix="run again with --debug and tell us"
         ) from error
     if html is not None:
         report.html(html)
@@ -62,13 +62,13 @@ def doctor(
     if [finding.check for finding in report.findings] == ["call-failed"]:
         raise SeqwrightError(
             f"{target} could not be examined: {report.of('call-failed').explanation}",
-            mend="see what call it needs: docs/doctor/callbacks.md",
+            fix="see what call it needs: docs/doctor/callbacks.md",
         )
     if report.healthy and report.broken_off:
         lost = ", ".join(report.broken_off)
         raise SeqwrightError(
             f"no promise is seen broken, and these could not be examined: {lost}",
-            mend="see what the report says of them",
+            fix="see what the report says of them",
         )
     raise typer.Exit(0 if report.healthy else 1)
 
@@ -89,7 +89,7 @@ def _patient(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
         return _factory(target)
     raise SeqwrightError(
         f"{target} is no run, no Hugging Face folder and no package.module:factory",
-        mend="name a folder that `seqwright train` wrote, one with a config.json, or a function to import",
+        fix="name a folder that `seqwright train` wrote, one with a config.json, or a function to import",
     )
 
 
@@ -101,28 +101,28 @@ def _factory(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
     try:
         made = getattr(import_module(module), name)()
     except (ImportError, AttributeError) as error:
-        mend = (
+        fix = (
             f"write {module[:-3].replace('/', '.')}:{name}"
             if module.endswith(".py")
             else "write package.module:function"
         )
-        raise SeqwrightError(f"{target} cannot be imported: {error}", mend=mend) from error
+        raise SeqwrightError(f"{target} cannot be imported: {error}", fix=fix) from error
     except SeqwrightError:
         raise
     except Exception as error:
-        raise SeqwrightError(f"{target} raised {type(error).__name__}: {error}", mend="call it by itself") from error
+        raise SeqwrightError(f"{target} raised {type(error).__name__}: {error}", fix="call it by itself") from error
     if not isinstance(made, tuple) or len(made) not in (2, 3) or not _fitting(*made):
         told = (
             f"({', '.join(type(each).__name__ for each in made)})" if isinstance(made, tuple) else type(made).__name__
         )
         raise SeqwrightError(
-            f"{target} returns {told}", mend="return (model, Contract(…)) or (model, Contract(…), {'call': …})"
+            f"{target} returns {told}", fix="return (model, Contract(…)) or (model, Contract(…), {'call': …})"
         )
     extras = dict(made[2]) if len(made) == 3 else {}
     strange = sorted(set(extras) - set(EXTRAS))
     if strange:
         raise SeqwrightError(
-            f"{target} gives {strange[0]}, which is not asked for", mend=f"it may give {', '.join(EXTRAS)}"
+            f"{target} gives {strange[0]}, which is not asked for", fix=f"it may give {', '.join(EXTRAS)}"
         )
     return made[0], made[1], extras
 

@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Exact match, WER, PER, loss and more, each with a 95 % interval; the worst rows; what is confused with what."""
     if set(also or []) - {"bleu", "chrf"}:
-        raise SeqwrightError(f"--also {', '.join(also or [])} is not known", mend="give bleu or chrf")
+        raise SeqwrightError(f"--also {', '.join(also or [])} is not known", fix="give bleu or chrf")
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
     from seqwright.evaluation.text import TextMeasures
@@ -37,11 +37,11 @@ def evaluate(
     from seqwright.training.device import checked_device
 
     if html is not None and not html.parent.is_dir():
-        raise SeqwrightError("its folder does not exist", where=str(html), mend="name another file with --html")
+        raise SeqwrightError("its folder does not exist", where=str(html), fix="name another file with --html")
     loaded = load(run, device=checked_device(device))
     if loaded.continues and (beam is not None or also or html is not None):
         raise SeqwrightError(
-            "a model of running text is measured by its loss alone", mend="leave --beam, --also and --html out"
+            "a model of running text is measured by its loss alone", fix="leave --beam, --also and --html out"
         )
     decoder = Greedy() if beam is None else in_range(Beam(width=beam))
     measured = loaded.evaluate(file, decoder, also=also or [])  # pyright: ignore[reportArgumentType]

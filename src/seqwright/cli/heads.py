@@ -41,7 +41,7 @@ def heads(
 ) -> None:
     """What every head does by rule (previous, next, same, first, induction, …), and which of them know grammar and whom a pronoun means."""
     if html is not None and not html.parent.is_dir():
-        raise SeqwrightError("its folder does not exist", where=str(html), mend="name another file with --html")
+        raise SeqwrightError("its folder does not exist", where=str(html), fix="name another file with --html")
     chosen = {"layers": numbers("--layers", layers), "heads": numbers("--heads", some)}
     model = _Asked(target, chosen)
     found = _found(model, text, treebank, coreference)
@@ -102,7 +102,7 @@ def _found(model: _Asked, text: Path | None, treebank: Path | None, coreference:
     if model.is_run and (treebank or coreference):
         raise SeqwrightError(
             "a run's symbols are no words, so grammar and pronouns cannot be looked for",
-            mend="leave --treebank and --coreference out, or name a Hugging Face model",
+            fix="leave --treebank and --coreference out, or name a Hugging Face model",
         )
     texts = _texts(text, model)
     trees = None if treebank is None else list(sentences(treebank))
@@ -111,7 +111,7 @@ def _found(model: _Asked, text: Path | None, treebank: Path | None, coreference:
     if model.too_long:
         print(f"seqwright: {model.too_long} texts are longer than the model can read, and left out", file=sys.stderr)
     if not role:
-        raise SeqwrightError("every text is longer than the model can read", mend="give shorter ones with --text")
+        raise SeqwrightError("every text is longer than the model can read", fix="give shorter ones with --text")
     numbers_of = {"layers": role[0].layers, "heads": role[0].heads}
     related = None if trees is None else relations(model.sentence, _bar("grammar", trees), **numbers_of)
     linked = None
@@ -121,21 +121,21 @@ def _found(model: _Asked, text: Path | None, treebank: Path | None, coreference:
 
 
 def _texts(path: Path | None, model: _Asked) -> list[str]:
-    from seqwright.heads.passages import PASSAGES
+    from seqwright.heads.sample_texts import PASSAGES
 
     if path is None:
         if model.is_run:
             raise SeqwrightError(
-                "there is nothing for it to read", mend="give --text FILE with a source (or text) a line"
+                "there is nothing for it to read", fix="give --text FILE with a source (or text) a line"
             )
         return list(PASSAGES)
     try:
         found = [line.split("\t")[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         told = reason(error) if isinstance(error, OSError) else "it is not UTF-8"
-        raise SeqwrightError(f"the texts cannot be read: {told}", where=str(path), mend="give a text file") from error
+        raise SeqwrightError(f"the texts cannot be read: {told}", where=str(path), fix="give a text file") from error
     if not found:
-        raise SeqwrightError("there is no text in it", where=str(path), mend="write a text a line")
+        raise SeqwrightError("there is no text in it", where=str(path), fix="write a text a line")
     if len(found) > TEXTS:
         print(f"seqwright: the first {TEXTS} of {len(found):,} texts are read", file=sys.stderr)
     return found[:TEXTS]

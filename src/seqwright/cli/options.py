@@ -30,7 +30,7 @@ def positive(**options: int | None) -> None:
     """Hold options against 1, the least that makes sense of any of them."""
     for name, value in options.items():
         if value is not None and value < 1:
-            raise SeqwrightError(f"--{name} {value} is too few", mend="give 1 or more")
+            raise SeqwrightError(f"--{name} {value} is too few", fix="give 1 or more")
 
 
 def numbers(option: str, given: str | None) -> list[int] | None:
@@ -48,6 +48,6 @@ def numbers(option: str, given: str | None) -> list[int] | None:
     for part in given.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
-            raise SeqwrightError(f"{option} {given} is no list of numbers", mend="write it as 0,3-5")
+            raise SeqwrightError(f"{option} {given} is no list of numbers", fix="write it as 0,3-5")
         found += range(int(first), int(last if dash else first) + 1)
     return found

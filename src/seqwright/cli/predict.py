@@ -16,7 +16,7 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
 
 if TYPE_CHECKING:
-    from seqwright.decoding.decoder import DecoderSpec
+    from seqwright.decoding.decoding import DecodingSpec
     from seqwright.runs.run import Prediction, Run
 
 
@@ -46,7 +46,7 @@ def predict(
     """Answer every line, in order: the line, a tab, its answer (and with --answers, a line each with its score)."""
     decoder = _decoder(beam, length_penalty, answers, temperature, top_k, top_p, min_p, seed)
     if limit is not None and limit < 1:
-        raise SeqwrightError(f"--limit {limit} is too few", mend="give 1 or more")
+        raise SeqwrightError(f"--limit {limit} is too few", fix="give 1 or more")
     from seqwright.runs.run import load
     from seqwright.training.device import checked_device
 
@@ -75,7 +75,7 @@ def predict(
 def _decoder(
     beam: int | None, length_penalty: float, answers: int, temperature: float | None, top_k: int | None,
     top_p: float | None, min_p: float | None, seed: int,
-) -> DecoderSpec:  # fmt: skip
+) -> DecodingSpec:  # fmt: skip
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
     from seqwright.decoding.sampling import Sampling
@@ -83,16 +83,16 @@ def _decoder(
     samples = any(value is not None for value in (temperature, top_k, top_p, min_p))
     if beam is not None and samples:
         raise SeqwrightError(
-            "--beam searches and --temperature, --top-k, --top-p, --min-p sample", mend="give one of the two"
+            "--beam searches and --temperature, --top-k, --top-p, --min-p sample", fix="give one of the two"
         )
     if length_penalty != 1.0 and beam is None:
-        raise SeqwrightError("--length-penalty needs --beam", mend="give --beam 5")
+        raise SeqwrightError("--length-penalty needs --beam", fix="give --beam 5")
     if not 0 <= seed < 2**63:
-        raise SeqwrightError(f"--seed {seed} is out of range", mend="give a number from 0 to 2**63 − 1")
+        raise SeqwrightError(f"--seed {seed} is out of range", fix="give a number from 0 to 2**63 − 1")
     if answers < 1:
-        raise SeqwrightError(f"--answers {answers} is too few", mend="give 1 or more")
+        raise SeqwrightError(f"--answers {answers} is too few", fix="give 1 or more")
     if answers != 1 and beam is None:
-        raise SeqwrightError("--answers needs --beam", mend=f"give --beam {max(answers, 5)}")
+        raise SeqwrightError("--answers needs --beam", fix=f"give --beam {max(answers, 5)}")
     if beam is not None:
         return in_range(Beam(width=beam, length_penalty=length_penalty, answers=answers))
     if samples:
@@ -116,7 +116,7 @@ def in_range(decoder: Spec) -> Any:
         field = found[2]
         option = "beam" if field == "width" else field.replace("_", "-")
         raise SeqwrightError(
-            f"--{option} {getattr(decoder, field)} is out of range", mend=f"{found[1].replace('`', '').lower()}"
+            f"--{option} {getattr(decoder, field)} is out of range", fix=f"{found[1].replace('`', '').lower()}"
         ) from error
 
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from seqwright.runs.learner import Learner
-    from seqwright.studies.study import Study
-    from seqwright.studies.workers import Piece
-    from seqwright.training.loop import TrainingSpec
+    from seqwright.runs.learner import Trainer
+    from seqwright.studies.executor import WorkUnit
+    from seqwright.studies.experiment import Experiment
+    from seqwright.training.trainer import TrainingSpec
 
 PATIENCE = 2.0
 """Seconds before a bar appears."""
@@ -50,13 +50,13 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
         yield watch
 
 
-def foretelling(study: Study, workers: int | None) -> Callable[[Sequence[Piece]], None]:
+def foretelling(study: Experiment, workers: int | None) -> Callable[[Sequence[WorkUnit]], None]:
     """A function to be told the pieces that are left to do: it says how much that is, and about how long it will take."""
     from rich.console import Console
 
-    from seqwright.report.words import count
+    from seqwright.report.formatting import count
 
-    def foretell(todo: Sequence[Piece]) -> None:
+    def foretell(todo: Sequence[WorkUnit]) -> None:
         pieces = study.pieces()
         work = f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(pieces), 'piece')}"
         left = f", {len(todo):,} left to do" if len(todo) < len(pieces) else ""
@@ -72,7 +72,7 @@ def _duration(seconds: float) -> str:
     >>> _duration(20), _duration(70), _duration(600), _duration(9000)
     ('less than a minute', 'about 1 minute', 'about 10 minutes', 'about 2.5 hours')
     """
-    from seqwright.report.words import count
+    from seqwright.report.formatting import count
 
     if seconds < 60:
         return "less than a minute"
@@ -81,7 +81,7 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Learner], None]]:
+def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Trainer], None]]:
     """A function to be called after every step: a bar, and a line for each evaluation."""
     if quiet:
         yield lambda learner: None
@@ -104,7 +104,7 @@ def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Lear
     began = shown = time.perf_counter()
     told = -1
 
-    def watch(learner: Learner) -> None:
+    def watch(learner: Trainer) -> None:
         nonlocal shown, told
         now = time.perf_counter()
         if learner.evaluated != told:

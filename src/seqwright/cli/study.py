@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from seqwright.cli.inquiry import INQUIRIES, door
 from seqwright.cli.options import AsJson, Device, Out, SplitSource, SplitTarget, Workers, positive
+from seqwright.cli.study_command import INQUIRIES, door
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
+    from seqwright.studies.experiment import Claim, Experiment
     from seqwright.studies.ladder.rows import LadderResult, Rung
-    from seqwright.studies.study import Claim, Study
 
 app = typer.Typer(help="Train many variants with many seeds and compare what they do.", no_args_is_help=True)
 
@@ -59,12 +59,12 @@ def ladder(
         study, judge = paper_ladder(seeds or 8, device=device), claims
         folder = out or Path("seqwright-out") / f"ladder-{study.seeds}"
     else:
-        from seqwright.studies.ladder.own import Size, needs, own_ladder
-        from seqwright.tasks.files import read_pairs
+        from seqwright.data.files import read_pairs
+        from seqwright.studies.ladder.on_file import LadderSize, needs, own_ladder
 
         rows = read_pairs(pairs, split_source_on=split_source_on, split_target_on=split_target_on)
-        print(rows.facts().summary(), file=sys.stderr)
-        size = Size.of(rows).overridden(width=width, layers=layers, steps=steps)
+        print(rows.statistics().summary(), file=sys.stderr)
+        size = LadderSize.of(rows).overridden(width=width, layers=layers, steps=steps)
         print(size.summary(), file=sys.stderr)
         study, judge = own_ladder(rows, seeds or 4, size, device=device), needs
         folder = out or Path("seqwright-out") / f"ladder-{pairs.stem}-{study.seeds}"
@@ -124,11 +124,11 @@ def _only_with_pairs(**options: object) -> None:
     for name, value in options.items():
         if value:
             option = f"--{name.replace('_', '-')}"
-            raise SeqwrightError(f"{option} needs --pairs", mend="the paper's ladder has its settings from the paper")
+            raise SeqwrightError(f"{option} needs --pairs", fix="the paper's ladder has its settings from the paper")
 
 
 def _finish(
-    study: Study, judge: Callable[[list[Rung]], list[Claim]], folder: Path, workers: int | None, as_json: bool
+    study: Experiment, judge: Callable[[list[Rung]], list[Claim]], folder: Path, workers: int | None, as_json: bool
 ) -> None:
     """Run, keep, report."""
     from seqwright.cli.progress import foretelling, watching

@@ -66,24 +66,24 @@ def train(
 ) -> None:
     """Train a model on your own sequences; stopped or killed, it goes on with --resume."""
     if max_minutes is not None and not max_minutes > 0:  # nor is it a number
-        raise SeqwrightError(f"--max-minutes {max_minutes:g} is too few", mend="give more than 0")
+        raise SeqwrightError(f"--max-minutes {max_minutes:g} is too few", fix="give more than 0")
     if (data is None) == (resume is None):
-        raise SeqwrightError("there is to be one thing to train on", mend="name a file of data, or a run with --resume")
+        raise SeqwrightError("there is to be one thing to train on", fix="name a file of data, or a run with --resume")
     if resume is not None:
         given = {"dev": dev, "out": out, "text": text, "model": model, "set": edits, "seed": seed}
         said = [name for name, value in given.items() if value]
         if said:
             raise SeqwrightError(
                 f"--resume goes on as the run was begun, and takes no --{said[0]}",
-                mend="leave it out, or train a new run",
+                fix="leave it out, or train a new run",
             )
         _go_on(resume, max_minutes, as_json)
         return
     assert data is not None
-    from seqwright.runs.begin import begin
-    from seqwright.runs.options import ReadingOptions
+    from seqwright.runs.options import PreprocessingOptions
+    from seqwright.runs.prepare import begin
 
-    options = ReadingOptions(
+    options = PreprocessingOptions(
         text=text, split_source_on=split_source_on, split_target_on=split_target_on, source_tokens=source_tokens,
         target_tokens=target_tokens, normalise=normalise, source_column=source_column, target_column=target_column,
         features_column=features_column, source_key=source_key, target_key=target_key,
@@ -127,13 +127,13 @@ def _tell_differences(manifest: Manifest) -> None:
 def _run(plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool) -> None:
     from seqwright.cli.progress import following
     from seqwright.runs.train import train as train_run
-    from seqwright.training.processes import speaks
+    from seqwright.training.processes import is_main_process
 
-    if speaks():
+    if is_main_process():
         _say(plan, folder)
-    with _stoppable() as stopped, following(plan.manifest.recipe.training, quiet=not speaks()) as watch:
+    with _stoppable() as stopped, following(plan.manifest.recipe.training, quiet=not is_main_process()) as watch:
         result = train_run(plan, folder, watch=watch, stop=lambda: bool(stopped), minutes=max_minutes)
-    if not speaks():
+    if not is_main_process():
         return
     if result is None:
         print(f"seqwright: stopped and kept; go on with seqwright train --resume {folder.path}", file=sys.stderr)

@@ -30,14 +30,14 @@ def edited(spec: S, edits: Sequence[str], said: str = "--set ") -> S:
         try:
             spec = vary(spec, {path: value})
         except SeqwrightError as error:
-            raise SeqwrightError(f"{said}{edit}: {error.what}", mend=error.mend) from error
+            raise SeqwrightError(f"{said}{edit}: {error.what}", fix=error.fix) from error
     return spec
 
 
 def _read(edit: str, said: str) -> tuple[str, Any]:
     path, equals, text = edit.partition("=")
     if not equals or not path:
-        raise SeqwrightError(f"{said}{edit}: there is no value", mend=f"write {said}path=value")
+        raise SeqwrightError(f"{said}{edit}: there is no value", fix=f"write {said}path=value")
     try:
         return path, msgspec.json.decode(text)
     except msgspec.DecodeError:

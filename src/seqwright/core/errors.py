@@ -8,16 +8,16 @@ class SeqwrightError(Exception):
 
     The command line prints it as one line and exits with 2; anything else that is raised is a fault of ours.
 
-    >>> print(SeqwrightError("no tab on this line", where="pairs.tsv:3", mend="write source<TAB>target"))
+    >>> print(SeqwrightError("no tab on this line", where="pairs.tsv:3", fix="write source<TAB>target"))
     pairs.tsv:3: no tab on this line; write source<TAB>target
     """
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
-        super().__init__(what, where, mend)
-        self.what, self.where, self.mend = what, where, mend
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        super().__init__(what, where, fix)
+        self.what, self.where, self.fix = what, where, fix
 
     def __str__(self) -> str:
-        return (f"{self.where}: " if self.where else "") + self.what + (f"; {self.mend}" if self.mend else "")
+        return (f"{self.where}: " if self.where else "") + self.what + (f"; {self.fix}" if self.fix else "")
 
 
 class TooLongError(SeqwrightError):

@@ -1,10 +1,10 @@
-"""A model is a value: frozen trees of small parts that can be written down, compared and varied.
+"""Specs: frozen trees of small parts that can be written as JSON, compared and varied.
 
 A spec has the shape of the module tree it builds. It is plain data (reading or comparing one needs no
 torch), and three things can be done with it:
 
-* ``spec.to_json()`` and ``Spec.from_json(text)`` write it down and read it back, every field checked;
-* ``diff(before, after)`` says what differs, path by path;
+* ``spec.to_json()`` and ``Spec.from_json(text)`` write it as JSON and read it back, every field checked;
+* ``diff(before, after)`` lists the differences, path by path;
 * ``vary(spec, {"decoder.layers": 2})`` gives the same tree with other parts in some places.
 
 An ablation is therefore a list of specs, and the header of its table is their ``diff``.
@@ -12,12 +12,15 @@ An ablation is therefore a list of specs, and the header of its table is their `
 
 from __future__ import annotations
 
+import re
+from abc import ABCMeta
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import msgspec
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import part_of
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
@@ -29,12 +32,16 @@ Rate = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 """A probability below 1."""
 
 
-@dataclass_transform(frozen_default=True)  # msgspec's own says so only of classes that repeat it
-class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
+class _SpecMeta(type(msgspec.Struct), ABCMeta):
+    """The metaclass of specs: msgspec's, joined with that of abstract base classes, so that a spec can take a place."""
+
+
+@dataclass_transform(frozen_default=True)  # msgspec's own holds only for classes that repeat it
+class Spec(msgspec.Struct, metaclass=_SpecMeta, frozen=True, forbid_unknown_fields=True, tag=True):
     """A part of a model or of a study, described as an immutable value.
 
-    Subclasses declare typed fields. Where several kinds of part fit one place, the field's type is the
-    union of their classes, and JSON names the class under ``"type"``.
+    Subclasses declare typed fields. Where several kinds of part fit one place, the field's type is an abstract base class
+    (:class:`seqwright.core.place.Place`), and JSON names the part's class under ``"type"``.
 
     >>> class Layer(Spec):
     ...     width: int = 8
@@ -50,7 +57,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
         return (msgspec.json.format(text, indent=indent) if indent else text).decode()
 
     def checked(self: S) -> S:
-        """The same spec, once every field has been held against its type and range.
+        """Check every field against its type and range, and return the same spec.
 
         Making a spec checks nothing; reading, varying and building one does.
 
@@ -67,20 +74,33 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=True):
             SeqwrightError: the text is not JSON, or a field is missing, unknown or of the wrong type.
         """
         try:
-            return msgspec.json.decode(text, type=cls)
+            return msgspec.json.decode(text, type=cls, dec_hook=part_of)
         except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
             raise SeqwrightError(
-                f"this is not a {cls.__name__}: {error}",
-                mend="compare it with the JSON that to_json() writes",
+                f"this is not a {cls.__name__}: {_one_path(str(error))}",
+                fix="compare it with the JSON that to_json() writes",
             ) from error
 
 
+_AT = re.compile(r" - at `\$(.*?)`")
+
+
+def _one_path(message: str) -> str:
+    """Join the paths that each open place added to a message, the innermost first.
+
+    >>> _one_path("Expected `int`, got `str` - at `$.width` - at `$.decoder.mask`")
+    'Expected `int`, got `str` - at `$.decoder.mask.width`'
+    """
+    paths = _AT.findall(message)
+    return f"{_AT.sub('', message)} - at `${''.join(reversed(paths))}`" if paths else message
+
+
 S = TypeVar("S", bound=Spec)
-"""Some kind of spec: what is varied stays what it is."""
+"""A kind of spec: a varied spec is of the same kind."""
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
-    """The tree laid flat: each spec's class and each plain field under its dotted path.
+    """Flatten a tree: each spec's class and each plain field under its dotted path, members of a tuple by number.
 
     >>> class Leaf(Spec):
     ...     size: int = 1
@@ -89,16 +109,20 @@ def leaves(value: Any, path: str = "") -> dict[str, Any]:
     >>> leaves(Tree())
     {'': 'Tree', 'left': 'Leaf', 'left.size': 1}
     """
-    if not isinstance(value, Spec):
+    if isinstance(value, tuple) and any(isinstance(member, Spec) for member in value):
+        parts, flat = {str(index): member for index, member in enumerate(value)}, {}
+    elif isinstance(value, Spec):
+        parts = {name: getattr(value, name) for name in value.__struct_fields__}
+        flat: dict[str, Any] = {path: type(value).__name__}
+    else:
         return {path: value}
-    flat: dict[str, Any] = {path: type(value).__name__}
-    for name in value.__struct_fields__:
-        flat |= leaves(getattr(value, name), f"{path}.{name}" if path else name)
+    for name, part in parts.items():
+        flat |= leaves(part, f"{path}.{name}" if path else name)
     return flat
 
 
 def diff(before: Spec, after: Spec) -> dict[str, tuple[Any, Any]]:
-    """What differs between two trees: ``{path: (before, after)}``, ``None`` where a side has no such field.
+    """Compare two trees: ``{path: (before, after)}``, ``None`` where a side has no such field.
 
     >>> class Layer(Spec):
     ...     width: int = 8
@@ -112,7 +136,7 @@ def diff(before: Spec, after: Spec) -> dict[str, tuple[Any, Any]]:
 
 
 def vary(spec: S, edits: Mapping[str, Any]) -> S:
-    """The same tree with other values at some dotted paths.
+    """Replace the values at some dotted paths; a number selects a member of a tuple.
 
     Raises:
         SeqwrightError: a path does not exist, or the new value does not fit there.
@@ -128,10 +152,15 @@ def vary(spec: S, edits: Mapping[str, Any]) -> S:
     return spec
 
 
-def _replaced(spec: Any, names: list[str], value: Any, path: str) -> Any:
+def _replaced(value: Any, names: list[str], new: Any, path: str) -> Any:
+    if not names:
+        return new
     first, *rest = names
-    if not isinstance(spec, Spec) or first not in spec.__struct_fields__:
-        parts = ", ".join(spec.__struct_fields__) if isinstance(spec, Spec) else "none"
-        raise SeqwrightError(f"{path}: {type(spec).__name__} has no part {first!r}", mend=f"its parts are: {parts}")
-    inner = _replaced(getattr(spec, first), rest, value, path) if rest else value
-    return msgspec.structs.replace(spec, **{first: inner}).checked()
+    if isinstance(value, tuple) and first.isdecimal() and int(first) < len(value):
+        index = int(first)
+        return (*value[:index], _replaced(value[index], rest, new, path), *value[index + 1 :])
+    if not isinstance(value, Spec) or first not in value.__struct_fields__:
+        parts = ", ".join(value.__struct_fields__) if isinstance(value, Spec) else "none"
+        raise SeqwrightError(f"{path}: {type(value).__name__} has no part {first!r}", fix=f"its parts are: {parts}")
+    inner = _replaced(getattr(value, first), rest, new, path)
+    return msgspec.structs.replace(value, **{first: inner}).checked()

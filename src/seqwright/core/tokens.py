@@ -70,6 +70,6 @@ class Tokens:
         """The same tokens with neighbouring rows next to each other in memory.
 
         Many small models at once run fastest when every loop's innermost stride runs over the batch
-        (see :mod:`seqwright.nn.kernels`); the activations take the layout of the tokens they come from.
+        (see :mod:`seqwright.nn.kernels.dispatch`); the activations take the layout of the tokens they come from.
         """
         return Tokens(self.ids.mT.contiguous().mT, self.at.mT.contiguous().mT)

@@ -14,8 +14,8 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.model import Model
 from seqwright.core.spec import Count, Spec
 from seqwright.decoding.generate import CROWDED, PATIENCE
-from seqwright.decoding.prefixes import Prefixes
-from seqwright.decoding.request import Hypothesis, Request
+from seqwright.decoding.incremental import IncrementalDecoder
+from seqwright.decoding.request import GenerationRequest, Hypothesis
 
 
 class Beam(Spec):
@@ -40,13 +40,13 @@ class Beam(Spec):
     length_penalty: Annotated[float, msgspec.Meta(ge=0)] = 1.0
     answers: Count = 1
 
-    def decode(self, model: Model, request: Request) -> list[list[Hypothesis]]:
+    def decode(self, model: Model, request: GenerationRequest) -> list[list[Hypothesis]]:
         """Each row's answers, best first."""
         spec = self.checked()
         if spec.answers > spec.width:
             raise SeqwrightError(
                 f"a beam of width {spec.width} does not find {spec.answers} answers",
-                mend="give it a width of at least that many",
+                fix="give it a width of at least that many",
             )
         return _Search(spec, model, request.of_symbols()).run()
 
@@ -113,9 +113,9 @@ class Ended:
 class _Search:
     """A search under way, all rows at once: ``r`` rows of ``w`` prefixes each, one prefix at first."""
 
-    def __init__(self, beam: Beam, model: Model, request: Request) -> None:
+    def __init__(self, beam: Beam, model: Model, request: GenerationRequest) -> None:
         self.beam, self.end, self.limits = beam, request.end, request.limits
-        self.prefixes = Prefixes(model, request)
+        self.prefixes = IncrementalDecoder(model, request)
         self.last_steps = set(self.limits.tolist())
         self.longest = max(self.last_steps, default=0)
         size, self.device = len(self.limits), self.limits.device

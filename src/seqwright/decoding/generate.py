@@ -11,8 +11,8 @@ from torch import Tensor
 
 from seqwright.core.model import Model
 from seqwright.core.probe import SILENT, Probe
-from seqwright.decoding.prefixes import Prefixes
-from seqwright.decoding.request import Hypothesis, Request
+from seqwright.decoding.incremental import IncrementalDecoder
+from seqwright.decoding.request import GenerationRequest, Hypothesis
 
 CROWDED = 0.75
 """Rows that are over leave the batch when at most this share of it still generates: a copy of the state, well spent."""
@@ -56,7 +56,7 @@ class Generated:
 
 
 @torch.inference_mode()
-def generate(model: Model, request: Request, choose: Choice, probe: Probe = SILENT) -> Generated:
+def generate(model: Model, request: GenerationRequest, choose: Choice, probe: Probe = SILENT) -> Generated:
     """Answer a batch of sources, token by token.
 
     Rows that are over leave the batch, unless somebody looks: a probe sees every row at every step.
@@ -67,7 +67,7 @@ def generate(model: Model, request: Request, choose: Choice, probe: Probe = SILE
         choose: how a token is taken.
         probe: is offered the tensors of every step.
     """
-    prefixes = Prefixes(model, request, probe)
+    prefixes = IncrementalDecoder(model, request, probe)
     device, limits, end = request.limits.device, request.limits, request.end
     size, longest = len(limits), int(limits.max()) if len(limits) else 0
     ids = request.first.ids.new_full((size, longest), 0 if end is None else end)

@@ -12,7 +12,7 @@ from seqwright.core.probe import SILENT, Probe
 from seqwright.core.spec import Spec
 from seqwright.core.tokens import Tokens
 from seqwright.decoding.generate import Generated, generate
-from seqwright.decoding.request import Hypothesis, Request
+from seqwright.decoding.request import GenerationRequest, Hypothesis
 
 
 def likeliest(logits: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def likeliest(logits: Tensor) -> Tensor:
 class Greedy(Spec):
     """The likeliest token at every step."""
 
-    def decode(self, model: Model, request: Request) -> list[list[Hypothesis]]:
+    def decode(self, model: Model, request: GenerationRequest) -> list[list[Hypothesis]]:
         """One answer to each row."""
         return generate(model, request.of_symbols(), lambda logits, rows, step: likeliest(logits)).hypotheses()
 
@@ -50,5 +50,5 @@ def greedy(
         probe: is offered the tensors of every step.
     """
     rows = torch.zeros(len(first.at), dtype=torch.long, device=first.at.device)
-    request = Request(source, first, end, limits=rows + limit, seeds=rows)
+    request = GenerationRequest(source, first, end, limits=rows + limit, seeds=rows)
     return generate(model, request, lambda logits, rows, step: choose(logits), probe)

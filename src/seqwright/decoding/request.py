@@ -11,11 +11,11 @@ from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.tokens import Tokens
-from seqwright.tasks.task import Question
+from seqwright.data.batch import Prompts
 
 
 @dataclass(frozen=True)
-class Request:
+class GenerationRequest:
     """A question, and for each of its rows how long the answer may be and which chance it draws from.
 
     Attributes:
@@ -40,12 +40,12 @@ class Request:
     @classmethod
     def of(
         cls,
-        question: Question,
+        question: Prompts,
         limits: Sequence[int] | None = None,
         seeds: Int[Tensor, "b"] | None = None,
         forbidden: Sequence[int] = (),
         context: int | None = None,
-    ) -> Request:
+    ) -> GenerationRequest:
         """A question as it comes from a coder; one limit for all rows and seeds of 0, where none are given."""
         rows, device = question.first.ids.shape[0], question.first.at.device
         limits = [question.limit] * rows if limits is None else list(limits)
@@ -60,13 +60,13 @@ class Request:
             context=context,
         )
 
-    def to(self, device: torch.device | str) -> Request:
+    def to(self, device: torch.device | str) -> GenerationRequest:
         """The same request on another device."""
         source = self.source and self.source.to(device)
         limits, seeds = self.limits.to(device), self.seeds.to(device)
-        return Request(source, self.first.to(device), self.end, limits, seeds, self.forbidden, self.context)
+        return GenerationRequest(source, self.first.to(device), self.end, limits, seeds, self.forbidden, self.context)
 
-    def of_symbols(self) -> Request:
+    def of_symbols(self) -> GenerationRequest:
         """The same request.
 
         Raises:
@@ -75,7 +75,7 @@ class Request:
         if self.first.ids.is_floating_point():
             raise SeqwrightError(
                 "a model that says numbers gives them no probabilities, so there is nothing to rank or draw",
-                mend="ask it by seqwright.greedy with its coder's choose",
+                fix="ask it by seqwright.greedy with its coder's choose",
             )
         return self
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from seqwright.core.model import Model
 from seqwright.core.spec import Count, Spec
 from seqwright.decoding.generate import generate
-from seqwright.decoding.request import Hypothesis, Request
+from seqwright.decoding.request import GenerationRequest, Hypothesis
 
 
 class Sampling(Spec):
@@ -35,7 +35,7 @@ class Sampling(Spec):
     top_p: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     min_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
-    def decode(self, model: Model, request: Request) -> list[list[Hypothesis]]:
+    def decode(self, model: Model, request: GenerationRequest) -> list[list[Hypothesis]]:
         """One answer to each row, drawn from the row's seed."""
         spec, seeds = self.checked(), request.of_symbols().seeds
 

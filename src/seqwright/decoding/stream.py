@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 
 from seqwright.core.model import Model
-from seqwright.decoding.decoder import DecoderSpec
-from seqwright.decoding.request import Hypothesis, Request, draw_seeds
-from seqwright.tasks.task import Coder, Pair
+from seqwright.data.batch import Coder, Pair
+from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.request import GenerationRequest, Hypothesis, draw_seeds
 
 
 def answer_stream(
     model: Model,
     coder: Coder,
     sources: Iterable[tuple[str, ...] | None],
-    decoder: DecoderSpec,
+    decoder: DecodingSpec,
     *,
     limit: Callable[[int], int] | int,
     tokens_per_batch: int = 4096,
@@ -45,7 +45,7 @@ def answer_stream(
         generator: on the CPU; what sampling draws from.
         device: where the model is.
         forbidden: symbols that are never said.
-        context: see :class:`Request`; batches then hold sources of equal length, as padding would count as context.
+        context: see :class:`GenerationRequest`; batches then hold sources of equal length, as padding would count as context.
     """
     for asked in _windows(sources, window):
         pairs = [Pair(source, ()) for source in asked]
@@ -55,7 +55,7 @@ def answer_stream(
         answers: list[list[Hypothesis]] = [[]] * len(pairs)
         for rows in _batches(lengths, tokens_per_batch, equal=context is not None):
             question = coder.question([pairs[row] for row in rows], max(limits[row] for row in rows))
-            request = Request.of(question, [limits[row] for row in rows], seeds[rows], forbidden, context)
+            request = GenerationRequest.of(question, [limits[row] for row in rows], seeds[rows], forbidden, context)
             for row, found in zip(rows, decoder.decode(model, request.to(device)), strict=True):
                 answers[row] = found
         yield from answers

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.examples import SIDES
+from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest
 from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import CallbackError, Patient
-from seqwright.doctor.reading import Reading
+from seqwright.doctor.reading import ModelInput
 from seqwright.evaluation.behaviour import Answer, Behaviour
 
 
@@ -37,7 +37,7 @@ class Answers:
     truth: bool
 
 
-def answered(patient: Patient) -> Answers:
+def answered(patient: ModelUnderTest) -> Answers:
     """Ask for everything.
 
     Raises:
@@ -71,7 +71,7 @@ def answered(patient: Patient) -> Answers:
     return Answers(asked, rows, behaviour, alone, reordered, forced is not None)
 
 
-def generated(patient: Patient, asked: Tensor) -> list[list[int]]:
+def generated(patient: ModelUnderTest, asked: Tensor) -> list[list[int]]:
     """The model's own answers to sources or prompts.
 
     Raises:
@@ -102,19 +102,19 @@ def ended(row: list[int], eos: int, pad: int | None) -> bool:
     return eos in row[1:] or (row[:1] == [eos] and all(each == pad for each in row[1:]))
 
 
-def shown(patient: Patient) -> Reading | None:
+def shown(patient: ModelUnderTest) -> ModelInput | None:
     """The examples as the model reads them when the truth is shown; ``None`` where they have no targets."""
     assert patient.examples is not None
     pad = patient.contract.pad
     masks = {name: None if pad is None else patient.examples[name] != pad for name in SIDES if name in patient.examples}
     if patient.contract.kind != "encoder-decoder":
-        return Reading(patient.examples["ids"], masks["ids"])
+        return ModelInput(patient.examples["ids"], masks["ids"])
     if "target" not in patient.examples:
         return None
-    return Reading(patient.examples["target"], masks["target"], patient.examples["source"], masks["source"])
+    return ModelInput(patient.examples["target"], masks["target"], patient.examples["source"], masks["source"])
 
 
-def _forced(patient: Patient) -> list[bool]:
+def _forced(patient: ModelUnderTest) -> list[bool]:
     """Whether every next token of each target is right where the truth before it is shown."""
     reading = shown(patient)
     assert reading is not None
@@ -135,7 +135,7 @@ def _prompts(ids: Tensor, contract: Contract) -> Tensor:
     return torch.tensor([row[:shortest] for row in rows])
 
 
-def _alone(patient: Patient, asked: Tensor) -> dict[int, list[int]]:
+def _alone(patient: ModelUnderTest, asked: Tensor) -> dict[int, list[int]]:
     """The padded sources without their padding, among others of their own length."""
     pad, found = patient.contract.pad, {}
     sizes = (asked != pad).sum(1).tolist() if pad is not None else []
@@ -146,7 +146,7 @@ def _alone(patient: Patient, asked: Tensor) -> dict[int, list[int]]:
     return found
 
 
-def _reordered(patient: Patient, asked: Tensor) -> dict[int, tuple[list[int], list[int]]]:
+def _reordered(patient: ModelUnderTest, asked: Tensor) -> dict[int, tuple[list[int], list[int]]]:
     """Sources whose first two neighbours that differ have changed places, and what is answered then."""
     contract, changed, chosen = patient.contract, asked.clone(), []
     marks = {contract.pad, contract.bos, contract.eos}

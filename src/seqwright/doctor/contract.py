@@ -96,12 +96,12 @@ class Contract(Spec):
             if given is not None and not 0 <= given < self.vocabulary:
                 raise SeqwrightError(
                     f"{name}={given} is no id of a vocabulary of {self.vocabulary}",
-                    mend=f"ids are 0 to {self.vocabulary - 1}",
+                    fix=f"ids are 0 to {self.vocabulary - 1}",
                 )
         if len(self.words()) < 2:
             raise SeqwrightError(
                 f"a vocabulary of {self.vocabulary} has fewer than two ids that are words",
-                mend="a model that reads one word only has nothing to be examined on",
+                fix="a model that reads one word only has nothing to be examined on",
             )
 
     @property
@@ -130,7 +130,7 @@ class Contract(Spec):
 def _one_of(name: str, given: Any, allowed: tuple[Any, ...]) -> None:
     if given not in allowed:
         told = ", ".join(map(repr, allowed)) + (", Prefix(…), Window(…)" if name == "visibility" else "")
-        raise SeqwrightError(f"{name}={given!r} promises nothing that is known", mend=f"give one of {told}")
+        raise SeqwrightError(f"{name}={given!r} promises nothing that is known", fix=f"give one of {told}")
 
 
 def _whole(name: str, given: Any, least: int, *, optional: bool) -> None:
@@ -138,5 +138,5 @@ def _whole(name: str, given: Any, least: int, *, optional: bool) -> None:
         return
     if isinstance(given, bool) or not isinstance(given, int) or given < least:
         raise SeqwrightError(
-            f"{name}={given!r} is no whole number from {least} on", mend=f"give a number from {least} on"
+            f"{name}={given!r} is no whole number from {least} on", fix=f"give a number from {least} on"
         )

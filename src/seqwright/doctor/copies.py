@@ -28,7 +28,7 @@ def copied(model: nn.Module) -> nn.Module:
     except Exception as error:
         raise SeqwrightError(
             f"the model cannot be copied ({type(error).__name__}: {error}), and only copies are examined",
-            mend="take out of it what cannot be copied, such as locks and open files",
+            fix="take out of it what cannot be copied, such as locks and open files",
         ) from error
     for parameter in twin.parameters():
         parameter.grad = None

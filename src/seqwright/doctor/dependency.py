@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seqwright.doctor.model_under_test import Body, ModelUnderTest
 from seqwright.doctor.modes import Mode
-from seqwright.doctor.patient import Body, Patient
-from seqwright.doctor.reading import Reading, Side, Words, joined
+from seqwright.doctor.reading import ModelInput, Side, Words, joined
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Dependency:
     """
 
     moved: Float[Tensor, "q k"]
-    before: Reading
-    after: Reading
+    before: ModelInput
+    after: ModelInput
     worst: Tensor
     noise: float
 
-    def example(self, place: int, token: int) -> tuple[Reading, Reading]:
+    def example(self, place: int, token: int) -> tuple[ModelInput, ModelInput]:
         """The two inputs between which the output at a place moved most when a token was replaced."""
         row = int(self.worst[place, token])
         return self.before.select(torch.tensor([row])), self.after.select(torch.tensor([row]))
@@ -91,13 +91,13 @@ def dependency(
     return Dependency(moved, joined(befores), joined(afters), worst, noise)
 
 
-def lengths(patient: Patient) -> list[int]:
+def lengths(patient: ModelUnderTest) -> list[int]:
     """The lengths that are tried: short ones, and one beyond which nothing is promised to be looked at."""
     wanted = (1, 5, 11) if patient.heavy else (1, 2, 5, 11)
     return sorted({patient.length(each) for each in wanted})
 
 
-def long_length(patient: Patient) -> int:
+def long_length(patient: ModelUnderTest) -> int:
     """One length that is a good deal longer; not all of its tokens are replaced."""
     promised = patient.contract.max_length or 0
     if patient.thorough:

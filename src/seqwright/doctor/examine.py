@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.doctor.admission import admit, with_values
-from seqwright.doctor.calls import asking, guessed, unwrapped
+from seqwright.doctor.adapters import known
+from seqwright.doctor.calling import asking, guessed, unwrapped
 from seqwright.doctor.causes import sorted_out
 from seqwright.doctor.checks import GROUPS, Group
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.examples import checked
 from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.known import known
+from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest
 from seqwright.doctor.modes import untouched
-from seqwright.doctor.patient import CallbackError, Patient
+from seqwright.doctor.prepare import admit, with_values
 from seqwright.doctor.report import Report
 
 
@@ -74,7 +74,7 @@ def examine(
         if told is None:
             raise SeqwrightError(
                 f"what a {type(model).__name__} promises cannot be read off it",
-                mend='give examine(model, Contract(kind="decoder", vocabulary=…))',
+                fix='give examine(model, Contract(kind="decoder", vocabulary=…))',
             )
         promised = told.contract()
     if told is not None:
@@ -149,7 +149,7 @@ def _findings(
     return seen
 
 
-def _notes(patient: Patient) -> Iterator[str]:
+def _notes(patient: ModelUnderTest) -> Iterator[str]:
     if patient.heavy:
         yield f"{patient.parameters:,} parameters: fewer inputs and lengths were tried; thorough=True tries all"
     if patient.actual.dtype == torch.float32:

@@ -32,20 +32,20 @@ def checked(examples: Any, contract: Contract) -> dict[str, Tensor] | None:
     needed = "source" if both else "ids"
     if not isinstance(examples, Mapping) or needed not in examples:
         given = sorted(map(str, examples)) if isinstance(examples, Mapping) else type(examples).__name__
-        raise SeqwrightError(f"examples of a {contract.kind} are {wanted}, and these are {given}", mend="give them so")
+        raise SeqwrightError(f"examples of a {contract.kind} are {wanted}, and these are {given}", fix="give them so")
     found = {
         name: _ids(name, given, contract.vocabulary) if name in SIDES else _kept(name, given)
         for name, given in examples.items()
     }
     if len({len(found[name]) for name in SIDES if name in found}) > 1:
-        raise SeqwrightError("the examples have not as many sources as targets", mend="give a row of each")
+        raise SeqwrightError("the examples have not as many sources as targets", fix="give a row of each")
     return found
 
 
 def _kept(name: str, given: Any) -> Tensor:
     if not isinstance(given, Tensor):
         raise SeqwrightError(
-            f"the examples' {name} is a {type(given).__name__}", mend="give a tensor, or let the loss make it"
+            f"the examples' {name} is a {type(given).__name__}", fix="give a tensor, or let the loss make it"
         )
     return given.detach().to("cpu").clone()
 
@@ -55,16 +55,16 @@ def _ids(name: str, given: Any, vocabulary: int) -> Tensor:
         ids = torch.as_tensor(given).detach().to("cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise SeqwrightError(
-            f"the examples' {name} are no table of ids ({error})", mend="pad them to one length"
+            f"the examples' {name} are no table of ids ({error})", fix="pad them to one length"
         ) from error
     if ids.ndim != 2 or ids.numel() == 0 or ids.is_floating_point():
         raise SeqwrightError(
-            f"the examples' {name} are {ids.dtype} of shape {list(ids.shape)}", mend="give whole numbers [rows, tokens]"
+            f"the examples' {name} are {ids.dtype} of shape {list(ids.shape)}", fix="give whole numbers [rows, tokens]"
         )
     if not (int(ids.min()) >= 0 and int(ids.max()) < vocabulary):
         wrong = int(ids.max()) if int(ids.max()) >= vocabulary else int(ids.min())
         raise SeqwrightError(
             f"the examples' {name} have the id {wrong}, and the vocabulary is 0 to {vocabulary - 1}",
-            mend="padding is an id too: give it as pad=… in the contract",
+            fix="padding is an id too: give it as pad=… in the contract",
         )
     return ids.long().clone()

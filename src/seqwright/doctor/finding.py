@@ -118,7 +118,7 @@ class Check:
 
     name: str
     broken: str
-    mend: str
+    fix: str
 
     def failed(
         self,
@@ -138,7 +138,7 @@ class Check:
             where=where,
             evidence={name: written(value) for name, value in evidence.items()},
             counterexample=counterexample,
-            remedy=Remedy(words=self.mend, edit=edit or {}),
+            remedy=Remedy(words=self.fix, edit=edit or {}),
         )
 
     def passed(self, told: str, **evidence: float | str) -> Finding:

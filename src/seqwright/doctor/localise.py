@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqwright.doctor.model_under_test import Body
 from seqwright.doctor.modes import EVAL, Mode
-from seqwright.doctor.patient import Body
-from seqwright.doctor.reading import Reading
+from seqwright.doctor.reading import ModelInput
 
 
-def watched(body: Body, reading: Reading, mode: Mode = EVAL) -> list[tuple[str, list[Tensor], list[Tensor]]]:
+def watched(body: Body, reading: ModelInput, mode: Mode = EVAL) -> list[tuple[str, list[Tensor], list[Tensor]]]:
     """For each module as it returns: its name, the floating tensors it was given, and those it gave."""
     seen: list[tuple[str, list[Tensor], list[Tensor]]] = []
     with body.ready(mode) as module:
@@ -48,7 +48,7 @@ def _floating(value: Any) -> list[Tensor]:
     return []
 
 
-def first_leak(body: Body, before: Reading, after: Reading, place: int, mode: Mode = EVAL) -> str:
+def first_leak(body: Body, before: ModelInput, after: ModelInput, place: int, mode: Mode = EVAL) -> str:
     """The name of the first module whose output at a place moves between two readings, its inputs there being the same.
 
     Empty where modules' outputs cannot be told by place, or the fault lies between modules.

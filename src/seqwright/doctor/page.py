@@ -8,6 +8,7 @@ from html import escape
 from seqwright import __version__
 from seqwright.doctor.finding import Finding
 from seqwright.doctor.report import ORDER, Report, number
+from seqwright.report.formatting import count, listing
 from seqwright.report.heat import heat
 from seqwright.report.page import (
     Card,
@@ -24,7 +25,6 @@ from seqwright.report.page import (
     Terms,
     Text,
 )
-from seqwright.report.words import count, listing
 
 LOOKS: dict[str, Look] = {
     "fail": "bad",

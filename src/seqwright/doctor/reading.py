@@ -16,7 +16,7 @@ Side = Literal["target", "source"]
 
 
 @dataclass(frozen=True)
-class Reading:
+class ModelInput:
     """A batch: the ids whose logits are looked at, where they are real, and the source, where there is one.
 
     A mask of ``None`` says that all are real.
@@ -31,24 +31,24 @@ class Reading:
     def rows(self) -> int:
         return self.ids.shape[0]
 
-    def select(self, rows: Int[Tensor, " n"] | slice) -> Reading:
+    def select(self, rows: Int[Tensor, " n"] | slice) -> ModelInput:
         """Some of the rows."""
         return self._each(lambda side: side[rows])
 
-    def times(self, rows: int) -> Reading:
+    def times(self, rows: int) -> ModelInput:
         """The first row, so often."""
         return self.select(torch.zeros(rows, dtype=torch.long))
 
     def parts(self) -> tuple[Tensor | None, ...]:
         return (self.ids, self.mask, self.source, self.source_mask)
 
-    def to(self, device: torch.device) -> Reading:
+    def to(self, device: torch.device) -> ModelInput:
         """On another device."""
         return self._each(lambda side: side.to(device))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Reading:
+    def _each(self, change: Callable[[Tensor], Tensor]) -> ModelInput:
         mask, source, source_mask = (None if each is None else change(each) for each in self.parts()[1:])
-        return Reading(change(self.ids), mask, source, source_mask)
+        return ModelInput(change(self.ids), mask, source, source_mask)
 
     def sides(self, row: int = 0) -> dict[str, list[int]]:
         """A row as numbers."""
@@ -63,15 +63,15 @@ class Reading:
         assert self.source is not None, "there is no source"
         return self.source
 
-    def with_side(self, name: Side, ids: Tensor) -> Reading:
+    def with_side(self, name: Side, ids: Tensor) -> ModelInput:
         """The same with other ids on one side."""
         return replace(self, ids=ids) if name == "target" else replace(self, source=ids)
 
-    def with_ids(self, ids: Tensor) -> Reading:
+    def with_ids(self, ids: Tensor) -> ModelInput:
         """The same with other ids."""
         return replace(self, ids=ids)
 
-    def with_source(self, source: Tensor) -> Reading:
+    def with_source(self, source: Tensor) -> ModelInput:
         """The same with another source."""
         return replace(self, source=source)
 
@@ -99,22 +99,24 @@ class Words:
         step = torch.randint(1, len(self.words), ids.shape, generator=self.generator)
         return self.words[(place + step) % len(self.words)]
 
-    def reading(self, rows: int, length: int, source: int | None = None) -> Reading:
+    def reading(self, rows: int, length: int, source: int | None = None) -> ModelInput:
         """A batch without padding; with a source where the contract has one, two tokens longer unless told."""
         if self.contract.kind != "encoder-decoder":
-            return Reading(self.draw(rows, length))
+            return ModelInput(self.draw(rows, length))
         longest = self.contract.max_length or length + 2
-        return Reading(self.draw(rows, length), source=self.draw(rows, source or min(length + 2, max(length, longest))))
+        return ModelInput(
+            self.draw(rows, length), source=self.draw(rows, source or min(length + 2, max(length, longest)))
+        )
 
 
-def joined(readings: Sequence[Reading]) -> Reading:
+def joined(readings: Sequence[ModelInput]) -> ModelInput:
     """Readings of one length below one another."""
     columns = zip(*(reading.parts() for reading in readings), strict=True)
     ids, *others = ([part for part in column if part is not None] for column in columns)
-    return Reading(torch.cat(ids), *(torch.cat(parts) if parts else None for parts in others))
+    return ModelInput(torch.cat(ids), *(torch.cat(parts) if parts else None for parts in others))
 
 
-def rows_of(first: Reading, others: Reading) -> Reading:
+def rows_of(first: ModelInput, others: ModelInput) -> ModelInput:
     """The first row of one batch among the other rows of another."""
     return joined([first.select(slice(0, 1)), others.select(slice(1, None))])
 

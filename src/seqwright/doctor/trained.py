@@ -13,14 +13,14 @@ from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.tokens import Tokens
-from seqwright.doctor.calls import places
+from seqwright.data.corpus import Corpus, TextCorpus
+from seqwright.data.text import TextVocabulary
+from seqwright.doctor.adapters import Native
+from seqwright.doctor.calling import places
 from seqwright.doctor.contract import Contract
-from seqwright.doctor.known import Native
-from seqwright.nn.transformer import Transformer
-from seqwright.runs.checks import stretch_length
+from seqwright.models.transformer import Transformer
+from seqwright.runs.compatibility import stretch_length
 from seqwright.runs.run import Run
-from seqwright.tasks.corpus import Corpus, TextCorpus
-from seqwright.tasks.text import TextVocabulary
 
 ROWS = 32
 """So many rows are examples."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from seqwright.core.model import Model
+from seqwright.data.batch import Coder, Pair
 from seqwright.decoding.greedy import greedy
-from seqwright.tasks.task import Coder, Pair
 
 
 @dataclass(frozen=True)

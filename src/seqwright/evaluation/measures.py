@@ -24,7 +24,7 @@ CONFUSIONS = 50
 """How many pairs of confused symbols are kept."""
 
 
-class Asked(NamedTuple):
+class AnsweredRow(NamedTuple):
     """A row of the file, and what the model made of it.
 
     Attributes:
@@ -122,7 +122,7 @@ class Measures(Spec, tag=False, omit_defaults=True):
 
 
 @dataclass
-class Question:
+class AnsweredSource:
     """A source, its answer (that of its first row), its targets, and its rows' tokens and nats."""
 
     source: tuple[str, ...]
@@ -135,7 +135,7 @@ class Question:
     edits: int = 0
     nearest: tuple[str, ...] = ()
 
-    def add(self, row: Asked) -> None:
+    def add(self, row: AnsweredRow) -> None:
         """Take in a row."""
         self.rows += 1
         self.targets.setdefault(row.target, row.nll)
@@ -152,7 +152,7 @@ class Question:
 
 
 def measure(
-    rows: Iterable[Asked],
+    rows: Iterable[AnsweredRow],
     *,
     also: Collection[TextMetric] = (),
     source_text: Callable[[Sequence[str]], str] = " ".join,
@@ -174,15 +174,15 @@ def measure(
     Raises:
         SeqwrightError: there is no row.
 
-    >>> measured = measure([Asked(("a",), ("b", "c"), ("b", "c")), Asked(("d",), ("e", "f"), ("e",))])
+    >>> measured = measure([AnsweredRow(("a",), ("b", "c"), ("b", "c")), AnsweredRow(("d",), ("e", "f"), ("e",))])
     >>> measured.wer, measured.per, measured.intervals["wer"]
     (0.5, 0.25, (0.0, 1.0))
     """
-    asked = dict[tuple[str, ...], Question]()
+    asked = dict[tuple[str, ...], AnsweredSource]()
     for row in rows:
-        asked.setdefault(row.source, Question(row.source, row.said)).add(row)
+        asked.setdefault(row.source, AnsweredSource(row.source, row.said)).add(row)
     if not asked:
-        raise SeqwrightError("there is no row to measure", mend="give a file with at least one")
+        raise SeqwrightError("there is no row to measure", fix="give a file with at least one")
     questions = list(asked.values())
     for question in questions:
         question.judge()
@@ -221,7 +221,7 @@ RATIOS = {
 
 
 def _rates(
-    questions: Sequence[Question], draws: int, seed: int
+    questions: Sequence[AnsweredSource], draws: int, seed: int
 ) -> tuple[dict[str, float | None], dict[str, Interval | None]]:
     """Every ratio and its interval, all from the same draws."""
     columns = {
@@ -251,7 +251,7 @@ def _rates(
     return found, intervals
 
 
-def _by_length(questions: Sequence[Question], draws: int, seed: int) -> list[LengthBin]:
+def _by_length(questions: Sequence[AnsweredSource], draws: int, seed: int) -> list[LengthBin]:
     """Ranges of lengths that hold about as many questions each; no length is in two of them."""
     lengths: dict[int, list[bool]] = {}
     for question in questions:
@@ -271,7 +271,7 @@ def _by_length(questions: Sequence[Question], draws: int, seed: int) -> list[Len
     return bins
 
 
-def _confusion(questions: Sequence[Question]) -> list[Confusion]:
+def _confusion(questions: Sequence[AnsweredSource]) -> list[Confusion]:
     """The most frequent confusions, of equals the first in the order of their symbols."""
     gold = Counter(symbol for question in questions for symbol in question.nearest)
     counts = Counter(
@@ -282,14 +282,14 @@ def _confusion(questions: Sequence[Question]) -> list[Confusion]:
     return [Confusion(wanted, said, count, gold[wanted] if wanted else every) for (wanted, said), count in frequent]
 
 
-def _worst_of(questions: Sequence[Question], most: int) -> list[Question]:
+def _worst_of(questions: Sequence[AnsweredSource], most: int) -> list[AnsweredSource]:
     """The wrong answers with the most edits, of equals those of the highest loss, of equals the first."""
     wrong = (question for question in questions if question.edits)
     return nlargest(most, wrong, key=lambda question: (question.edits, question.targets[question.nearest] or 0.0))
 
 
 def _worst(
-    question: Question, source_text: Callable[[Sequence[str]], str], target_text: Callable[[Sequence[str]], str]
+    question: AnsweredSource, source_text: Callable[[Sequence[str]], str], target_text: Callable[[Sequence[str]], str]
 ) -> Worst:
     return Worst(
         source=source_text(question.source),

@@ -9,7 +9,7 @@ import numpy as np
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
 from seqwright.evaluation.bootstrap import Interval, interval
-from seqwright.evaluation.surprise import Surprise
+from seqwright.evaluation.likelihood import TokenLikelihoods
 
 
 class TextMeasures(Spec, tag=False):
@@ -34,20 +34,18 @@ class TextMeasures(Spec, tag=False):
     intervals: dict[str, Interval | None]
 
 
-def measure_text(seen: Surprise) -> TextMeasures:
+def measure_text(seen: TokenLikelihoods) -> TextMeasures:
     """Measure a text by how surprised a model was by its stretches.
 
     Raises:
         SeqwrightError: there is nothing to measure.
 
-    >>> seen = Surprise(np.array([2.0, 4.0]), np.array([2, 2]), np.array([1, 0]))
+    >>> seen = TokenLikelihoods(np.array([2.0, 4.0]), np.array([2, 2]), np.array([1, 0]))
     >>> measure_text(seen).loss, measure_text(seen).token_accuracy
     (1.5, 0.25)
     """
     if not seen.tokens.sum():
-        raise SeqwrightError(
-            "the text has no symbol to foretell", mend="give at least two symbols that training showed"
-        )
+        raise SeqwrightError("the text has no symbol to foretell", fix="give at least two symbols that training showed")
     loss = seen.loss
     return TextMeasures(
         rows=len(seen.nats),

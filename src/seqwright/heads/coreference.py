@@ -16,14 +16,14 @@ import numpy as np
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.evaluation.bootstrap import Interval, interval
-from seqwright.heads.attending import Attend, between_words
-from seqwright.heads.halves import held_out
+from seqwright.heads.cross_validation import held_out
+from seqwright.heads.word_attention import Attend, between_words
 
 PRONOUNS = frozenset({"he", "him", "his", "himself", "she", "her", "hers", "herself", "they", "them", "their", "theirs", "it", "its"})  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Question:
+class PronounCase:
     """Words, and the places of the pronoun, of what it means and of what it might."""
 
     words: tuple[str, ...]
@@ -62,7 +62,7 @@ class Coreference(msgspec.Struct, frozen=True):
     first: float
 
 
-def questions(path: str | Path) -> tuple[list[Question], int]:
+def questions(path: str | Path) -> tuple[list[PronounCase], int]:
     """The sentences of a file that have two candidates, and how many have not.
 
     Raises:
@@ -73,21 +73,21 @@ def questions(path: str | Path) -> tuple[list[Question], int]:
     except (OSError, UnicodeDecodeError) as error:
         told = reason(error) if isinstance(error, OSError) else "it is not UTF-8"
         raise SeqwrightError(
-            f"the sentences cannot be read: {told}", where=str(path), mend="give a text file"
+            f"the sentences cannot be read: {told}", where=str(path), fix="give a text file"
         ) from error
     marked = [found for found in map(_marked, lines) if found is not None]
     if not marked:
         raise SeqwrightError(
             "no sentence has a pronoun and its antecedent in brackets",
             where=str(path),
-            mend="write [The developer] argued with the designer because [she] …",
+            fix="write [The developer] argued with the designer because [she] …",
         )
     known = {words[antecedent].lower() for words, _, antecedent in marked}
     found = []
     for words, pronoun, antecedent in marked:
         others = [place for place, word in enumerate(words) if word.lower() in known and word.lower() != words[antecedent].lower()]  # fmt: skip
         if others:
-            found.append(Question(words, pronoun, antecedent, others[0]))
+            found.append(PronounCase(words, pronoun, antecedent, others[0]))
     return found, len(lines) - len(found)
 
 
@@ -104,7 +104,7 @@ def _marked(line: str) -> tuple[tuple[str, ...], int, int] | None:
     return (tuple(words), pronouns[0], antecedents[0]) if pronouns and antecedents else None
 
 
-def coreference(attend: Attend, asked: Iterable[Question], *, layers: tuple[int, ...] = (), heads: tuple[int, ...] = (), skipped: int = 0) -> Coreference:  # fmt: skip
+def coreference(attend: Attend, asked: Iterable[PronounCase], *, layers: tuple[int, ...] = (), heads: tuple[int, ...] = (), skipped: int = 0) -> Coreference:  # fmt: skip
     """How every head answers the questions.
 
     Args:
@@ -128,7 +128,7 @@ def coreference(attend: Attend, asked: Iterable[Question], *, layers: tuple[int,
     if not kept:
         raise SeqwrightError(
             "no sentence with two candidates could be read",
-            mend="name two whom the pronoun might mean; use a fast tokenizer",
+            fix="name two whom the pronoun might mean; use a fast tokenizer",
         )
     table = np.stack(hits).astype(np.float32)
     size, head_count = len(kept), table.shape[2]

@@ -15,9 +15,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from seqwright.evaluation.bootstrap import Interval, ends, ratios, resampled
-from seqwright.heads.attending import Attend, between_words
-from seqwright.heads.halves import held_out
+from seqwright.heads.cross_validation import held_out
 from seqwright.heads.treebank import Sentence
+from seqwright.heads.word_attention import Attend, between_words
 from seqwright.viewer.record import Array
 
 DIRECTIONS = ("dependent → head", "head ← dependent")

@@ -35,13 +35,13 @@ def sentences(path: str | Path) -> Iterator[Sentence]:
                     continue
                 if any(token["head"] is None or token["deprel"] is None for token in words):
                     raise SeqwrightError(
-                        f"sentence {number} has words without heads", where=str(path), mend="give a treebank in CoNLL-U"
+                        f"sentence {number} has words without heads", where=str(path), fix="give a treebank in CoNLL-U"
                     )
                 if any(not 0 <= token["head"] <= len(words) for token in words):
                     raise SeqwrightError(
                         f"sentence {number} has a head that is none of its words",
                         where=str(path),
-                        mend="give a treebank in CoNLL-U",
+                        fix="give a treebank in CoNLL-U",
                     )
                 yield Sentence(
                     tuple(token["form"] for token in words),
@@ -50,7 +50,7 @@ def sentences(path: str | Path) -> Iterator[Sentence]:
                 )
     except OSError as error:
         raise SeqwrightError(
-            f"the treebank cannot be read: {reason(error)}", where=str(path), mend="give a .conllu file"
+            f"the treebank cannot be read: {reason(error)}", where=str(path), fix="give a .conllu file"
         ) from error
     except (ParseException, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise SeqwrightError(f"this is no CoNLL-U: {error}", where=str(path), mend="give a .conllu file") from error
+        raise SeqwrightError(f"this is no CoNLL-U: {error}", where=str(path), fix="give a .conllu file") from error

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError, TooLongError
-from seqwright.huggingface.reading import Read, called, read
-from seqwright.huggingface.room import room
-from seqwright.huggingface.watching import Wanted, fill, kinds_of, watched
-from seqwright.viewer.capture import Chosen, assembled, going_on, recorded, steps_of
+from seqwright.huggingface.capture import Wanted, fill, kinds_of, watched
+from seqwright.huggingface.max_length import room
+from seqwright.huggingface.tokenise import Read, called, read
+from seqwright.viewer.capture import Selection, assembled, going_on, recorded, steps_of
 from seqwright.viewer.page import Pass, within_reach
 from seqwright.viewer.record import Kind, Step
 
@@ -69,7 +69,7 @@ def attention(
             "decoder": (len(looking.ids), len(looking.ids)),
             "cross": (len(looking.ids), len(source.ids)),
         }
-        wanted = _wanted(model, kinds, lengths, Chosen.of(layers, heads))
+        wanted = _wanted(model, kinds, lengths, Selection.of(layers, heads))
         with watched(model, wanted, projections=projections) as sight:
             output = model(**inputs, **_quiet(model, kinds))
         fill(sight, output)
@@ -97,7 +97,7 @@ def attention(
 def _fits(places: int | None, tokens: int) -> None:
     if places is not None and tokens > places:
         raise TooLongError(
-            f"a text of {tokens} tokens, and the model has {places} positions", mend="give a shorter text"
+            f"a text of {tokens} tokens, and the model has {places} positions", fix="give a shorter text"
         )
 
 
@@ -107,16 +107,16 @@ def _said(
     """The ids that the decoder says: given, or generated; none for a text that is only read."""
     if target is not None:
         if not both:
-            raise SeqwrightError("only an encoder and decoder has a target", mend="give the whole text")
+            raise SeqwrightError("only an encoder and decoder has a target", fix="give the whole text")
         return tokenizer(text_target=target)["input_ids"]
     if not generate:
         if both:
             raise SeqwrightError(
-                "an encoder and decoder needs something to say", mend="give a target, or let it generate"
+                "an encoder and decoder needs something to say", fix="give a target, or let it generate"
             )
         return []
     if not model.can_generate():
-        raise SeqwrightError(f"a {type(model).__name__} does not generate", mend="look at a text instead")
+        raise SeqwrightError(f"a {type(model).__name__} does not generate", fix="look at a text instead")
     ids = torch.tensor([source.ids], device=model.device)
     made = model.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=generate, num_beams=beams, do_sample=False
@@ -150,7 +150,7 @@ def _quiet(model: Any, kinds: tuple[Kind, ...]) -> dict[str, bool]:
     return quiet if watching else quiet | {"output_attentions": True}
 
 
-def _wanted(model: Any, kinds: tuple[Kind, ...], lengths: dict[Kind, tuple[int, int]], chosen: Chosen) -> Wanted:
+def _wanted(model: Any, kinds: tuple[Kind, ...], lengths: dict[Kind, tuple[int, int]], chosen: Selection) -> Wanted:
     """Which layers and heads of which attention, all of it within what a page can hold."""
     stacks: dict[Kind, tuple[int, int]] = {}
     for kind in kinds:

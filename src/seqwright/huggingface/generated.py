@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.huggingface.reading import Read, called
-from seqwright.viewer.capture import Chosen, recorded, steps_of
+from seqwright.huggingface.tokenise import Read, called
+from seqwright.viewer.capture import Selection, recorded, steps_of
 from seqwright.viewer.page import Pass
 from seqwright.viewer.record import Array, Kind, Step
 
@@ -57,14 +57,14 @@ def generated(
         SeqwrightError: the output has no attentions, there is no such sequence, or ``source`` is no table of ids.
     """
     if not hasattr(output, "keys"):
-        raise SeqwrightError("generate() returned no attentions", mend=GIVE)
+        raise SeqwrightError("generate() returned no attentions", fix=GIVE)
     both = "decoder_attentions" in output
     steps = output.get("decoder_attentions" if both else "attentions")
     if not steps or not steps[0]:
-        raise SeqwrightError("generate() returned no attentions", mend=GIVE)
+        raise SeqwrightError("generate() returned no attentions", fix=GIVE)
     count = len(output["sequences"])
     if not 0 <= sequence < count:
-        raise SeqwrightError(f"there is no sequence {sequence}", mend=f"choose from 0 to {count - 1}")
+        raise SeqwrightError(f"there is no sequence {sequence}", fix=f"choose from 0 to {count - 1}")
     taken = _taken(output, sequence, steps, tokenizer)
     looking = called(tokenizer, taken.read)
     sides: dict[Kind, tuple[Sequence[Any], Read]] = {"decoder": (steps, looking)}
@@ -74,7 +74,7 @@ def generated(
     stacks: dict[Kind, tuple[int, int]] = {
         kind: (len(stepped[0]), stepped[0][0].shape[1]) for kind, (stepped, _) in sides.items()
     }
-    chosen = Chosen.of(layers, heads).among(stacks)
+    chosen = Selection.of(layers, heads).among(stacks)
     choices = _choices(output, taken, tokenizer)
     both_sides = {"decoder": looking} | ({} if across is None else {"encoder": across})
     records = []
@@ -100,7 +100,7 @@ def _source(source: Any, sequence: int, count: int, tokenizer: Any) -> Read:
     if ids.ndim != 2 or count % len(ids):
         raise SeqwrightError(
             f"the source is of shape {list(ids.shape)}, for {count} sequences",
-            mend="give the ids [batch, tokens] that were asked about",
+            fix="give the ids [batch, tokens] that were asked about",
         )
     return called(tokenizer, ids[sequence * len(ids) // count].tolist())
 

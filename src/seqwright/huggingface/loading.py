@@ -21,7 +21,7 @@ def transformers() -> Any:
         import transformers
     except ImportError as error:
         raise SeqwrightError(
-            "Hugging Face's models need the transformers package", mend="pip install 'seqwright[huggingface]'"
+            "Hugging Face's models need the transformers package", fix="pip install 'seqwright[huggingface]'"
         ) from error
     transformers.utils.logging.disable_progress_bar()
     return transformers
@@ -58,7 +58,7 @@ def load_model(name: str | Path) -> Any:
         raise SeqwrightError(
             "there is no run and no Hugging Face model in this place or, downloaded before, by this name",
             where=str(name),
-            mend="give a folder with a run.json or a config.json",
+            fix="give a folder with a run.json or a config.json",
         ) from error
     names = config.architectures or ["AutoModel"]
     kind = getattr(library, names[0], library.AutoModel)
@@ -68,7 +68,7 @@ def load_model(name: str | Path) -> Any:
         raise SeqwrightError(
             f"the weights cannot be read: {_first_line(error)}",
             where=str(name),
-            mend="give a folder with model.safetensors",
+            fix="give a folder with model.safetensors",
         ) from error
     model.config.name_or_path = str(name)  # what it was asked for by is what people know it by
     return model
@@ -86,7 +86,7 @@ def load_tokenizer(name: str | Path) -> Any:
         raise SeqwrightError(
             f"there is no tokenizer: {_first_line(error)}",
             where=str(name),
-            mend="save the tokenizer beside the model (tokenizer.save_pretrained)",
+            fix="save the tokenizer beside the model (tokenizer.save_pretrained)",
         ) from error
 
 

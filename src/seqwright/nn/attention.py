@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.probe import SILENT, Probe
 from seqwright.core.spec import Count, Spec
-from seqwright.nn import kernels, stacked
+from seqwright.nn.cache import KVCache
 from seqwright.nn.dropout import Dropout
-from seqwright.nn.lifted import mapped
+from seqwright.nn.kernels import batch_innermost, dispatch
+from seqwright.nn.kernels.vmap import mapped
 from seqwright.nn.linear import Linear, side_by_side, xavier
-from seqwright.nn.mask import MaskSpec, NoMask
-from seqwright.nn.memory import Memory
-from seqwright.nn.position import Places
-from seqwright.nn.scale import RootScale, ScaleSpec
+from seqwright.nn.mask import Mask, NoMask
+from seqwright.nn.position import AttentionPositions
+from seqwright.nn.scale import RootScale, Scale
 
 
 class Attention(nn.Module):
@@ -27,7 +27,7 @@ class Attention(nn.Module):
     fused kernel computes the same result.
     """
 
-    def __init__(self, width: int, heads: int, mask: MaskSpec, scale: ScaleSpec, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, mask: Mask, scale: Scale, dropout: float) -> None:
         super().__init__()
         packed = xavier(width, 3 * width)  # the three in-projections start as one packed matrix would
         self.query = Linear(width, width, bound=packed, bias_bound=0)
@@ -40,11 +40,11 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b q d"],
-        here: Places,
-        read: tuple[Float[Tensor, "b s d"], Places] | None,
-        memory: Memory | None,
+        here: AttentionPositions,
+        read: tuple[Float[Tensor, "b s d"], AttentionPositions] | None,
+        memory: KVCache | None,
         probe: Probe = SILENT,
-    ) -> tuple[Float[Tensor, "b q d"], Memory]:
+    ) -> tuple[Float[Tensor, "b q d"], KVCache]:
         """Remember what is to be read (vectors and their places), then let every query look at all that is remembered.
 
         Self-attention reads its own queries; cross attention reads the source at the first step and nothing later.
@@ -58,7 +58,7 @@ class Attention(nn.Module):
                 query, key, value = self.project(x, self.query, self.key, self.value)
             else:
                 (query,), (key, value) = self.project(x, self.query), self.project(seen, self.key, self.value)
-            new = Memory(probe("keys", places.turn(key)), probe("values", value), places.at)
+            new = KVCache(probe("keys", places.turn(key)), probe("values", value), places.at)
             memory = new if memory is None else memory.write(new)
         query = probe("queries", here.turn(query))
         allowed = self.mask.allows(here.at[:, :, None], memory.at[:, None, :]) & (memory.at >= 0)[:, None, :]
@@ -70,18 +70,18 @@ class Attention(nn.Module):
         """What some of the in-projections make of the vectors, cut into heads: ``[b t d]`` to ``[b h t c]`` each."""
         return [y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in side_by_side(x, parts)]
 
-    def attend(self, query: Tensor, memory: Memory, allowed: Tensor, bias: Tensor | None, probe: Probe) -> Tensor:
+    def attend(self, query: Tensor, memory: KVCache, allowed: Tensor, bias: Tensor | None, probe: Probe) -> Tensor:
         """The values mixed by softmax(q kᵀ / scale + bias) over the allowed keys: ``[b h q c]``."""
         if not (probe.wants("weights") or probe.wants("scores")):
-            if kernels.rows_innermost(query):
+            if dispatch.rows_innermost(query):
                 rate, generator = self.dropout.active, self.dropout.generator
-                return stacked.attend(query, memory.k, memory.v, allowed, bias, self.scale, rate, generator)
+                return batch_innermost.attend(query, memory.k, memory.v, allowed, bias, self.scale, rate, generator)
             if not (self.dropout.active or mapped()):
                 mask = _sdpa_mask(allowed, bias)
                 return F.scaled_dot_product_attention(query, memory.k, memory.v, mask, scale=1 / self.scale)
-        scores = kernels.scores(query / self.scale, memory.k)
+        scores = dispatch.scores(query / self.scale, memory.k)
         scores = probe("scores", scores if bias is None else scores + bias)
-        weights = probe("weights", kernels.softmax(scores, allowed))
+        weights = probe("weights", dispatch.softmax(scores, allowed))
         return self.dropout(weights) @ memory.v
 
 
@@ -97,13 +97,13 @@ class AttentionSpec(Spec):
     """
 
     heads: Count = 1
-    mask: MaskSpec = NoMask()
-    scale: ScaleSpec = RootScale()
+    mask: Mask = NoMask()
+    scale: Scale = RootScale()
 
     def build(self, width: int, dropout: float) -> Attention:
         if width % self.heads:
             raise SeqwrightError(
                 f"a width of {width} cannot be cut into {self.heads} heads",
-                mend="choose a number of heads that divides it",
+                fix="choose a number of heads that divides it",
             )
         return Attention(width, self.heads, self.mask, self.scale, dropout)

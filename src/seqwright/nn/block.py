@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from seqwright.core.probe import SILENT, Probe, within
 from seqwright.core.spec import Count, Rate, Spec
 from seqwright.nn.attention import AttentionSpec
+from seqwright.nn.cache import KVCache
 from seqwright.nn.dropout import Dropout
 from seqwright.nn.feedforward import FeedForwardSpec
-from seqwright.nn.memory import Memory
 from seqwright.nn.norm import LayerNormSpec, NormSpec, PreNormResidual, ResidualSpec
-from seqwright.nn.position import CrossPositionSpec, NoPosition, Places, Position, PositionSpec
+from seqwright.nn.position import AttentionPositions, CrossPositionSpec, NoPosition, Position, PositionSpec
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Encoded:
 
 
 @dataclass(frozen=True)
-class Memories:
+class LayerCache:
     """What one layer remembers: of the tokens it has read, and of the source."""
 
-    own: Memory | None = None
-    source: Memory | None = None
+    own: KVCache | None = None
+    source: KVCache | None = None
 
-    def select(self, rows: Tensor) -> Memories:
+    def select(self, rows: Tensor) -> LayerCache:
         """The given rows, in that order."""
-        return Memories(self.own and self.own.select(rows), self.source and self.source.select(rows))
+        return LayerCache(self.own and self.own.select(rows), self.source and self.source.select(rows))
 
-    def rewind(self, length: int) -> Memories:
+    def rewind(self, length: int) -> LayerCache:
         """As it was when ``length`` tokens had been read."""
-        return Memories(self.own and self.own.rewind(length), self.source)
+        return LayerCache(self.own and self.own.rewind(length), self.source)
 
 
 class Block(nn.Module):
@@ -65,12 +65,12 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "b t d"],
-        here: Places,
-        across: Places,
-        source: tuple[Float[Tensor, "b s d"], Places] | None,
-        memories: Memories,
+        here: AttentionPositions,
+        across: AttentionPositions,
+        source: tuple[Float[Tensor, "b s d"], AttentionPositions] | None,
+        memories: LayerCache,
         probe: Probe = SILENT,
-    ) -> tuple[Float[Tensor, "b t d"], Memories]:
+    ) -> tuple[Float[Tensor, "b t d"], LayerCache]:
         """The tokens' vectors one layer on; ``here`` and ``across`` is where they stand for either attention."""
         own, seen = memories.own, memories.source
 
@@ -90,7 +90,7 @@ class Block(nn.Module):
             x = self.cross_residual(x, look_across)
         if self.feeds_forward:
             x = self.feedforward_residual(x, self.feedforward)
-        return probe("output", x), Memories(own, seen)
+        return probe("output", x), LayerCache(own, seen)
 
 
 class Stack(nn.Module):
@@ -110,9 +110,9 @@ class Stack(nn.Module):
         x: Float[Tensor, "b t d"],
         at: Int[Tensor, "b t"],
         source: Encoded | None,
-        memories: tuple[Memories, ...],
+        memories: tuple[LayerCache, ...],
         probe: Probe = SILENT,
-    ) -> tuple[Float[Tensor, "b t d"], tuple[Memories, ...]]:
+    ) -> tuple[Float[Tensor, "b t d"], tuple[LayerCache, ...]]:
         standing = self.position.stand(at)
         x = probe("embedded", self.dropout(self.position.embed(x, standing)))
         here, across = self.position.places(standing, x.dtype), self.cross_position.places(at, x.dtype)

@@ -7,15 +7,15 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from seqwright.nn import noise
-from seqwright.nn.lifted import lifted
+from seqwright.nn.kernels import dropout_noise
+from seqwright.nn.kernels.vmap import lifted
 
 
 class Dropout(nn.Module):
     """Zeroes each element with the given probability while training and scales the rest to keep the mean.
 
     Srivastava et al. 2014. ``torch.nn.functional.dropout`` and SDPA take no generator; this does, so a run can be
-    repeated and resumed exactly (:mod:`seqwright.nn.noise`).
+    repeated and resumed exactly (:mod:`seqwright.nn.kernels.dropout_noise`).
 
     Args:
         rate: the probability of a zero, in [0, 1).
@@ -29,7 +29,7 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.active:
             return x
-        return x * lifted(noise.kept, x.detach(), self.rate, self.generator)
+        return x * lifted(dropout_noise.kept, x.detach(), self.rate, self.generator)
 
     @property
     def active(self) -> float:

@@ -7,15 +7,15 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from seqwright.core.spec import Count, Spec
-from seqwright.nn import kernels
+from seqwright.nn.kernels import dispatch
 from seqwright.nn.linear import Linear
-from seqwright.nn.scale import RootScale, ScaleSpec
+from seqwright.nn.scale import RootScale, Scale
 
 
-class LookUp(nn.Module):
-    """See :class:`LookUpEmbedding`."""
+class TokenTable(nn.Module):
+    """See :class:`TokenEmbedding`."""
 
-    def __init__(self, vocabulary: int, width: int, deviation: float, scale: ScaleSpec) -> None:
+    def __init__(self, vocabulary: int, width: int, deviation: float, scale: Scale) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(vocabulary, width))
         self.deviation, self.scale = deviation, scale.of(width)
@@ -24,7 +24,7 @@ class LookUp(nn.Module):
         nn.init.normal_(self.weight, std=self.deviation, generator=generator)
 
     def forward(self, ids: Shaped[Tensor, "b t"]) -> Float[Tensor, "b t d"]:
-        return kernels.look_up(self.weight, ids) * self.scale
+        return dispatch.look_up(self.weight, ids) * self.scale
 
 
 class Scalar(nn.Module):
@@ -34,8 +34,8 @@ class Scalar(nn.Module):
         return ids[..., None]
 
 
-class LiftedScalar(nn.Module):
-    """See :class:`LiftedScalarEmbedding`."""
+class LinearScalar(nn.Module):
+    """See :class:`LinearScalarEmbedding`."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class LiftedScalar(nn.Module):
         return self.lift(ids[..., None])
 
 
-class LookUpEmbedding(Spec):
+class TokenEmbedding(Spec):
     """A trained vector for each symbol, N(0, deviation²), times ``scale``; one for both sides.
 
     The scale is of the model's width d, √d unless told otherwise (Vaswani et al. 2017, §3.4). The deviation 1 is ``torch.nn.Embedding``'s. In a wide model it makes embeddings so large beside what layers add to them
@@ -54,10 +54,10 @@ class LookUpEmbedding(Spec):
 
     vocabulary: Count
     deviation: float = 1.0
-    scale: ScaleSpec = RootScale()
+    scale: Scale = RootScale()
 
     def build(self, width: int) -> nn.Module:
-        return LookUp(self.vocabulary, width, self.deviation, self.scale)
+        return TokenTable(self.vocabulary, width, self.deviation, self.scale)
 
 
 class ScalarEmbedding(Spec):
@@ -67,14 +67,14 @@ class ScalarEmbedding(Spec):
         return Scalar()
 
 
-class LiftedScalarEmbedding(Spec):
+class LinearScalarEmbedding(Spec):
     """The value itself, lifted to the model's width by one trained affine map."""
 
     def build(self, width: int) -> nn.Module:
-        return LiftedScalar(width)
+        return LinearScalar(width)
 
 
-EmbeddingSpec = LookUpEmbedding | ScalarEmbedding | LiftedScalarEmbedding
+EmbeddingSpec = TokenEmbedding | ScalarEmbedding | LinearScalarEmbedding
 
 
 class SymbolHead(Spec):

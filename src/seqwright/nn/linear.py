@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqwright.nn import kernels
+from seqwright.nn.kernels import dispatch
 
 
 class Linear(nn.Module):
@@ -35,7 +35,7 @@ class Linear(nn.Module):
         nn.init.uniform_(self.bias, -self.bias_bound, self.bias_bound, generator=generator)
 
     def forward(self, x: Float[Tensor, "b t i"]) -> Float[Tensor, "b t o"]:
-        return kernels.linear(x, self.weight, self.bias)
+        return dispatch.linear(x, self.weight, self.bias)
 
 
 def side_by_side(x: Float[Tensor, "b t i"], parts: Sequence[Linear]) -> Sequence[Float[Tensor, "b t o"]]:
@@ -47,7 +47,7 @@ def side_by_side(x: Float[Tensor, "b t i"], parts: Sequence[Linear]) -> Sequence
     if len(parts) == 1 or not torch.is_grad_enabled():
         return [part(x) for part in parts]
     weight, bias = torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts])
-    return kernels.linear(x, weight, bias).split([len(part.bias) for part in parts], -1)
+    return dispatch.linear(x, weight, bias).split([len(part.bias) for part in parts], -1)
 
 
 def xavier(inputs: int, outputs: int) -> float:

@@ -6,26 +6,9 @@ padding (position −1) is never looked at is the attention's business, not a ma
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
-from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seqwright.core.spec import Spec
-
-
-@runtime_checkable
-class Mask(Protocol):
-    """A rule on pairs of positions."""
-
-    @property
-    def causal(self) -> bool:
-        """Whether no query ever looks at a later key."""
-        ...
-
-    def allows(self, query_at: Int[Tensor, ...], key_at: Int[Tensor, ...]) -> Bool[Tensor, ...]:
-        """True where the query may look at the key."""
-        ...
 
 
 class NoMask(Spec):
@@ -56,4 +39,4 @@ class CausalMask(Spec):
         return key_at <= query_at
 
 
-MaskSpec = NoMask | CausalMask
+Mask = NoMask | CausalMask

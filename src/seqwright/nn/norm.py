@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqwright.core.spec import Spec
-from seqwright.nn import kernels
 from seqwright.nn.dropout import Dropout
+from seqwright.nn.kernels import dispatch
 
 
 class LayerNorm(nn.Module):
@@ -23,7 +23,7 @@ class LayerNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
-        return kernels.layer_norm(x, self.weight, self.bias, self.epsilon)
+        return dispatch.layer_norm(x, self.weight, self.bias, self.epsilon)
 
 
 class RMSNorm(nn.Module):
@@ -35,7 +35,7 @@ class RMSNorm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
-        return kernels.rms_norm(x, self.weight, self.epsilon)
+        return dispatch.rms_norm(x, self.weight, self.epsilon)
 
 
 class NoNorm(Spec):

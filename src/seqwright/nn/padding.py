@@ -28,4 +28,4 @@ class OrdinaryPadding(Spec):
         return Tokens(tokens.ids, torch.where(tokens.at < 0, column, tokens.at))
 
 
-PaddingSpec = MaskedPadding | OrdinaryPadding
+Padding = MaskedPadding | OrdinaryPadding

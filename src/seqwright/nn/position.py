@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Count, Spec
-from seqwright.nn.lifted import shared
+from seqwright.nn.kernels.vmap import shared
 
 
 class Position(nn.Module):
@@ -32,9 +32,9 @@ class Position(nn.Module):
         """The tokens' vectors with their places marked."""
         return x
 
-    def places(self, at: Int[Tensor, "b t"], dtype: torch.dtype) -> Places:
+    def places(self, at: Int[Tensor, "b t"], dtype: torch.dtype) -> AttentionPositions:
         """Where the queries or keys of an attention stand; the same for every layer of a stack."""
-        return Places(self, at)
+        return AttentionPositions(self, at)
 
     def bias(self, query_at: Int[Tensor, "b q"], key_at: Int[Tensor, "b k"]) -> Float[Tensor, "b h q k"] | None:
         """What is added to the score of each query and key; ``None`` for nothing."""
@@ -42,7 +42,7 @@ class Position(nn.Module):
 
 
 @dataclass(frozen=True)
-class Places:
+class AttentionPositions:
     """Where tokens stand, and what a kind of position makes of that in attention.
 
     Attributes:
@@ -102,7 +102,7 @@ class Learned(Position):
         if longest > self.table.shape[0]:
             raise SeqwrightError(
                 f"a sequence of {longest} tokens is longer than the {self.table.shape[0]} learned positions",
-                mend="give LearnedPosition a greater length, or use a kind of position that has none",
+                fix="give LearnedPosition a greater length, or use a kind of position that has none",
             )
         return x + self.table[at.clamp_min(0)]
 
@@ -119,12 +119,12 @@ class Rotary(Position):
         super().__init__()
         self.base, self.width = base, width
 
-    def places(self, at: Tensor, dtype: torch.dtype) -> Places:
+    def places(self, at: Tensor, dtype: torch.dtype) -> AttentionPositions:
         even = torch.arange(0, self.width, 2, device=at.device, dtype=torch.float64)
         angle = at.clamp_min(0)[:, None, :, None] * self.base ** (-even / self.width)  # [b 1 t c/2]
         cos, sin = angle.cos(), angle.sin()
         cos, sin = torch.stack([cos, cos], -1), torch.stack([-sin, sin], -1)  # [b 1 t c/2 2]
-        return Places(self, at, cos.flatten(-2).to(dtype), sin.flatten(-2).to(dtype))
+        return AttentionPositions(self, at, cos.flatten(-2).to(dtype), sin.flatten(-2).to(dtype))
 
 
 class ALiBi(Position):
@@ -177,7 +177,7 @@ class Randomised(Position):
         if taken > most:
             raise SeqwrightError(
                 f"a sequence of {taken} tokens is longer than the {most} that randomised positions have room for",
-                mend="give RandomisedPosition a greater " + ("number of places" if self.training else "longest"),
+                fix="give RandomisedPosition a greater " + ("number of places" if self.training else "longest"),
             )
         if not self.training or not taken:
             return torch.where(at < 0, at, at * (self.among // self.longest))
@@ -186,7 +186,7 @@ class Randomised(Position):
     def embed(self, x: Tensor, at: Tensor) -> Tensor:
         return self.position.embed(x, at)
 
-    def places(self, at: Tensor, dtype: torch.dtype) -> Places:
+    def places(self, at: Tensor, dtype: torch.dtype) -> AttentionPositions:
         return self.position.places(at, dtype)
 
     def bias(self, query_at: Tensor, key_at: Tensor) -> Tensor | None:
@@ -245,7 +245,7 @@ class RotaryPosition(Spec):
         if (width // heads) % 2:
             raise SeqwrightError(
                 f"rotary positions turn pairs of features, and a head of {width // heads} has an odd number",
-                mend="choose width and heads so that width / heads is even",
+                fix="choose width and heads so that width / heads is even",
             )
         return Rotary(self.base, width // heads)
 
@@ -288,12 +288,12 @@ class RandomisedPosition(Spec):
         if self.longest > self.places:
             raise SeqwrightError(
                 f"{self.longest} tokens cannot stand at {self.places} places",
-                mend="give RandomisedPosition at least as many places as its longest",
+                fix="give RandomisedPosition at least as many places as its longest",
             )
         if isinstance(self.position, LearnedPosition) and self.position.length != self.places:
             raise SeqwrightError(
                 f"{self.position.length} learned positions cannot serve {self.places} randomised places",
-                mend=f"give LearnedPosition the length {self.places}",
+                fix=f"give LearnedPosition the length {self.places}",
             )
         return Randomised(self.position.build(width, heads), self.places, self.longest)
 

@@ -38,4 +38,4 @@ class LinearScale(Spec):
         return float(width)
 
 
-ScaleSpec = NoScale | RootScale | LinearScale
+Scale = NoScale | RootScale | LinearScale

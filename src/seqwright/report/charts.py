@@ -13,8 +13,8 @@ from typing import Any
 
 import altair as alt
 
+from seqwright.report.formatting import Interval
 from seqwright.report.page import INK, PAPER, Chart
-from seqwright.report.words import Interval
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 MANY = 8

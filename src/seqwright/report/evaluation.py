@@ -9,9 +9,9 @@ from typing import Any
 import altair as alt
 
 from seqwright.report import charts
+from seqwright.report.formatting import count, number, rate
 from seqwright.report.page import Cards, Chart, Figure, Heading, Page, Part, Prose, Section, Table, Text
 from seqwright.report.symbols import side_by_side, visible
-from seqwright.report.words import count, number, rate
 
 MEASURED = {
     "exact_match": ("exact match", "sources answered with a target and nothing else, of all sources"),

@@ -35,7 +35,7 @@ Look = Literal["faint", "solid", "dashed"]
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """Values at some steps, in the order of the steps; values that are not finite leave a gap.
 
     Attributes:
@@ -47,15 +47,15 @@ class Line:
     values: Float[np.ndarray, "n"]
     look: Look = "solid"
 
-    def finite(self) -> Line:
+    def finite(self) -> ChartLine:
         """The same line without the values that are no numbers."""
         kept = np.isfinite(self.values)
-        return Line(self.name, self.steps[kept], self.values[kept], self.look)
+        return ChartLine(self.name, self.steps[kept], self.values[kept], self.look)
 
-    def thinned(self, most: int = MOST) -> Line:
+    def thinned(self, most: int = MOST) -> ChartLine:
         """At most ``most`` of its points: of each stretch the lowest and the highest, so no spike is lost.
 
-        >>> spiky = Line("loss", np.arange(100), np.where(np.arange(100) == 12, 9.0, 1.0))
+        >>> spiky = ChartLine("loss", np.arange(100), np.where(np.arange(100) == 12, 9.0, 1.0))
         >>> spiky.thinned(6).steps.tolist()
         [0, 12, 50, 99]
         """
@@ -69,19 +69,19 @@ class Line:
             for place in (self.values[start:stop].argmin(), self.values[start:stop].argmax())
         }
         chosen = np.array(sorted(kept | {0, size - 1}))
-        return Line(self.name, self.steps[chosen], self.values[chosen], self.look)
+        return ChartLine(self.name, self.steps[chosen], self.values[chosen], self.look)
 
-    def smoothed(self, name: str, window: int) -> Line:
+    def smoothed(self, name: str, window: int) -> ChartLine:
         """Its running mean over ``window`` points around each point, fewer at the ends.
 
-        >>> Line("loss", np.arange(4), np.array([1.0, 3.0, 5.0, 7.0])).smoothed("mean", 3).values
+        >>> ChartLine("loss", np.arange(4), np.array([1.0, 3.0, 5.0, 7.0])).smoothed("mean", 3).values
         array([2., 3., 5., 6.])
         """
         size, half = len(self.values), window // 2
         sums = np.concatenate([[0.0], np.cumsum(self.values)])
         low = np.maximum(np.arange(size) - half, 0)
         high = np.minimum(np.arange(size) + half + 1, size)
-        return Line(name, self.steps, (sums[high] - sums[low]) / (high - low))
+        return ChartLine(name, self.steps, (sums[high] - sums[low]) / (high - low))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Strip:
     """
 
     title: str
-    lines: Sequence[Line]
+    lines: Sequence[ChartLine]
     height: int = 220
     within: tuple[float, float] | None = None
 

@@ -181,7 +181,7 @@ class Page:
         except OSError as error:
             told = reason(error)
             raise SeqwrightError(
-                f"the report cannot be written: {told}", where=str(path), mend="name another folder with --out"
+                f"the report cannot be written: {told}", where=str(path), fix="name another folder with --out"
             ) from error
         return path
 

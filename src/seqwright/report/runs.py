@@ -8,9 +8,9 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from seqwright.report.lines import Line, Strip, strips
+from seqwright.report.formatting import count, listing, number
+from seqwright.report.lines import ChartLine, Strip, strips
 from seqwright.report.page import Figure, Page, Part, Prose, Section, Table, Text
-from seqwright.report.words import count, listing, number
 
 SMOOTH = 50
 """A point of the smoothed loss is the mean of one in so many of all steps around it."""
@@ -86,8 +86,8 @@ def _values(lines: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
     return np.array([np.nan if line.get(key) is None else line[key] for line in lines], dtype=np.float64)
 
 
-def _line(name: str, lines: Sequence[Mapping[str, Any]], key: str, **look: Any) -> Line:
-    return Line(name, np.array([line["step"] for line in lines], dtype=np.int64), _values(lines, key), **look)
+def _line(name: str, lines: Sequence[Mapping[str, Any]], key: str, **look: Any) -> ChartLine:
+    return ChartLine(name, np.array([line["step"] for line in lines], dtype=np.int64), _values(lines, key), **look)
 
 
 def _lead(

@@ -10,8 +10,8 @@ from typing import Any
 import altair as alt
 
 from seqwright.report.charts import draw
+from seqwright.report.formatting import Interval
 from seqwright.report.page import INK, Chart
-from seqwright.report.words import Interval
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#000000")
 """Okabe and Ito's, the ones that stand out most first."""

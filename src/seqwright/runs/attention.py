@@ -9,15 +9,15 @@ from torch import Tensor
 
 from seqwright.core.errors import TooLongError
 from seqwright.core.tokens import Tokens
+from seqwright.data.vocabulary import Vocabulary
+from seqwright.models.transformer import Transformer, TransformerSpec
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
 from seqwright.nn.position import room
-from seqwright.nn.transformer import Transformer, TransformerSpec
-from seqwright.tasks.vocabulary import Vocabulary
-from seqwright.viewer.capture import PARTS, Capture, Caught, Chosen, Side, assembled, recorded, steps_of
+from seqwright.viewer.capture import PARTS, Capture, LayerAttention, Selection, Side, assembled, recorded, steps_of
 from seqwright.viewer.page import Pass, within_reach
 from seqwright.viewer.record import Kind
-from seqwright.viewer.words import words_of
+from seqwright.viewer.word_spans import words_of
 
 KINDS: dict[str, Kind] = {
     "encoder.self_attention": "encoder", "decoder.self_attention": "decoder", "decoder.cross_attention": "cross",
@@ -33,7 +33,7 @@ def attention_of(
     target: Sequence[int],
     labels: Sequence[int],
     *,
-    chosen: Chosen,
+    chosen: Selection,
     forbidden: Sequence[int] = (),
     name: str = "",
     model_name: str = "",
@@ -72,7 +72,7 @@ def attention_of(
 
 
 def _wanted(
-    spec: TransformerSpec, lengths: dict[str, int], chosen: Chosen
+    spec: TransformerSpec, lengths: dict[str, int], chosen: Selection
 ) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
     """Which layers and heads of which attention, all of it within what the model and a page can hold."""
     stacks, shapes = {}, {}
@@ -85,7 +85,7 @@ def _wanted(
         places = room(stack.position)
         if places is not None and lengths[side] > places:
             raise TooLongError(
-                f"{lengths[side]} tokens for the {side}, and it has {places} positions", mend="give a shorter text"
+                f"{lengths[side]} tokens for the {side}, and it has {places} positions", fix="give a shorter text"
             )
         stacks[attention] = (stack.layers, part.heads)
         shapes[attention] = (lengths[side], lengths["encoder"] if kind == "cross_attention" else lengths[side])
@@ -96,7 +96,7 @@ def _wanted(
 
 def _read(
     model: Transformer, source: Tokens | None, target: Tokens, capture: Capture
-) -> tuple[Tensor, dict[str, list[Caught]]]:
+) -> tuple[Tensor, dict[str, list[LayerAttention]]]:
     """The logits ``[t v]`` and what was attended to; by a decoder that sees ahead, what each prefix's last token attends to."""
     state = model.start(source, capture)
     if model.incremental:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.data.batching import Examples, PairExamples
+from seqwright.data.corpus import Corpus, CorpusExamples, TextCorpus
+from seqwright.data.preprocessing import Preprocessing
+from seqwright.data.text import Consecutive, Stretches, TextVocabulary
+from seqwright.data.vocabulary import Vocabulary
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.stream import answer_stream
-from seqwright.evaluation.surprise import surprise
-from seqwright.nn.transformer import Transformer
-from seqwright.tasks.batching import Examples, PairExamples
-from seqwright.tasks.corpus import Corpus, CorpusExamples, TextCorpus
-from seqwright.tasks.reading import Reading
-from seqwright.tasks.text import Consecutive, Stretches, TextVocabulary
-from seqwright.tasks.vocabulary import Vocabulary
+from seqwright.evaluation.likelihood import token_likelihoods
+from seqwright.models.transformer import Transformer
 
 HELD_OUT = 0.1
 """The part of the data that becomes dev rows where no dev file is given."""
@@ -67,7 +67,7 @@ class Data(Protocol):
     """
 
     train: Examples
-    reading: Reading
+    reading: Preprocessing
     limit: int
     summary: list[str]
     fingerprints: tuple[str, str]
@@ -100,7 +100,9 @@ class PairData:
 
     def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         shown = [self.vocabulary.known_pair(pair) for pair in self.dev]
-        loss = surprise(model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=device).loss
+        loss = token_likelihoods(
+            model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=device
+        ).loss
         asked = [self.dev[index] for index in range(min(rows, len(self.dev)))]
         answers = answer_stream(
             model,
@@ -119,7 +121,7 @@ class PairData:
 def _read_from(train: Corpus | TextCorpus, dev: Corpus | TextCorpus) -> list[str]:
     """What was read, and what would read better."""
     hint = train.hint()
-    told = [f"train: {train.facts().summary()}", f"dev: {dev.facts().summary()}"]
+    told = [f"train: {train.statistics().summary()}", f"dev: {dev.statistics().summary()}"]
     return told + ([f"hint: {hint}"] if hint else [])
 
 
@@ -134,7 +136,7 @@ class TextData:
                 raise SeqwrightError(
                     f"{len(known):,} known symbols are too few: a model reads {length} at once and is asked for one more",
                     where=corpus.where,
-                    mend=f"give more text, or --set batching.length={max(1, len(known) // 2)}",
+                    fix=f"give more text, or --set batching.length={max(1, len(known) // 2)}",
                 )
         self.train: Examples = Stretches(ids[0], length)
         self.dev = Consecutive(ids[1], length, vocabulary.pad)
@@ -144,10 +146,10 @@ class TextData:
 
     def evaluate(self, model: Transformer, rows: int, device: str) -> Measured:
         """Show a model the dev text."""
-        return Measured(surprise(model, self.dev, ignore=self.vocabulary.pad, device=device).loss, None, 0)
+        return Measured(token_likelihoods(model, self.dev, ignore=self.vocabulary.pad, device=device).loss, None, 0)
 
 
-def read_pairs(reading: Reading, path: Path, dev: Path | None, seed: int) -> tuple[Corpus, Corpus]:
+def read_pairs(reading: Preprocessing, path: Path, dev: Path | None, seed: int) -> tuple[Corpus, Corpus]:
     """Read pairs to learn from; without a dev file, some rows are held out, no source on both sides.
 
     Raises:
@@ -161,12 +163,12 @@ def read_pairs(reading: Reading, path: Path, dev: Path | None, seed: int) -> tup
         raise SeqwrightError(
             "there are too few different sources to hold any out",
             where=str(path),
-            mend="give a dev file with --dev (for a first try it may be the training file itself)",
+            fix="give a dev file with --dev (for a first try it may be the training file itself)",
         )
     return train, held
 
 
-def read_text(reading: Reading, path: Path, dev: Path | None) -> tuple[TextCorpus, TextCorpus]:
+def read_text(reading: Preprocessing, path: Path, dev: Path | None) -> tuple[TextCorpus, TextCorpus]:
     """Read running text to learn from; without a dev file, its last tenth is held out."""
     corpus = TextCorpus.read(path, reading)
     return (corpus, TextCorpus.read(dev, reading)) if dev is not None else corpus.split(HELD_OUT)

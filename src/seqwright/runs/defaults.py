@@ -9,24 +9,24 @@ rate that falls along a cosine; a moving average of the weights.
 from __future__ import annotations
 
 from seqwright.core.spec import Spec, vary
+from seqwright.data.batching import RandomStretches, TokenBatches
+from seqwright.data.vocabulary import MarkedSources, Vocabulary
+from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
-from seqwright.nn.embedding import LookUpEmbedding, SymbolHead
+from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask
 from seqwright.nn.position import LearnedPosition, RotaryPosition
-from seqwright.nn.transformer import TransformerSpec
 from seqwright.runs.recipe import Evaluation, Recipe
-from seqwright.tasks.batching import RandomStretches, TokenBatches
-from seqwright.tasks.vocabulary import MarkedSources, Vocabulary
 from seqwright.training.averaging import MovingAverage
-from seqwright.training.loop import TrainingSpec
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.optimiser import Adam
 from seqwright.training.schedule import WarmupCosine
+from seqwright.training.trainer import TrainingSpec
 
 
-class Size(Spec):
+class ModelSize(Spec):
     """How large a transformer is and how it is trained; ``rows`` a batch, on average."""
 
     width: int
@@ -37,11 +37,11 @@ class Size(Spec):
     passes: int
 
     @classmethod
-    def of(cls, rows: int) -> Size:
+    def of(cls, rows: int) -> ModelSize:
         """The rule, by the number of training rows: narrow and deep, wider and with less dropout the more there are.
 
-        >>> Size.of(800)
-        Size(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
+        >>> ModelSize.of(800)
+        ModelSize(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
         """
         if rows < 3_000:
             return cls(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
@@ -66,7 +66,7 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
         symbols_a_row: how many tokens a row has on both sides together, on average.
         vocabulary: the symbols.
     """
-    size = Size.of(rows)
+    size = ModelSize.of(rows)
     steps = max(LEAST_STEPS, size.passes * rows // size.rows)
     side = StackSpec(
         layers=size.layers,
@@ -78,7 +78,7 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
     )
     model = TransformerSpec(
         width=size.width,
-        embedding=LookUpEmbedding(vocabulary=vocabulary.size, deviation=size.width**-0.5),
+        embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=size.width**-0.5),
         head=SymbolHead(outputs=vocabulary.outputs),
         encoder=side,
         decoder=vary(
@@ -124,7 +124,7 @@ def text_recipe(vocabulary: Vocabulary) -> Recipe:
     return Recipe(
         model=TransformerSpec(
             width=width,
-            embedding=LookUpEmbedding(vocabulary=vocabulary.size, deviation=0.02 * width**-0.5),
+            embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=0.02 * width**-0.5),
             head=SymbolHead(outputs=vocabulary.outputs),
             decoder=stack,
         ),

@@ -13,10 +13,10 @@ from filelock import FileLock, Timeout
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 from seqwright.core.spec import Count, Spec
-from seqwright.nn.transformer import TransformerSpec
+from seqwright.data.preprocessing import Preprocessing
+from seqwright.data.vocabulary import Vocabulary
+from seqwright.models.transformer import TransformerSpec
 from seqwright.runs.recipe import Recipe
-from seqwright.tasks.reading import Reading
-from seqwright.tasks.vocabulary import Vocabulary
 
 
 class Source(Spec):
@@ -45,7 +45,7 @@ class Manifest(Spec):
     seed: int
     device: str
     recipe: Recipe
-    reading: Reading
+    reading: Preprocessing
     source: Source
     limit: Count
     """How many tokens an answer may have."""
@@ -105,12 +105,12 @@ class RunFolder:
         """
         folder = cls(Path(path))
         if not folder.path.is_dir():
-            raise SeqwrightError("there is no such folder", where=str(path), mend="name the folder of a run")
+            raise SeqwrightError("there is no such folder", where=str(path), fix="name the folder of a run")
         if not folder.manifest_file.exists():
             raise SeqwrightError(
                 "this is not a run: it has no run.json",
                 where=str(path),
-                mend="name a folder that seqwright train wrote",
+                fix="name a folder that seqwright train wrote",
             )
         return folder
 
@@ -124,19 +124,19 @@ class RunFolder:
         folder = cls(path)
         if folder.manifest_file.exists():
             raise SeqwrightError(
-                "this folder holds a run", where=str(path), mend=f"go on with --resume {path}, or name another --out"
+                "this folder holds a run", where=str(path), fix=f"go on with --resume {path}, or name another --out"
             )
         try:
             foreign = [file.name for file in path.iterdir() if not file.name.startswith(".")] if path.exists() else []
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be used: {reason(error)}", where=str(path), mend="name another --out"
+                f"cannot be used: {reason(error)}", where=str(path), fix="name another --out"
             ) from error
         if set(foreign) - {KEPT_DATA}:  # a run that was killed before it was a run may have left its data
             raise SeqwrightError(
                 f"the folder holds something else ({min(foreign)})",
                 where=str(path),
-                mend="name a new folder with --out",
+                fix="name a new folder with --out",
             )
         return folder
 
@@ -153,13 +153,13 @@ class RunFolder:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise SeqwrightError(
-                "this run is being trained already", where=str(self.path), mend="wait for it"
+                "this run is being trained already", where=str(self.path), fix="wait for it"
             ) from error
         except OSError as error:
             raise SeqwrightError(
                 f"cannot be written to: {reason(error)}",
                 where=str(self.path),
-                mend="make it writable, or name another --out",
+                fix="make it writable, or name another --out",
             ) from error
         for stale in self.path.glob(".*.*"):  # what a kill left of a file that was being written
             stale.unlink(missing_ok=True)
@@ -225,7 +225,7 @@ class RunFolder:
             raise SeqwrightError(
                 f"cannot be written: {reason(error)}",
                 where=str(path),
-                mend="make room, or name another --out",
+                fix="make room, or name another --out",
             ) from error
 
     def _read(self, path: Path, kind: type[Any]) -> Any:
@@ -233,11 +233,11 @@ class RunFolder:
             return kind.from_json(path.read_bytes())
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be read: {reason(error)}", where=str(path), mend="the run is damaged"
+                f"cannot be read: {reason(error)}", where=str(path), fix="the run is damaged"
             ) from error
         except SeqwrightError as error:
             raise SeqwrightError(
-                error.what, where=str(path), mend="the file is damaged, or of another version"
+                error.what, where=str(path), fix="the file is damaged, or of another version"
             ) from error
 
 

@@ -15,15 +15,15 @@ from msgspec.structs import replace
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import build
 from seqwright.core.spec import Spec
+from seqwright.data.batching import Sampler
 from seqwright.nn.dropout import draw_from
-from seqwright.nn.transformer import build
 from seqwright.runs.data import Data, Measured
 from seqwright.runs.folder import Manifest, Result, RunFolder
-from seqwright.tasks.batching import Sampler
 from seqwright.training.checkpoint import load_weights, read_checkpoint, write_checkpoint
-from seqwright.training.loop import Gradient, Loop
 from seqwright.training.processes import Processes
+from seqwright.training.trainer import Gradient, Loop
 
 EVERY_SECONDS = 60
 """Between checkpoints at most; where they fall does not change what is learnt."""
@@ -33,7 +33,7 @@ Natural = Annotated[int, msgspec.Meta(ge=0)]
 """A number of things of which there may be none."""
 
 
-class Standing(Spec):
+class TrainerState(Spec):
     """Where a run stands; what is not a tensor in ``last.safetensors``."""
 
     step: Natural = 0
@@ -55,7 +55,7 @@ class Weights(Spec):
     step: int
 
 
-class Learner:
+class Trainer:
     """One model on its way.
 
     Everything that the next step depends on is written by :meth:`save`; a learner that restores it takes the same steps, to
@@ -77,10 +77,10 @@ class Learner:
         draw_from(self.model, self.dropout)
         order = torch.Generator().manual_seed(manifest.seed)
         self.sampler = Sampler(data.train, self.recipe.batching, order, (processes.rank, processes.of))
-        self.loop = Loop(processes.trainee(self.model), self.recipe.training)
+        self.loop = Loop(processes.trainable(self.model), self.recipe.training)
         self.average = self.recipe.averaging.build()
         self.asked = copy.deepcopy(self.model).eval()  # holds whichever weights are evaluated
-        self.standing = Standing()
+        self.standing = TrainerState()
         self.loss, self.evaluated, self.news = 0.0, -1, ""
         if folder.last.exists():
             self._restore()
@@ -89,7 +89,7 @@ class Learner:
     # ------------------------------------------------------------------ the steps
 
     def learn(
-        self, *, watch: Callable[[Learner], None], stop: Callable[[], bool], seconds: float | None
+        self, *, watch: Callable[[Trainer], None], stop: Callable[[], bool], seconds: float | None
     ) -> Result | None:
         """Step until the recipe says that it is over, or ``None`` if ``stop`` said so first.
 
@@ -147,7 +147,7 @@ class Learner:
         return SeqwrightError(
             f"the {what}, epoch {self.sampler.passes:.2f}{kept}",
             where=str(self.folder.path),
-            mend="train a new run with a lower rate (--set training.rate=…) or a shorter --set training.clip=…",
+            fix="train a new run with a lower rate (--set training.rate=…) or a shorter --set training.clip=…",
         )
 
     def _at_the_end(self) -> bool:
@@ -282,14 +282,14 @@ class Learner:
         Raises:
             SeqwrightError: it is damaged, or not of this run.
         """
-        tensors, self.standing = read_checkpoint(self.folder.last, Standing)
+        tensors, self.standing = read_checkpoint(self.folder.last, TrainerState)
         try:
             self._take(tensors)
         except (KeyError, ValueError, RuntimeError, TypeError) as error:
             raise SeqwrightError(
                 f"does not fit this run: {str(error).splitlines()[0]}",
                 where=str(self.folder.last),
-                mend="it is damaged or of another run; take it from a copy, or train again",
+                fix="it is damaged or of another run; take it from a copy, or train again",
             ) from error
 
     def _take(self, tensors: Mapping[str, Tensor]) -> None:

@@ -49,7 +49,7 @@ def write_evaluation(path: Path, measured: Measures, run: Path, file: Path) -> N
         write_atomically(path, page.html())
     except OSError as error:
         told = reason(error)
-        raise SeqwrightError(f"cannot be written: {told}", where=str(path), mend="name another file") from error
+        raise SeqwrightError(f"cannot be written: {told}", where=str(path), fix="name another file") from error
 
 
 def _named(line: str) -> tuple[str, str]:

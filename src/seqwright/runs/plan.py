@@ -12,15 +12,15 @@ from msgspec.structs import replace
 from seqwright import __version__
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import vary
-from seqwright.nn.transformer import TransformerSpec
-from seqwright.runs.checks import check_pairs, check_text, most_said, stretch_length
+from seqwright.data.preprocessing import Preprocessing
+from seqwright.data.text import TextVocabulary
+from seqwright.data.vocabulary import Vocabulary
+from seqwright.models.transformer import TransformerSpec
+from seqwright.runs.compatibility import check_pairs, check_text, most_said, stretch_length
 from seqwright.runs.data import Data, PairData, TextData, read_pairs, read_text
 from seqwright.runs.defaults import NAMES, named_text_recipe, pair_recipe, text_recipe
 from seqwright.runs.folder import Manifest, RunFolder, Source
 from seqwright.runs.recipe import Recipe
-from seqwright.tasks.reading import Reading
-from seqwright.tasks.text import TextVocabulary
-from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.device import precision_for
 
 
@@ -42,7 +42,7 @@ class Plan:
 
 
 def plan_pairs(
-    reading: Reading, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
+    reading: Preprocessing, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
     device: str = "cpu", command: Sequence[str] = (),
 ) -> Plan:  # fmt: skip
     """What training on pairs would be.
@@ -71,7 +71,7 @@ def plan_pairs(
 
 
 def plan_text(
-    reading: Reading, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
+    reading: Preprocessing, path: Path, dev: Path | None, *, model: str | None = None, edits: Sequence[str] = (), seed: int = 0,
     device: str = "cpu", command: Sequence[str] = (),
 ) -> Plan:  # fmt: skip
     """What training on running text would be; see :func:`plan_pairs`."""
@@ -102,18 +102,18 @@ def with_model(recipe: Recipe, name: str) -> Recipe:
     if not path.is_file():
         raise SeqwrightError(
             f"--model {name}: no such file, and no model of that name",
-            mend=f"give a model's JSON, or one of {', '.join(NAMES)} with --text",
+            fix=f"give a model's JSON, or one of {', '.join(NAMES)} with --text",
         )
     try:
         model = TransformerSpec.from_json(path.read_bytes())
         sizes = {"embedding.vocabulary": recipe.model.embedding.vocabulary, "head.outputs": recipe.model.head.outputs}  # pyright: ignore[reportAttributeAccessIssue]
         model = vary(model, sizes)
     except SeqwrightError as error:
-        raise SeqwrightError(error.what, where=name, mend=error.mend) from error
+        raise SeqwrightError(error.what, where=name, fix=error.fix) from error
     if (model.encoder is None) != (recipe.model.encoder is None):
         wanted = "with an encoder" if recipe.model.encoder else "without one"
         raise SeqwrightError(
-            f"this data needs a model {wanted}", where=name, mend="--text is for models without an encoder"
+            f"this data needs a model {wanted}", where=name, fix="--text is for models without an encoder"
         )
     return vary(recipe, {"model": model})
 
@@ -162,7 +162,7 @@ def plan_again(folder: RunFolder) -> Plan:
         raise SeqwrightError(
             "this is not what the run was trained on: its content has changed",
             where=str(changed),
-            mend="bring the file back as it was, or train a new run",
+            fix="bring the file back as it was, or train a new run",
         )
     return Plan(data, manifest)
 

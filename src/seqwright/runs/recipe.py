@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from seqwright.core.edits import edited
 from seqwright.core.spec import Count, Spec, leaves
-from seqwright.nn.transformer import TransformerSpec
-from seqwright.tasks.batching import BatchingSpec
-from seqwright.tasks.vocabulary import BareSources, SourcesSpec
+from seqwright.data.batching import BatchingSpec
+from seqwright.data.vocabulary import BareSources, SourcesSpec
+from seqwright.models.transformer import TransformerSpec
 from seqwright.training.averaging import AveragingSpec, NoAverage
-from seqwright.training.loop import TrainingSpec
+from seqwright.training.trainer import TrainingSpec
 
 
 class Evaluation(Spec):

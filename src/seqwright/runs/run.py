@@ -9,27 +9,27 @@ from pathlib import Path
 import torch
 
 from seqwright.core.errors import SeqwrightError, TooLongError
-from seqwright.decoding.decoder import DecoderSpec
+from seqwright.data.batching import PairExamples
+from seqwright.data.corpus import Corpus, TextCorpus
+from seqwright.data.text import Consecutive, TextVocabulary
+from seqwright.data.vocabulary import Vocabulary
+from seqwright.decoding.decoding import DecodingSpec
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.request import Hypothesis
 from seqwright.decoding.stream import answer_stream
-from seqwright.evaluation.measures import Asked, Measures, measure
+from seqwright.evaluation.likelihood import token_likelihoods
+from seqwright.evaluation.measures import AnsweredRow, Measures, measure
 from seqwright.evaluation.metrics import TextMetric
-from seqwright.evaluation.surprise import surprise
 from seqwright.evaluation.text import TextMeasures, measure_text
-from seqwright.nn.embedding import LookUpEmbedding
+from seqwright.models.transformer import Transformer
+from seqwright.nn.embedding import TokenEmbedding
 from seqwright.nn.position import room
-from seqwright.nn.transformer import Transformer
 from seqwright.runs.attention import attention_of
-from seqwright.runs.checks import stretch_length
+from seqwright.runs.compatibility import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
 from seqwright.runs.learner import Weights
-from seqwright.tasks.batching import PairExamples
-from seqwright.tasks.corpus import Corpus, TextCorpus
-from seqwright.tasks.text import Consecutive, TextVocabulary
-from seqwright.tasks.vocabulary import Vocabulary
 from seqwright.training.checkpoint import load_weights, read_checkpoint
-from seqwright.viewer.capture import Chosen, going_on
+from seqwright.viewer.capture import Selection, going_on
 from seqwright.viewer.page import Pass
 
 LINE_END = ("\n",)
@@ -72,7 +72,7 @@ class Run:
         return self.folder.path
 
     def predict(
-        self, questions: Iterable[str], decoder: DecoderSpec | None = None, *, seed: int = 0, limit: int | None = None
+        self, questions: Iterable[str], decoder: DecodingSpec | None = None, *, seed: int = 0, limit: int | None = None
     ) -> list[str]:
         """The best answer to each question (a source, or a prompt), in order; see :meth:`answers`."""
         return [found[0].text for found in self.answers(questions, decoder, seed=seed, limit=limit)]
@@ -80,7 +80,7 @@ class Run:
     def answers(
         self,
         questions: Iterable[str],
-        decoder: DecoderSpec | None = None,
+        decoder: DecodingSpec | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
@@ -103,7 +103,7 @@ class Run:
     def answers_to(
         self,
         sources: Iterable[tuple[str, ...] | None],
-        decoder: DecoderSpec | None = None,
+        decoder: DecodingSpec | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
@@ -115,14 +115,14 @@ class Run:
         for found in self._ask(known, decoder or Greedy(), generator, limit or self.manifest.limit, window):
             yield [self._prediction(hypothesis) for hypothesis in found]
 
-    def ask(self, sources: Iterable[tuple[str, ...]], decoder: DecoderSpec | None = None) -> Iterator[tuple[str, ...]]:
+    def ask(self, sources: Iterable[tuple[str, ...]], decoder: DecodingSpec | None = None) -> Iterator[tuple[str, ...]]:
         """The best answer to each source, in symbols."""
         known = (self._known(source) for source in sources)
         for found in self._ask(known, decoder or Greedy(), None, self.manifest.limit, 4096):
             yield self.vocabulary.spelt(found[0].ids)
 
     def evaluate(
-        self, path: Path | str, decoder: DecoderSpec | None = None, *, also: Collection[TextMetric] = ()
+        self, path: Path | str, decoder: DecodingSpec | None = None, *, also: Collection[TextMetric] = ()
     ) -> Measures | TextMeasures:
         """How well the model answers the rows of a file that is written as its training data was.
 
@@ -133,12 +133,12 @@ class Run:
             return self._evaluate_text(Path(path))
         corpus = Corpus.read(path, self.reading)
         shown = [self.vocabulary.known_pair(pair) for pair in corpus]
-        seen = surprise(
+        seen = token_likelihoods(
             self.model, PairExamples(shown, self.vocabulary), ignore=self.vocabulary.pad, device=self.device
         )
         said = self.ask((pair.source for pair in corpus), decoder)
         rows = (
-            Asked(pair.source, pair.target, answer, float(nats), int(tokens), int(guessed))
+            AnsweredRow(pair.source, pair.target, answer, float(nats), int(tokens), int(guessed))
             for pair, answer, nats, tokens, guessed in zip(
                 corpus, said, seen.nats, seen.tokens, seen.guessed, strict=True
             )
@@ -150,14 +150,14 @@ class Run:
         assert isinstance(self.vocabulary, TextVocabulary), "a run that continues text has one"
         known = self.vocabulary.numbers(corpus.symbols, corpus.ids)
         examples = Consecutive(known, stretch_length(self.manifest.recipe), self.vocabulary.pad)
-        return measure_text(surprise(self.model, examples, ignore=self.vocabulary.pad, device=self.device))
+        return measure_text(token_likelihoods(self.model, examples, ignore=self.vocabulary.pad, device=self.device))
 
     def attention(
         self,
         question: str,
         answer: str | None = None,
         *,
-        decoder: DecoderSpec | None = None,
+        decoder: DecodingSpec | None = None,
         limit: int | None = None,
         layers: Iterable[int] | None = None,
         heads: Iterable[int] | None = None,
@@ -195,7 +195,7 @@ class Run:
             None if self.continues else self.vocabulary.source(asked),
             [*before, *(labels[:-1])],
             labels,
-            chosen=Chosen.of(layers, heads),
+            chosen=Selection.of(layers, heads),
             forbidden=self._never,
             name=name or question,
             model_name=self.path.name,
@@ -215,7 +215,7 @@ class Run:
     def _ask(
         self,
         sources: Iterable[tuple[str, ...] | None],
-        decoder: DecoderSpec,
+        decoder: DecodingSpec,
         generator: torch.Generator | None,
         limit: int,
         window: int,
@@ -239,7 +239,7 @@ class Run:
         if self.continues and not known:
             known = self.vocabulary.known(LINE_END)  # a prompt of nothing begins as a line does
             if not known:
-                raise SeqwrightError("a prompt has no symbol that training showed", mend="begin with one that it did")
+                raise SeqwrightError("a prompt has no symbol that training showed", fix="begin with one that it did")
         return known
 
     def _count_unknown(self, symbols: Iterable[str]) -> None:
@@ -258,7 +258,7 @@ class Run:
             raise TooLongError(
                 f"a source of {length} tokens, and the model has {places} positions",
                 where=where,
-                mend="shorten it, or train with a greater length or with RotaryPosition",
+                fix="shorten it, or train with a greater length or with RotaryPosition",
             )
 
     def _prediction(self, hypothesis: Hypothesis) -> Prediction:
@@ -281,13 +281,13 @@ def load(path: Path | str, *, device: str = "cpu") -> Run:
         raise SeqwrightError(
             "this run has not come to its first evaluation, so there are no weights yet",
             where=str(path),
-            mend=f"go on with seqwright train --resume {path}",
+            fix=f"go on with seqwright train --resume {path}",
         )
     if spec != manifest.recipe.model:
-        raise SeqwrightError("is not the model that run.json speaks of", where=str(folder.model_file), mend=_TOGETHER)
+        raise SeqwrightError("is not the model that run.json speaks of", where=str(folder.model_file), fix=_TOGETHER)
     symbols = Vocabulary(folder.symbols())
-    if not isinstance(spec.embedding, LookUpEmbedding) or symbols.size != spec.embedding.vocabulary:
-        raise SeqwrightError("is not the vocabulary of this model", where=str(folder.vocabulary_file), mend=_TOGETHER)
+    if not isinstance(spec.embedding, TokenEmbedding) or symbols.size != spec.embedding.vocabulary:
+        raise SeqwrightError("is not the vocabulary of this model", where=str(folder.vocabulary_file), fix=_TOGETHER)
     with torch.device("meta"):  # shapes are compared before any memory is taken
         model = spec.checked().build()
     tensors, _ = read_checkpoint(folder.best, Weights)

@@ -11,14 +11,14 @@ from msgspec.structs import replace
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.runs.diagnosis import diagnose
 from seqwright.runs.folder import Result, RunFolder
-from seqwright.runs.learner import OUT_OF_TIME, Learner
+from seqwright.runs.learner import OUT_OF_TIME, Trainer
 from seqwright.runs.page import write_curves
 from seqwright.runs.plan import Plan
 from seqwright.training.processes import Processes, joined
 
 
 def train(
-    plan: Plan, folder: RunFolder, *, watch: Callable[[Learner], None] = lambda learner: None,
+    plan: Plan, folder: RunFolder, *, watch: Callable[[Trainer], None] = lambda learner: None,
     stop: Callable[[], bool] = lambda: False, minutes: float | None = None,
 ) -> Result | None:  # fmt: skip
     """Begin a planned run in an empty folder, or go on with it; ``None`` if it was stopped before its end."""
@@ -36,18 +36,18 @@ def train(
                 raise SeqwrightError(
                     f"cannot be written: {reason(error)}; the last checkpoint is kept",
                     where=str(folder.path),
-                    mend="make room, then go on with --resume",
+                    fix="make room, then go on with --resume",
                 ) from error
 
 
 def _learn(
-    plan: Plan, folder: RunFolder, processes: Processes, device: str, watch: Callable[[Learner], None],
+    plan: Plan, folder: RunFolder, processes: Processes, device: str, watch: Callable[[Trainer], None],
     stop: Callable[[], bool], minutes: float | None,
 ) -> Result | None:  # fmt: skip
     if device.startswith("cuda"):
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-    learner = Learner(folder, plan.manifest, plan.data, processes, device)
+    learner = Trainer(folder, plan.manifest, plan.data, processes, device)
     result = learner.learn(watch=watch, stop=stop, seconds=None if minutes is None else 60 * minutes)
     if processes.first:
         if result is not None:

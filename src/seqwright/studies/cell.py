@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import torch
 
 from seqwright.core.spec import Spec
+from seqwright.data.batch import limit, spell
+from seqwright.data.batching import BatchingSpec, PairExamples, Sampler, padding
 from seqwright.evaluation.behaviour import answers, observe
 from seqwright.evaluation.metrics import exact_match
 from seqwright.evaluation.signature import signatures
+from seqwright.models.transformer import Transformer, TransformerSpec
 from seqwright.nn.padding import MaskedPadding
-from seqwright.nn.transformer import Transformer, TransformerSpec
-from seqwright.studies.data import Asked, Data, TaskData
+from seqwright.studies.data import StudyData, TaskData, TestRow
 from seqwright.studies.measures import MeasureSpec
-from seqwright.tasks.batching import BatchingSpec, PairExamples, Sampler, padding
-from seqwright.tasks.task import limit, spell
 from seqwright.training.ensemble import Ensemble
-from seqwright.training.loop import Loop, TrainingSpec, fit
+from seqwright.training.trainer import Loop, TrainingSpec, fit
 
 CHECKS = 40
 """How often, evenly spaced, a cell in training is asked whether it has learnt its task."""
@@ -48,7 +48,7 @@ class Cell:
     spec: TransformerSpec
     training: TrainingSpec
     batching: BatchingSpec
-    data: Data
+    data: StudyData
     padding: bool
     measures: tuple[MeasureSpec, ...] = ()
 
@@ -98,8 +98,8 @@ class CellResult(Spec, tag=False):
     waste: float
     steps: list[int]
     curves: list[list[float | None]]
-    asked: list[Asked]
-    asked_beyond: list[Asked]
+    asked: list[TestRow]
+    asked_beyond: list[TestRow]
     notes: list[str]
     seeds: list[SeedResult]
 

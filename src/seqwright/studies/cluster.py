@@ -9,7 +9,7 @@ from typing import Any
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.studies.cell import CellResult, train_cell
-from seqwright.studies.workers import TRIES, Piece
+from seqwright.studies.executor import TRIES, WorkUnit
 
 PATIENCE = 1.0
 """Seconds between two looks at a cluster."""
@@ -31,8 +31,8 @@ class Cluster:
     workers: int | None = None
 
     def finished(
-        self, pieces: Sequence[Piece], device: str, tick: Callable[[float], None]
-    ) -> Iterator[tuple[Piece, CellResult]]:
+        self, pieces: Sequence[WorkUnit], device: str, tick: Callable[[float], None]
+    ) -> Iterator[tuple[WorkUnit, CellResult]]:
         ray = _ray()
         try:
             if self.address == "local":
@@ -42,7 +42,7 @@ class Cluster:
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             raise SeqwrightError(
                 f"there is no Ray cluster at {self.address}: {error}".splitlines()[0],
-                mend="start one with `ray start --head`, or leave --ray out",
+                fix="start one with `ray start --head`, or leave --ray out",
             ) from error
         needs = {"num_cpus": 1, "num_gpus": int(device.startswith("cuda"))}
         do = ray.remote(max_retries=TRIES - 1, **needs)(_do)
@@ -58,7 +58,7 @@ class Cluster:
             ray.shutdown()
 
 
-def _do(piece: Piece, device: str) -> CellResult:
+def _do(piece: WorkUnit, device: str) -> CellResult:
     import torch
 
     torch.set_num_threads(1)
@@ -71,7 +71,7 @@ def _result(ray: Any, reference: Any) -> CellResult:
     except ray.exceptions.WorkerCrashedError as error:
         raise SeqwrightError(
             f"a worker of the cluster died {TRIES} times on the same piece",
-            mend="it may need more memory than a worker has",
+            fix="it may need more memory than a worker has",
         ) from error
 
 
@@ -79,4 +79,4 @@ def _ray() -> Any:
     try:
         return import_module("ray")
     except ImportError as error:
-        raise SeqwrightError("--ray needs Ray", mend="install seqwright[ray]") from error
+        raise SeqwrightError("--ray needs Ray", fix="install seqwright[ray]") from error

@@ -15,11 +15,11 @@ from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.spec import Spec, diff
 from seqwright.report import examples
 from seqwright.report.charts import Dot, Panel, dots
+from seqwright.report.formatting import count, rate, signed, spread
 from seqwright.report.page import Cards, Figure, Page, Part, Prose, Section, Table, Text
-from seqwright.report.words import count, rate, signed, spread
 from seqwright.studies.effect import Effect
-from seqwright.studies.inquiry import WHOLE, StudyResult
-from seqwright.studies.study import Row
+from seqwright.studies.experiment import Row
+from seqwright.studies.study import WHOLE, StudyResult
 
 
 class Comparison(Spec, tag=False):
@@ -47,12 +47,12 @@ def read_result(folder: Path) -> StudyResult:
         return msgspec.convert(found, StudyResult)
     except OSError as error:
         raise SeqwrightError(
-            f"holds no finished study: {reason(error)}", where=str(path), mend="name a study's --out folder"
+            f"holds no finished study: {reason(error)}", where=str(path), fix="name a study's --out folder"
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise SeqwrightError(
             f"is no result of a study that can be compared: {error}", where=str(path),
-            mend="compare two studies of parts, positions or the like, made by this version",
+            fix="compare two studies of parts, positions or the like, made by this version",
         ) from error  # fmt: skip
 
 

@@ -8,11 +8,11 @@ from typing import Protocol, runtime_checkable
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
-from seqwright.tasks.corpus import Corpus
-from seqwright.tasks.task import Coder, Pair, limit, spell
+from seqwright.data.batch import Coder, Pair, limit, spell
+from seqwright.data.corpus import Corpus
 
 
-class Asked(Spec, tag=False):
+class TestRow(Spec, tag=False):
     """A row that was asked: its two sides spelt out, and the exam it belongs to."""
 
     source: str
@@ -59,17 +59,17 @@ class TaskData:
 
     @property
     def reach(self) -> int:
-        """See :class:`Data`."""
+        """See :class:`StudyData`."""
         return reach([*self.train, *self.pairs(beyond=False), *self.pairs(beyond=True)])
 
     def pairs(self, *, beyond: bool) -> list[Pair]:
         """What is asked within training's lengths, or beyond them."""
         return [pair for exam in self.exams if exam.beyond == beyond for pair in exam.pairs]
 
-    def rows(self, *, beyond: bool) -> list[Asked]:
+    def rows(self, *, beyond: bool) -> list[TestRow]:
         """The same, spelt out."""
         return [
-            Asked(source=spell(pair.source), target=spell(pair.target), exam=exam.name)
+            TestRow(source=spell(pair.source), target=spell(pair.target), exam=exam.name)
             for exam in self.exams
             if exam.beyond == beyond
             for pair in exam.pairs
@@ -77,7 +77,7 @@ class TaskData:
 
 
 @runtime_checkable
-class Data(Protocol):
+class StudyData(Protocol):
     """Rows, or what it takes to draw them: small, so that a cell can be sent to a worker that draws them there."""
 
     @property
@@ -114,8 +114,8 @@ def parted(rows: Corpus, most: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]
     asked = {pair.source: pair for pair in reversed(list(held))}  # a source's first row counts
     if not asked:
         raise SeqwrightError(
-            f"{rows.facts().sources} different sources are too few to hold any out",
+            f"{rows.statistics().sources} different sources are too few to hold any out",
             where=rows.where,
-            mend="give at least 10",
+            fix="give at least 10",
         )
     return tuple(train), tuple(asked.values())

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from seqwright.core.spec import Spec
-from seqwright.evaluation.ranges import Range
-from seqwright.studies.study import Row
+from seqwright.evaluation.intervals import MedianInterval
+from seqwright.studies.experiment import Row
 
 LITTLE = 0.2
 """Less exact match than this, and a task counts as not learnt."""
@@ -69,7 +69,7 @@ class Effect(Spec, tag=False):
     lacking: str
     with_it: float
     without: float
-    worth: Range
+    worth: MedianInterval
     verdict: str
 
     @classmethod
@@ -83,7 +83,7 @@ class Effect(Spec, tag=False):
         cls, part: str, having: Row, lacking: str, more: Sequence[float], less: Sequence[float], measure: str
     ) -> Effect:
         """The effect between two numbers a seed, those of ``having`` and those of a variant called ``lacking``."""
-        worth = Range.of([a - b for a, b in zip(more, less, strict=True)])
+        worth = MedianInterval.of([a - b for a, b in zip(more, less, strict=True)])
         with_it, without = median(more), median(less)
         return cls(
             part=part,
@@ -99,12 +99,12 @@ class Effect(Spec, tag=False):
         )
 
 
-def verdict(with_it: float, without: float, worth: Range) -> str:
+def verdict(with_it: float, without: float, worth: MedianInterval) -> str:
     """The word for a difference; see the table above.
 
-    >>> verdict(1.0, 0.2, Range(median=0.8, low=0.7, high=0.9))
+    >>> verdict(1.0, 0.2, MedianInterval(median=0.8, low=0.7, high=0.9))
     'needed'
-    >>> verdict(1.0, 0.9, Range(median=0.1, low=-0.1, high=0.2))
+    >>> verdict(1.0, 0.9, MedianInterval(median=0.1, low=-0.1, high=0.2))
     'unclear'
     """
     if max(with_it, without) < LITTLE:

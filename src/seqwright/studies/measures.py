@@ -9,7 +9,7 @@ import torch
 from seqwright.core.model import Model
 from seqwright.core.probe import Record
 from seqwright.core.spec import Spec
-from seqwright.tasks.task import Coder, Pair
+from seqwright.data.batch import Coder, Pair
 
 
 class GradientReach(Spec):

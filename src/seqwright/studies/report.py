@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seqwright import __version__
-from seqwright.evaluation.ranges import Range
+from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report import charts, examples
+from seqwright.report.formatting import count, listing, rate, signed, spread
 from seqwright.report.page import Cards, Figure, Heading, Look, Page, Part, Prose, Section, Table, Text, slug
 from seqwright.report.series import Graph, Series, graphs
-from seqwright.report.words import count, listing, rate, signed, spread
-from seqwright.studies import effect, telling
+from seqwright.studies import effect, report_parts
 from seqwright.studies.effect import Effect
-from seqwright.studies.inquiry import Inquiry, StudyResult, tasks_of, variants_of
-from seqwright.studies.study import Claim, Row
+from seqwright.studies.experiment import Claim, Row
+from seqwright.studies.study import Study, StudyResult, tasks_of, variants_of
 
 BADGES: dict[str, Look] = {
     effect.NEEDED: "good",
@@ -37,7 +37,7 @@ LINES = 8
 """More lines in a panel cannot be told apart."""
 
 
-def write_report(inquiry: Inquiry, result: StudyResult, out: Path, command: str) -> Path:
+def write_report(inquiry: Study, result: StudyResult, out: Path, command: str) -> Path:
     """Write ``out/report.html`` and its charts as ``out/charts/*.svg``.
 
     Args:
@@ -52,7 +52,7 @@ def write_report(inquiry: Inquiry, result: StudyResult, out: Path, command: str)
     return page(inquiry, result, command).write(out / "report.html")
 
 
-def page(inquiry: Inquiry, result: StudyResult, command: str) -> Page:
+def page(inquiry: Study, result: StudyResult, command: str) -> Page:
     """The report as a value."""
     rows = result.rows
     sections = [
@@ -70,7 +70,7 @@ def page(inquiry: Inquiry, result: StudyResult, command: str) -> Page:
     return Page(_question(inquiry), tuple(lead(result)), _facts(result, command), tuple(s for s in sections if s.parts))
 
 
-def _question(inquiry: Inquiry) -> str:
+def _question(inquiry: Study) -> str:
     return (type(inquiry).__doc__ or inquiry.name).splitlines()[0]
 
 
@@ -220,7 +220,7 @@ def _length_panel(task: str, base: str, members: Sequence[Row], *, several: bool
     lines = []
     for row in members:
         exams = sorted(row.exams, key=lambda exam: int(exam.exam))
-        values = [Range.of(exam.matches) for exam in exams]
+        values = [MedianInterval.of(exam.matches) for exam in exams]
         lines.append(Series(row.variant, [int(exam.exam) for exam in exams], values))
     trained = max((int(exam.exam) for row in members for exam in row.exams if not exam.beyond), default=0)
     further = any(exam.beyond for row in members for exam in row.exams)
@@ -248,8 +248,8 @@ def curves(rows: Sequence[Row]) -> Iterator[Part]:
     for task in tasks_of(rows):
         mine = [row for row in rows if row.task == task and len(row.steps) > 1]
         yield Heading(task)
-        drawn = tuple(telling.loss_curve(_called(row, beside=mine[0]), row, ends) for row in mine)
-        yield Figure(drawn, telling.CURVES, small=True)
+        drawn = tuple(report_parts.loss_curve(_called(row, beside=mine[0]), row, ends) for row in mine)
+        yield Figure(drawn, report_parts.CURVES, small=True)
 
 
 def _called(row: Row, *, beside: Row) -> str:
@@ -259,13 +259,13 @@ def _called(row: Row, *, beside: Row) -> str:
 
 def answers(rows: Sequence[Row]) -> Iterator[Part]:
     """What the first variant of each task answers, and the one that answers least."""
-    yield Prose(telling.ANSWERS)
+    yield Prose(report_parts.ANSWERS)
     for task in tasks_of(rows):
         mine = [row for row in rows if row.task == task]
         worst = min(mine, key=lambda row: row.exact_match.median)
         yield Heading(task)
         shown = [mine[0]] if worst is mine[0] else [mine[0], worst]
-        yield Cards(tuple(telling.answer_card(f"{row.base} · {row.variant}", row) for row in shown))
+        yield Cards(tuple(report_parts.answer_card(f"{row.base} · {row.variant}", row) for row in shown))
 
 
 def specs(rows: Sequence[Row]) -> Iterator[Part]:
@@ -288,7 +288,7 @@ def everything(rows: Sequence[Row]) -> Iterator[Part]:
         "base",
         "variant",
         "task",
-        *telling.NUMBERS[:-1],
+        *report_parts.NUMBERS[:-1],
         "best seed",
         "beyond",
         "99 % known at step",
@@ -301,11 +301,11 @@ def everything(rows: Sequence[Row]) -> Iterator[Part]:
                 row.base,
                 Text(row.variant, "strong"),
                 row.task,
-                *telling.numbers(row)[:-1],
+                *report_parts.numbers(row)[:-1],
                 rate(max(row.matches)),
                 spread(row.beyond, rate, "\n") if row.beyond else "–",
-                telling.learnt_at(row),
-                telling.numbers(row)[-1],
+                report_parts.learnt_at(row),
+                report_parts.numbers(row)[-1],
             )
             for row in rows
         ),
@@ -319,7 +319,7 @@ def _notes(result: StudyResult) -> Iterator[Part]:
 
 
 def method(result: StudyResult) -> Iterator[Part]:
-    yield from telling.method("held-out rows")
+    yield from report_parts.method("held-out rows")
     yield Prose(
         "Seeds are paired: seed n of one variant begins from the same random numbers and sees the same rows in the same order as "
         "seed n of another. 99 % known: the step at which 99 in 100 next tokens of the held-out rows are right, the truth "

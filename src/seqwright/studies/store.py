@@ -30,19 +30,19 @@ class Store:
                 raise SeqwrightError(
                     f"the folder holds something else ({foreign[0]})",
                     where=str(folder),
-                    mend="name a new folder with --out",
+                    fix="name a new folder with --out",
                 )
             self.lock = FileLock(folder / ".lock")
             self.lock.acquire(timeout=0)
         except Timeout as error:
             raise SeqwrightError(
-                "another study is running in this folder", where=str(folder), mend="wait for it or name another --out"
+                "another study is running in this folder", where=str(folder), fix="wait for it or name another --out"
             ) from error
         except OSError as error:
             raise SeqwrightError(
                 f"cannot be written to: {reason(error)}",
                 where=str(folder),
-                mend="name another folder with --out",
+                fix="name another folder with --out",
             ) from error
         self._claim()
 
@@ -57,7 +57,7 @@ class Store:
             theirs = msgspec.json.decode(path.read_bytes(), type=dict)
         except msgspec.DecodeError as error:
             raise SeqwrightError(
-                f"this is no study's manifest: {error}", where=str(path), mend="name a new folder with --out"
+                f"this is no study's manifest: {error}", where=str(path), fix="name a new folder with --out"
             ) from error
         wanted = msgspec.json.decode(mine)
         if theirs != wanted:
@@ -66,7 +66,7 @@ class Store:
             raise SeqwrightError(
                 f"the folder holds another study: {told}",
                 where=str(self.folder),
-                mend="start it as it was started, or name a new folder with --out",
+                fix="start it as it was started, or name a new folder with --out",
             )
 
     def load(self, piece: str) -> CellResult | None:

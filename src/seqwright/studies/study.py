@@ -1,272 +1,140 @@
-"""The engine of every study: cells are cut into pieces, done, kept, and gathered into rows."""
+"""What a study asks: which cells to train, and what to read off them."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, ClassVar
 
-from seqwright import __version__
-from seqwright.core.spec import Spec
-from seqwright.evaluation.ranges import Range
-from seqwright.evaluation.signature import SIGNATURES, name
-from seqwright.nn.transformer import TransformerSpec
-from seqwright.studies.cell import Cell, CellResult, SeedResult, pace
-from seqwright.studies.data import Asked
-from seqwright.studies.store import Store
-from seqwright.studies.workers import Crew, Piece, Processes
+from seqwright.core.spec import Spec, vary
+from seqwright.data.batching import BatchingSpec, PaddedBatches
+from seqwright.report.page import Section
+from seqwright.studies.cell import Cell
+from seqwright.studies.effect import Effect
+from seqwright.studies.experiment import Claim, Row
+from seqwright.studies.measures import MeasureSpec
+from seqwright.studies.scale import ModelScale
+from seqwright.studies.task_source import SymbolData, TaskSource
+from seqwright.tasks.algorithmic import TaskSpec
 
-SEEDS_A_PIECE = {"cpu": 16, "cuda": 1024}
-"""How many members train side by side. More would not be faster on a CPU, and a kill would cost more."""
-
-
-class Shown(Spec, tag=False):
-    """An example answer; one that did not stop by itself was cut at the length limit."""
-
-    source: str
-    target: str
-    predicted: str
-    right: bool
-    stopped: bool
+WHOLE = "whole"
+"""The variant that nothing was changed in."""
 
 
-class ExamResult(Spec, tag=False):
-    """What came of one exam: each seed's exact match, in the order of the seeds."""
+class StudyResult(Spec, tag=False):
+    """All that a study found: what ``--json`` prints and ``results.json`` holds.
 
-    exam: str
-    beyond: bool
-    rows: int
-    matches: list[float]
-
-
-class Row(Spec, tag=False):
-    """A cell's results over all seeds: one row of the table.
-
-    ``per_task`` is the fraction of seeds that answer each sequence, ``signatures`` the number of seeds that carry each
-    name, ``answers`` those of a typical seed, ``curve`` the training loss at ``steps``; ``losses``,
-    ``eval_losses`` and ``matches`` (``matches_alone``, ``matches_beyond``) are each seed's last losses and exact match, ``waste``
-    the part of all tokens trained on that was padding. ``exams`` has exact match exam by exam, ``beyond``
-    on rows longer than any that was trained on, where such were asked; ``learnt_at`` the step at which each seed knew the next tokens, if it ever did, ``diverged`` how many seeds ended with a loss that is not a number, and ``measured``
-    the ranges of what else was measured.
+    ``seconds`` is the work of all processes added up, so a study that was killed and went on says the same.
     """
 
-    base: str
-    variant: str
-    task: str
-    spec: TransformerSpec
-    parameters: int
-    train_loss: Range
-    eval_loss: Range
-    exact_match: Range
-    exact_match_alone: Range
-    per_task: dict[str, float]
-    signatures: dict[str, int]
-    answers: list[Shown]
-    steps: list[int]
-    curve: list[Range]
-    losses: list[float]
-    eval_losses: list[float]
-    matches: list[float]
+    study: str
+    seeds: int
     seconds: float
-    waste: float
-    matches_alone: list[float]
-    matches_beyond: list[float]
-    exams: list[ExamResult]
-    beyond: Range | None
-    learnt_at: list[int | None]
-    diverged: int
-    measured: dict[str, list[Range]]
+    rows: list[Row]
+    effects: list[Effect]
+    claims: list[Claim]
     notes: list[str]
 
-
-class Claim(Spec, tag=False):
-    """A sentence held against what was measured; ``paper`` is the number that the paper gives for it, if it does."""
-
-    claim: str
-    measured: str
-    verdict: str
-    evidence: str
-    paper: str = "–"
+    def every_note(self) -> list[str]:
+        """Those of the study and those of its rows, each once."""
+        return list(dict.fromkeys([*self.notes, *(note for row in self.rows for note in row.notes)]))
 
 
 @dataclass(frozen=True)
 class Study:
-    """Cells, and the seeds each is trained with."""
+    """A question that a study answers, and the base of each of them: what one has nothing to say to, it leaves as it is.
 
-    name: str
-    cells: tuple[Cell, ...]
-    seeds: int
-    device: str = "cpu"
+    Attributes:
+        quick: whether it has to end within three minutes: fewer tasks and variants.
+    """
 
-    def pieces(self) -> list[Piece]:
-        """The work, cut the same way whenever and by however many workers it is done."""
-        size = SEEDS_A_PIECE[self.device.partition(":")[0]]
-        starts = range(0, self.seeds, size)
-        return [
-            Piece(cell, tuple(range(start, min(start + size, self.seeds)))) for cell in self.cells for start in starts
-        ]
+    name: ClassVar[str]
+    quick: bool = False
 
-    def seconds(self, pieces: Sequence[Piece], *, workers: int | None = None) -> float:
-        """About how long some pieces will take here: a few steps of one of middling cost are tried."""
-        tried = sorted(pieces, key=lambda piece: piece.cell.cost)[len(pieces) // 2]
-        each = pace(tried.cell, tried.seeds, self.device) / (tried.cell.cost * len(tried.seeds))
-        return each * sum(piece.work for piece in pieces) / self.processes(workers)
+    @property
+    def setting(self) -> ModelScale:
+        """How large its models are on tasks."""
+        return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale()
 
-    def processes(self, workers: int | None) -> int:
-        """How many there are where nobody says: one a core, one on a GPU."""
-        return workers or (1 if self.device != "cpu" else os.cpu_count() or 1)
+    @property
+    def seeds(self) -> int:
+        """How many of each variant."""
+        return 3 if self.quick else 10
 
-    def manifest(self) -> dict[str, object]:
-        """What tells this study from any other: a folder belongs to exactly one."""
-        return {
-            "study": self.name,
-            "seeds": self.seeds,
-            "device": self.device,
-            "seqwright": __version__,
-            "cells": [cell.key for cell in self.cells],
-            "fingerprint": hashlib.sha256("\n".join(map(_written, self.cells)).encode()).hexdigest(),
-        }
+    @property
+    def tasks(self) -> tuple[TaskSpec, ...]:
+        """What it is asked on where nobody says otherwise."""
+        raise NotImplementedError
 
-    def run(
-        self,
-        out: Path,
-        *,
-        workers: int | None = None,
-        crew: Crew | None = None,
-        foretell: Callable[[Sequence[Piece]], None] = lambda todo: None,
-        watch: Callable[[float, float, int, int], None] = lambda done, total, cells, all_cells: None,
-    ) -> list[Row]:
-        """Do what is not yet done in ``out`` and gather all of it.
+    def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:
+        """What to train."""
+        raise NotImplementedError
 
-        Args:
-            out: the study's folder; made if need be.
-            workers: processes; one a core if left out, one on a GPU.
-            crew: who does the work, where it is not processes of this machine.
-            foretell: is told what is left to do, before any of it is done.
-            watch: is told the work done and in all, and pieces done and in all.
+    def notes(self, subjects: Sequence[TaskSource]) -> list[str]:
+        """What a reader has to know that no number shows: a part that there is not, a length that cannot be."""
+        return []
 
-        Raises:
-            SeqwrightError: the folder cannot be used, or a worker keeps dying.
-        """
-        pieces = self.pieces()
-        with opened(out, self.manifest()) as store:
-            results = {piece.key: store.load(piece.key) for piece in pieces}
-            todo = [piece for piece in pieces if results[piece.key] is None]
-            total = sum(piece.work for piece in pieces)
-            kept = total - sum(piece.work for piece in todo)
+    def effects(self, rows: Sequence[Row]) -> list[Effect]:
+        """What changes are worth."""
+        return []
 
-            def tick(running: float) -> None:
-                watch(kept + running, total, len(pieces) - len(todo), len(pieces))
+    def claims(self, rows: Sequence[Row]) -> list[Claim]:
+        """Sentences that can be right or wrong, and which they are."""
+        return []
 
-            foretell(todo)
-            tick(0)
-            crew = crew or Processes(self.processes(workers))
-            for piece, result in crew.finished(list(todo), self.device, tick):
-                store.save(piece.key, result)
-                results[piece.key] = result
-                todo.remove(piece)
-                kept += piece.work
-        return [
-            gather(cell, [done for piece in pieces if piece.cell is cell and (done := results[piece.key])])
-            for cell in self.cells
-        ]
+    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
+        """Pictures and tables of its own."""
+        yield from ()
 
 
-def _written(cell: Cell) -> str:
-    settings = [cell.spec.to_json(), cell.training.to_json(), cell.batching.to_json()]
-    return "\n".join([cell.key, *settings, repr(cell.data), repr(cell.padding), *map(repr, cell.measures)])
+def cell(
+    subject: TaskSource,
+    variant: str,
+    edits: Mapping[str, Any] | None = None,
+    *,
+    rows: SymbolData | None = None,
+    base: str = WHOLE,
+    training: Mapping[str, Any] | None = None,
+    batching: BatchingSpec | None = None,
+    measures: tuple[MeasureSpec, ...] = (),
+) -> Cell:
+    """A variant of the whole model on a subject.
 
+    Args:
+        subject: on what.
+        variant: what tables call it.
+        edits: what is changed in the spec.
+        rows: what it is trained on and asked, where not the subject's own rows.
+        base: the family of variants it belongs to.
+        training, batching: what else is changed.
+        measures: what is measured beside answers.
 
-@contextmanager
-def opened(out: Path, manifest: dict[str, object]) -> Iterator[Store]:
-    """A study's folder, held for oneself."""
-    store = Store(out, manifest)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def gather(cell: Cell, results: Sequence[CellResult]) -> Row:
-    """The pieces of one cell as a row."""
-    first = results[0]
-    seeds = [seed for result in results for seed in result.seeds]
-    curves = [curve for result in results for curve in result.curves]
-    longer = [sum(seed.beyond) / len(seed.beyond) for seed in seeds if seed.beyond]
-    return Row(
-        base=cell.base,
-        variant=cell.variant,
-        task=cell.data.name,
-        spec=cell.spec,
-        parameters=first.parameters,
-        train_loss=Range.of([_loss(seed.train_loss) for seed in seeds]),
-        eval_loss=Range.of([_loss(seed.eval_loss) for seed in seeds]),
-        exact_match=Range.of([seed.exact_match for seed in seeds]),
-        exact_match_alone=Range.of([seed.exact_match_alone for seed in seeds]),
-        per_task={
-            f"{row.source}→{row.target}": sum(seed.right[index] for seed in seeds) / len(seeds)
-            for index, row in enumerate(first.asked)
-        },
-        signatures={
-            name(signature): sum(name(signature) in seed.signatures for seed in seeds) for signature in SIGNATURES
-        },
-        answers=shown(first.asked, typical(seeds)),
-        steps=first.steps,
-        curve=[Range.of([_loss(curve[point]) for curve in curves]) for point in range(len(first.steps))],
-        losses=[_loss(seed.train_loss) for seed in seeds],
-        eval_losses=[_loss(seed.eval_loss) for seed in seeds],
-        matches=[seed.exact_match for seed in seeds],
-        seconds=sum(result.seconds for result in results),
-        exams=[
-            *_exams(first.asked, [seed.right for seed in seeds], beyond=False),
-            *_exams(first.asked_beyond, [seed.beyond for seed in seeds], beyond=True),
-        ],
-        waste=first.waste,
-        matches_alone=[seed.exact_match_alone for seed in seeds],
-        matches_beyond=longer,
-        beyond=Range.of(longer) if longer else None,
-        learnt_at=[seed.learnt_at for seed in seeds],
-        diverged=sum(seed.train_loss is None for seed in seeds),
-        measured={
-            measure: [Range.of(values) for values in zip(*(seed.measured[measure] for seed in seeds), strict=True)]
-            for measure in seeds[0].measured
-        },
-        notes=first.notes,
+    Raises:
+        SeqwrightError: an edit does not fit.
+    """
+    rows, setting = rows or subject.rows(), subject.setting
+    return Cell(
+        base=base,
+        variant=variant,
+        spec=vary(setting.spec(rows.vocabulary), edits or {}),
+        training=vary(setting.training(rows.vocabulary), training or {}),
+        batching=batching or PaddedBatches(rows=setting.batch),
+        data=rows,
+        padding=True,
+        measures=measures,
     )
 
 
-def _exams(asked: Sequence[Asked], right: Sequence[Sequence[bool]], *, beyond: bool) -> list[ExamResult]:
-    """Exact match exam by exam; ``right`` has a list for each seed."""
-    places: dict[str, list[int]] = {}
-    for place, row in enumerate(asked):
-        places.setdefault(row.exam, []).append(place)
-    return [
-        ExamResult(
-            exam=exam,
-            beyond=beyond,
-            rows=len(rows),
-            matches=[sum(seed[place] for place in rows) / len(rows) for seed in right],
-        )
-        for exam, rows in places.items()
-    ]
+def found(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
+    """Rows by task and variant."""
+    return {(row.task, row.variant): row for row in rows}
 
 
-def shown(asked: Sequence[Asked], seed: SeedResult) -> list[Shown]:
-    """One seed's answers to everything it was asked."""
-    answered = zip(asked, seed.predicted, seed.right, seed.stopped, strict=True)
-    return [
-        Shown(source=row.source, target=row.target, predicted=predicted, right=right, stopped=stopped)
-        for row, predicted, right, stopped in answered
-    ]
+def tasks_of(rows: Sequence[Row]) -> list[str]:
+    """The tasks of some rows, each once, in order."""
+    return list(dict.fromkeys(row.task for row in rows))
 
 
-def typical(seeds: Sequence[SeedResult]) -> SeedResult:
-    """The seed in the middle when they stand in order of exact match: the one whose answers are shown."""
-    return sorted(seeds, key=lambda seed: (seed.exact_match, seed.seed))[(len(seeds) - 1) // 2]
-
-
-def _loss(value: float | None) -> float:
-    return float("inf") if value is None else value
+def variants_of(rows: Sequence[Row]) -> list[str]:
+    """Their variants."""
+    return list(dict.fromkeys(row.variant for row in rows))

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqwright.core.edits import edited
 from seqwright.core.errors import SeqwrightError
-from seqwright.report.words import listing
+from seqwright.report.formatting import listing
 from seqwright.tasks.algorithmic import TaskSpec
 
 LENGTH = 6
@@ -33,7 +33,7 @@ def task_called(said: str) -> TaskSpec:
     name, _, settings = said.partition(":")
     known = every_task()
     if name not in known:
-        raise SeqwrightError(f"--task {name} is not known", mend=f"the tasks are {listing(known)}")
+        raise SeqwrightError(f"--task {name} is not known", fix=f"the tasks are {listing(known)}")
     return edited(known[name], settings.split(",") if settings else [], said=f"--task {name}:")
 
 

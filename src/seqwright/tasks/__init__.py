@@ -1,1 +1,1 @@
-"""Where sequences come from, and how symbols become the numbers that a model reads."""
+"""Sequences with known answers: the paper's, and algorithmic tasks that draw any number of rows."""

@@ -6,7 +6,7 @@ symbols 0 0 0 and the target is the one symbol 1.
 
 from __future__ import annotations
 
-from seqwright.tasks.task import Pair, PairSet
+from seqwright.data.batch import Pair, PairSet
 
 
 def _set(name: str, copies: int, *pairs: tuple[str, str]) -> PairSet:

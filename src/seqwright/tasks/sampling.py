@@ -11,8 +11,8 @@ import numpy as np
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Count, Rate, Spec
+from seqwright.data.batch import Pair
 from seqwright.tasks.algorithmic import TaskSpec
-from seqwright.tasks.task import Pair
 
 HELD_OUT = 4
 """At most one source in so many of each length is held out: the others are left to learn from."""
@@ -215,13 +215,13 @@ class Dataset(Spec):
         self.checked()
         least, most = self.lengths
         if least > most:
-            raise SeqwrightError(f"there are no lengths from {least} to {most}", mend="give the shorter one first")
+            raise SeqwrightError(f"there are no lengths from {least} to {most}", fix="give the shorter one first")
         for length in (least, most, *self.beyond):
             self.task.require(length)
         for length in self.beyond:
             if length <= most:
                 raise SeqwrightError(
-                    f"length {length} is not beyond the training lengths, {least} to {most}", mend="give longer ones"
+                    f"length {length} is not beyond the training lengths, {least} to {most}", fix="give longer ones"
                 )
 
 

@@ -31,7 +31,7 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Spec) -> 
         raise SeqwrightError(
             f"cannot be written: {reason(error)}; the last one written is kept",
             where=str(path),
-            mend="make room, then continue with --resume",
+            fix="make room, then continue with --resume",
         ) from error
 
 
@@ -46,18 +46,18 @@ def read_checkpoint(path: Path, kind: type[F], device: str = "cpu") -> tuple[dic
             facts = (file.metadata() or {}).get("facts")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except FileNotFoundError as error:
-        raise SeqwrightError("is missing", where=str(path), mend="the run is incomplete; train it again") from error
+        raise SeqwrightError("is missing", where=str(path), fix="the run is incomplete; train it again") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise SeqwrightError(
-            f"is damaged: {str(error).splitlines()[0]}", where=str(path), mend="take it from a copy, or train again"
+            f"is damaged: {str(error).splitlines()[0]}", where=str(path), fix="take it from a copy, or train again"
         ) from error
     if facts is None:
-        raise SeqwrightError("was not written by seqwright", where=str(path), mend="name a run of ours")
+        raise SeqwrightError("was not written by seqwright", where=str(path), fix="name a run of ours")
     try:
         return tensors, kind.from_json(facts)
     except SeqwrightError as error:
         raise SeqwrightError(
-            error.what, where=str(path), mend="the file is damaged, or is another one of a run"
+            error.what, where=str(path), fix="the file is damaged, or is another one of a run"
         ) from error
 
 
@@ -74,5 +74,5 @@ def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: P
         raise SeqwrightError(
             f"these are not the weights of this model: {first}",
             where=str(where),
-            mend="the files of a run belong together",
+            fix="the files of a run belong together",
         ) from error

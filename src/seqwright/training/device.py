@@ -29,7 +29,7 @@ def checked_device(device: str) -> str:
         SeqwrightError: it is neither ``cpu`` nor ``cuda``, or there is no CUDA here.
     """
     if device not in ("cpu", "cuda"):
-        raise SeqwrightError(f"--device {device} is not known", mend="give cpu or cuda")
+        raise SeqwrightError(f"--device {device} is not known", fix="give cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
-        raise SeqwrightError("--device cuda: torch finds no CUDA device here", mend="leave --device out to use the CPU")
+        raise SeqwrightError("--device cuda: torch finds no CUDA device here", fix="leave --device out to use the CPU")
     return device

@@ -9,11 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from seqwright.core.model import build
+from seqwright.data.batch import Batch
+from seqwright.models.transformer import Transformer, TransformerSpec
 from seqwright.nn.dropout import draw_from
-from seqwright.nn.transformer import Transformer, TransformerSpec, build
-from seqwright.tasks.task import Batch
-from seqwright.training.loop import total_count
 from seqwright.training.objective import ObjectiveSpec
+from seqwright.training.trainer import total_count
 
 NARROW = 16
 """Up to this width, a CPU is faster when its innermost loops run over rows rather than features."""
@@ -59,7 +60,7 @@ class Ensemble:
         return flat.split([shape.numel() for shape in self.shapes.values()])
 
     def lay(self, batch: Batch) -> Batch:
-        """The batch where the members are, laid out as suits them (:mod:`seqwright.nn.kernels`)."""
+        """The batch where the members are, laid out as suits them (:mod:`seqwright.nn.kernels.dispatch`)."""
         if batch is not self._given:  # a full batch is the same one at every step
             there = batch.to(self.device)
             narrow = self.device == "cpu" and self.spec.width <= NARROW

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqwright.core.model import Output
 from seqwright.core.spec import Rate, Spec
-from seqwright.nn import kernels
+from seqwright.nn.kernels import dispatch
 
 
 class CrossEntropy(Spec):
@@ -26,7 +26,7 @@ class CrossEntropy(Spec):
     def total(self, output: Output, labels: Shaped[Tensor, "b t"]) -> Float[Tensor, ""]:
         """The sum over all labels that count, in nats."""
         known = labels if self.ignore is None else labels.masked_fill(labels == self.ignore, 0)
-        log_p = kernels.log_softmax(output.logits)
+        log_p = dispatch.log_softmax(output.logits)
         surprise = -log_p.gather(-1, known[..., None])[..., 0]
         if self.smoothing:
             surprise = (1 - self.smoothing) * surprise - self.smoothing * log_p.mean(-1)

@@ -12,9 +12,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from seqwright.tasks.task import Batch
-from seqwright.training.loop import Solo, total_count
+from seqwright.data.batch import Batch
 from seqwright.training.objective import ObjectiveSpec
+from seqwright.training.trainer import SingleModel, total_count
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Processes:
     def first(self) -> bool:
         return self.rank == 0
 
-    def trainee(self, model: nn.Module) -> Solo:
+    def trainable(self, model: nn.Module) -> SingleModel:
         """The model, as this process trains it."""
-        return Solo(model) if self.of == 1 else Replica(model, self.of)
+        return SingleModel(model) if self.of == 1 else Replica(model, self.of)
 
     def agree(self, value: float) -> float:
         """The first process's value, in every process."""
@@ -49,12 +49,12 @@ class Processes:
         return boxes
 
 
-def speaks() -> bool:
+def is_main_process() -> bool:
     """Whether this process is the first, or alone: the one that writes and speaks."""
     return os.environ.get("RANK", "0") == "0"
 
 
-def together() -> bool:
+def is_distributed() -> bool:
     """Whether ``torchrun`` started several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
@@ -62,7 +62,7 @@ def together() -> bool:
 @contextmanager
 def joined(device: str) -> Iterator[tuple[Processes, str]]:
     """The processes that ``torchrun`` started (or this one alone), and the device that is this one's."""
-    if not together():
+    if not is_distributed():
         yield Processes(), device
         return
     place = int(os.environ.get("LOCAL_RANK", "0"))
@@ -77,7 +77,7 @@ def joined(device: str) -> Iterator[tuple[Processes, str]]:
         dist.destroy_process_group()
 
 
-class Replica(Solo):
+class Replica(SingleModel):
     """One process's copy of a model: takes its share of each batch; gradients are summed over all processes.
 
     PyTorch's wrapper takes the *mean* of the processes' gradients, so each one's loss is multiplied by their number; with

@@ -19,14 +19,14 @@ PARTS = ("weights", "scores", "queries", "keys", "values")
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Selection:
     """Which layers and heads are wanted, counted from 0; all of them where ``None``."""
 
     layers: tuple[int, ...] | None = None
     heads: tuple[int, ...] | None = None
 
     @classmethod
-    def of(cls, layers: Iterable[int] | None, heads: Iterable[int] | None) -> Chosen:
+    def of(cls, layers: Iterable[int] | None, heads: Iterable[int] | None) -> Selection:
         """From whatever lists them; each once, in order."""
         return cls(*(None if given is None else tuple(sorted(set(given))) for given in (layers, heads)))
 
@@ -36,7 +36,7 @@ class Chosen:
         Raises:
             SeqwrightError: no stack has such a layer or head, or none is wanted.
 
-        >>> Chosen(layers=(1, 2)).among({"encoder": (2, 2), "decoder": (3, 2)})
+        >>> Selection(layers=(1, 2)).among({"encoder": (2, 2), "decoder": (3, 2)})
         {'encoder': ((1,), (0, 1)), 'decoder': ((1, 2), (0, 1))}
         """
         layers = _among("layer", self.layers, [count for count, _ in stacks.values()])
@@ -53,15 +53,15 @@ def _among(what: str, wanted: tuple[int, ...] | None, counts: Sequence[int]) -> 
     if wanted is None:
         return tuple(range(count))
     if not wanted:
-        raise SeqwrightError(f"no {what} is chosen", mend=f"choose from {what}s 0 to {count - 1}")
+        raise SeqwrightError(f"no {what} is chosen", fix=f"choose from {what}s 0 to {count - 1}")
     for number in wanted:
         if not 0 <= number < count:
-            raise SeqwrightError(f"there is no {what} {number}", mend=f"choose from {what}s 0 to {count - 1}")
+            raise SeqwrightError(f"there is no {what} {number}", fix=f"choose from {what}s 0 to {count - 1}")
     return wanted
 
 
 @dataclass(frozen=True, eq=False)
-class Caught:
+class LayerAttention:
     """One layer's attention: ``weights`` and ``scores`` ``[h q k]``, ``queries`` ``[h q c]``, ``keys`` and ``values`` ``[h k c]``.
 
     All but the weights may be missing.
@@ -75,19 +75,19 @@ class Caught:
     scale: float = 1.0
 
 
-def assembled(layers: Sequence[Caught]) -> tuple[Array, Projections | None]:
+def assembled(layers: Sequence[LayerAttention]) -> tuple[Array, Projections | None]:
     """Layers as one array of weights, and their projections where every layer has them.
 
     Raises:
         SeqwrightError: they look over different numbers of tokens.
 
-    >>> assembled([Caught(np.ones((1, 2, 2))), Caught(np.ones((1, 2, 2)))])[0].shape
+    >>> assembled([LayerAttention(np.ones((1, 2, 2))), LayerAttention(np.ones((1, 2, 2)))])[0].shape
     (2, 1, 2, 2)
     """
     if len({layer.weights.shape for layer in layers}) > 1:
         raise SeqwrightError(
             f"layers look over different tokens ({', '.join(str(list(layer.weights.shape)) for layer in layers)}: [heads, looking, looked at])",
-            mend="attention that is pooled or local, as Funnel's and Longformer's, cannot be shown",
+            fix="attention that is pooled or local, as Funnel's and Longformer's, cannot be shown",
         )
     weights = np.stack([layer.weights for layer in layers])
     parts = {part: [getattr(layer, part) for layer in layers] for part in PARTS[1:]}
@@ -140,13 +140,13 @@ class Capture:
         attention, layer = f"{found[1]}.{found[3]}", int(found[2])
         return (attention, layer, found[4]) if layer in self.wanted.get(attention, ((), ()))[0] else None
 
-    def layers(self, attention: str) -> list[Caught]:
+    def layers(self, attention: str) -> list[LayerAttention]:
         """What was seen of an attention, layer by layer."""
         stack, kind = attention.split(".")
         found = []
         for layer in self.wanted[attention][0]:
             module: Any = self.model.get_submodule(f"{stack}.blocks.{layer}.{kind}")
-            found.append(Caught(**self.seen[attention, layer], scale=1 / float(module.scale)))
+            found.append(LayerAttention(**self.seen[attention, layer], scale=1 / float(module.scale)))
         return found
 
 
@@ -182,7 +182,7 @@ def going_on(places: int | None, used: int, wanted: int) -> tuple[int, str]:
     if places is None or used + wanted <= places:
         return wanted, ""
     if used >= places:
-        raise TooLongError(f"{used} tokens leave no room to go on in {places} positions", mend="give a shorter text")
+        raise TooLongError(f"{used} tokens leave no room to go on in {places} positions", fix="give a shorter text")
     return places - used, f"It goes on for {places - used} tokens: more would not fit into its {places} positions."
 
 

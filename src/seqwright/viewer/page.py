@@ -22,8 +22,8 @@ import numpy as np
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 from seqwright.viewer.patterns import measures
+from seqwright.viewer.quantise import packed, packed_weights, squeezed
 from seqwright.viewer.record import Array, AttentionRecord, Kind
-from seqwright.viewer.squeeze import packed, packed_weights, squeezed
 
 STATIC = Path(__file__).parent / "static"
 MOST_WEIGHTS = 170_000_000
@@ -53,7 +53,7 @@ class Pass:
     def __post_init__(self) -> None:
         kinds = [record.kind for record in self.records]
         if len(set(kinds)) < len(kinds):
-            raise SeqwrightError(f"a pass has one record of a kind, and these are {kinds}", mend="make a pass of each")
+            raise SeqwrightError(f"a pass has one record of a kind, and these are {kinds}", fix="make a pass of each")
 
     def of(self, kind: Kind) -> AttentionRecord:
         """The record of this kind.
@@ -65,18 +65,18 @@ class Pass:
             if record.kind == kind:
                 return record
         kinds = ", ".join(record.kind for record in self.records)
-        raise SeqwrightError(f"there is no attention of kind {kind!r}", mend=f"there is: {kinds}")
+        raise SeqwrightError(f"there is no attention of kind {kind!r}", fix=f"there is: {kinds}")
 
     def html(self, path: str | Path, *, title: str = "") -> Path:
         """Write the page that shows it; see :meth:`Page.write`."""
-        return Page((self,), title).write(path)
+        return AttentionPage((self,), title).write(path)
 
     def _repr_html_(self) -> str:
-        return Page((self,)).frame()
+        return AttentionPage((self,)).frame()
 
 
 @dataclass(frozen=True, eq=False)
-class Page:
+class AttentionPage:
     """One pass to look at, or two to compare.
 
     Raises:
@@ -90,7 +90,7 @@ class Page:
         if not 1 <= len(self.passes) <= 2 or not all(each.records for each in self.passes):
             raise SeqwrightError(
                 f"{len(self.passes)} passes with {[len(each.records) for each in self.passes]} records make no page",
-                mend="give one pass, or two to compare, each with a record",
+                fix="give one pass, or two to compare, each with a record",
             )
 
     def html(self) -> str:
@@ -129,7 +129,7 @@ class Page:
             write_atomically(path, text)
         except OSError as error:
             raise SeqwrightError(
-                f"the page cannot be written: {reason(error)}", where=str(path), mend="name another file with -o"
+                f"the page cannot be written: {reason(error)}", where=str(path), fix="name another file with -o"
             ) from error
         return path
 
@@ -157,7 +157,7 @@ def within_reach(*shapes: tuple[int, ...]) -> None:
         raise SeqwrightError(
             f"{told} are {weights:,} weights, a page of about {weights * 0.6 / 1e6:,.0f} MB, "
             f"and one of {MOST_WEIGHTS:,} is the most that can be looked at",
-            mend=f"choose up to {held} heads with --layers and --heads (layers=, heads=), or give a shorter text",
+            fix=f"choose up to {held} heads with --layers and --heads (layers=, heads=), or give a shorter text",
         )
 
 

@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
-from seqwright.viewer.squeeze import loosened, squeezed
+from seqwright.viewer.quantise import loosened, squeezed
 
 Kind = Literal["encoder", "decoder", "cross"]
 Span = tuple[int, int]
@@ -152,7 +152,7 @@ class AttentionRecord:
             write_atomically(path, save(contiguous, {"seqwright.attention": msgspec.json.encode(told).decode()}))
         except OSError as error:
             raise SeqwrightError(
-                f"the record cannot be written: {reason(error)}", where=str(path), mend="name another file"
+                f"the record cannot be written: {reason(error)}", where=str(path), fix="name another file"
             ) from error
         return path
 
@@ -167,7 +167,7 @@ class AttentionRecord:
             data = Path(path).read_bytes()
         except OSError as error:
             raise SeqwrightError(
-                f"the record cannot be read: {reason(error)}", where=str(path), mend="name a file that save() wrote"
+                f"the record cannot be read: {reason(error)}", where=str(path), fix="name a file that save() wrote"
             ) from error
         try:
             arrays, told = load(data), msgspec.json.decode(_metadata(data), type=_Told)
@@ -178,7 +178,7 @@ class AttentionRecord:
             return cls(weights=weights, projections=projections, **fields)
         except (SafetensorError, msgspec.MsgspecError, KeyError, ValueError) as error:
             raise SeqwrightError(
-                f"this is no record of attention ({error})", where=str(path), mend="name a file that save() wrote"
+                f"this is no record of attention ({error})", where=str(path), fix="name a file that save() wrote"
             ) from error
 
     def html(self, path: str | Path, *, title: str = "") -> Path:
@@ -187,14 +187,14 @@ class AttentionRecord:
         Raises:
             SeqwrightError: the record is too large for a page, or the file cannot be written.
         """
-        from seqwright.viewer.page import Page, Pass
+        from seqwright.viewer.page import AttentionPage, Pass
 
-        return Page((Pass("", (self,)),), title=title).write(path)
+        return AttentionPage((Pass("", (self,)),), title=title).write(path)
 
     def _repr_html_(self) -> str:
-        from seqwright.viewer.page import Page, Pass
+        from seqwright.viewer.page import AttentionPage, Pass
 
-        return Page((Pass("", (self,)),)).frame()
+        return AttentionPage((Pass("", (self,)),)).frame()
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -223,7 +223,7 @@ def _array(given: Any) -> Array:
     try:
         return np.array(given.detach().float().cpu().numpy() if hasattr(given, "detach") else given, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise SeqwrightError(f"weights are no array: {error}", mend="give [layers, heads, query, key]") from error
+        raise SeqwrightError(f"weights are no array: {error}", fix="give [layers, heads, query, key]") from error
 
 
 def _text(token: Any) -> Any:
@@ -249,39 +249,39 @@ def _check(record: AttentionRecord) -> None:
     for token in (*record.tokens, *record.columns):
         if not isinstance(token, str):
             raise SeqwrightError(
-                f"the token {token!r} is no text", mend="give what tokens are called, not their numbers"
+                f"the token {token!r} is no text", fix="give what tokens are called, not their numbers"
             )
     if record.kind not in get_args(Kind):
-        raise SeqwrightError(f"kind={record.kind!r} is none of {', '.join(get_args(Kind))}", mend="give one of them")
+        raise SeqwrightError(f"kind={record.kind!r} is none of {', '.join(get_args(Kind))}", fix="give one of them")
     if record.weights.ndim != 4:
         raise SeqwrightError(
-            f"weights have the shape {list(shape)}", mend="give [layers, heads, query, key]; one batch row at a time"
+            f"weights have the shape {list(shape)}", fix="give [layers, heads, query, key]; one batch row at a time"
         )
     if 0 in shape:
         raise SeqwrightError(
             f"there is no attention in it: weights have the shape {list(shape)}",
-            mend='capture it with attention formed (Hugging Face: attn_implementation="eager")',
+            fix='capture it with attention formed (Hugging Face: attn_implementation="eager")',
         )
     if (record.kind == "cross") != (record.source_tokens is not None):
-        raise SeqwrightError("source_tokens belong to kind='cross' and to it alone", mend="give both or neither")
+        raise SeqwrightError("source_tokens belong to kind='cross' and to it alone", fix="give both or neither")
     wanted = (len(record.layers), len(record.heads), len(record.tokens), len(record.columns))
     if shape != wanted:
         raise SeqwrightError(
             f"weights have the shape {list(shape)}, and layers, heads, tokens looking and looked at are {list(wanted)}",
-            mend="give as many of each",
+            fix="give as many of each",
         )
     if not (np.isfinite(record.weights).all() and record.weights.min() >= 0):
-        raise SeqwrightError("a weight is no number, or below 0", mend="give weights as they are after the softmax")
+        raise SeqwrightError("a weight is no number, or below 0", fix="give weights as they are after the softmax")
     for words, tokens in ((record.words, record.tokens), (record.column_words, record.columns)):
         if words is not None and [place for first, end in words for place in range(first, end)] != list(
             range(len(tokens))
         ):
-            raise SeqwrightError("words are no spans that cover the tokens in order", mend="give (first, end) for each")
+            raise SeqwrightError("words are no spans that cover the tokens in order", fix="give (first, end) for each")
     for places, tokens in ((record.special, record.tokens), (record.column_special, record.columns)):
         if any(not 0 <= place < len(tokens) for place in places):
-            raise SeqwrightError("a special token stands at no place", mend="give places of tokens, from 0")
+            raise SeqwrightError("a special token stands at no place", fix="give places of tokens, from 0")
     if any(not 0 <= step.query < len(record.tokens) for step in record.steps):
-        raise SeqwrightError("a step's query is no place of a token", mend="give places of tokens, from 0")
+        raise SeqwrightError("a step's query is no place of a token", fix="give places of tokens, from 0")
     _check_projections(record)
 
 
@@ -300,7 +300,7 @@ def _check_projections(record: AttentionRecord) -> None:
     ):
         raise SeqwrightError(
             "the projections are not those of these layers, heads and tokens",
-            mend="give [layers, heads, tokens, width]",
+            fix="give [layers, heads, tokens, width]",
         )
     if kept.queries.shape[-1] != kept.keys.shape[-1]:
-        raise SeqwrightError("queries and keys are not of one width", mend="give those that are multiplied")
+        raise SeqwrightError("queries and keys are not of one width", fix="give those that are multiplied")

@@ -9,17 +9,17 @@ from seqwright.doctor.checks import (
     attention,
     behaviour,
     cache,
+    determinism,
     length,
     loss,
     order,
     padding,
     parameters,
-    passes,
     source,
     visibility,
 )
 from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.patient import Patient
+from seqwright.doctor.model_under_test import ModelUnderTest
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Group:
         checks: which they are.
     """
 
-    examine: Callable[[Patient], Iterator[Finding]]
+    examine: Callable[[ModelUnderTest], Iterator[Finding]]
     checks: tuple[Check, ...]
 
     @property
@@ -40,10 +40,10 @@ class Group:
 
 
 GROUPS: tuple[Group, ...] = (
-    Group(passes.state, (passes.STATEFUL, passes.EVAL_NONDETERMINISTIC)),
-    Group(passes.batch, (passes.BATCH_MIXING,)),
+    Group(determinism.state, (determinism.STATEFUL, determinism.EVAL_NONDETERMINISTIC)),
+    Group(determinism.batch, (determinism.BATCH_MIXING,)),
     Group(source.collapse, (source.MEAN_COLLAPSE,)),
-    Group(passes.modes, (passes.MODE_DEPENDENT, passes.NAN)),
+    Group(determinism.modes, (determinism.MODE_DEPENDENT, determinism.NAN)),
     Group(visibility.visibility, (visibility.FUTURE_LEAK, visibility.PAST_BLOCKED)),
     Group(padding.padding, (padding.PADDING_LEAK, padding.PADDING_POLARITY)),
     Group(order.order, (order.ORDER_BLIND, order.POSITIONS_INEFFECTIVE)),

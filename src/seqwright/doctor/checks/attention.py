@@ -16,9 +16,9 @@ from seqwright.doctor.checks.padding import alone_of, padded_readings
 from seqwright.doctor.copies import scaled
 from seqwright.doctor.dependency import dependency
 from seqwright.doctor.finding import Check, Counterexample, Finding
+from seqwright.doctor.model_under_test import Body, ModelUnderTest, counterexample
 from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS
-from seqwright.doctor.patient import Body, Patient, counterexample
-from seqwright.doctor.reading import Reading, Words
+from seqwright.doctor.reading import ModelInput, Words
 
 ATTENTION_NORMALISATION = Check(
     "attention-normalisation",
@@ -75,13 +75,13 @@ class _Attentions(TorchFunctionMode):
             self.off.append((1 - sums[partly].min()).item())
 
 
-def attention(patient: Patient) -> Iterator[Finding]:
+def attention(patient: ModelUnderTest) -> Iterator[Finding]:
     """``attention-normalisation`` and ``weak-mask-fill``."""
     yield _normalisation(patient)
     yield _fill(patient)
 
 
-def _sizes(patient: Patient) -> tuple[int, int, int]:
+def _sizes(patient: ModelUnderTest) -> tuple[int, int, int]:
     """Numbers of rows, tokens and source tokens that no width or number of heads of the model has."""
     taken = {size for parameter in patient.actual.module.parameters() for size in parameter.shape} | {
         patient.contract.vocabulary
@@ -91,7 +91,7 @@ def _sizes(patient: Patient) -> tuple[int, int, int]:
     return 3, free[0], next((size for size in free if size != free[0]), free[0])
 
 
-def _normalisation(patient: Patient) -> Finding:
+def _normalisation(patient: ModelUnderTest) -> Finding:
     body = patient.redrawn
     rows, length, other = _sizes(patient)
     reading = Words(patient.contract, 26).reading(rows, length, other)
@@ -133,7 +133,7 @@ def _normalisation(patient: Patient) -> Finding:
     return ATTENTION_NORMALISATION.passed(f"{len(attentions)} softmaxes are over keys, and their weights sum to one.")
 
 
-def _fill(patient: Patient) -> Finding:
+def _fill(patient: ModelUnderTest) -> Finding:
     """Scores are made to grow, and what was hidden is looked for again."""
     contract = patient.contract
     length = patient.length(9)
@@ -181,7 +181,7 @@ def _fill(patient: Patient) -> Finding:
     return WEAK_MASK_FILL.passed("Scores some hundred thousand times as large leave hidden what is masked.")
 
 
-def _padding_shows(usual: Body, large: Body, reading: Reading) -> tuple[int, float] | None:
+def _padding_shows(usual: Body, large: Body, reading: ModelInput) -> tuple[int, float] | None:
     for row in range(1, reading.rows):
         alone, real = alone_of(reading, row)
         before = (usual.logits(alone)[0] - usual.logits(reading)[row, real]).abs().nan_to_num(0.0).max().item()

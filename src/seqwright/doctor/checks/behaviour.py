@@ -9,7 +9,7 @@ from math import log
 from seqwright.doctor.answers import Answers, answered, shown
 from seqwright.doctor.checks.parameters import fresh
 from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.patient import Patient
+from seqwright.doctor.model_under_test import ModelUnderTest
 from seqwright.doctor.reading import Words
 from seqwright.evaluation.behaviour import Behaviour
 from seqwright.evaluation.signature import never_stops, order_blind, padding_dependent, teacher_forced_only
@@ -49,7 +49,7 @@ KNOWN = 0.9
 """Share of next tokens that are right where the truth is shown: the model has learnt the examples."""
 
 
-def behaviour(patient: Patient) -> Iterator[Finding]:
+def behaviour(patient: ModelUnderTest) -> Iterator[Finding]:
     """What :data:`CHECKS` names."""
     lacking = [name for name in ("generate", "examples") if getattr(patient, name) is None]
     if lacking or not patient.contract.decodes:
@@ -73,7 +73,7 @@ def behaviour(patient: Patient) -> Iterator[Finding]:
     yield _constant(patient, seen)
 
 
-def _stops(patient: Patient, seen: Answers) -> Finding:
+def _stops(patient: ModelUnderTest, seen: Answers) -> Finding:
     contract = patient.contract
     if contract.eos is None:
         return NEVER_STOPS.not_examined("The contract names no end: answers may be of a fixed length.")
@@ -129,7 +129,7 @@ def _padded(seen: Answers) -> Finding:
     return ANSWERS_PADDED.failed(where, evidence)
 
 
-def _reordered(patient: Patient, seen: Answers) -> Finding:
+def _reordered(patient: ModelUnderTest, seen: Answers) -> Finding:
     if not seen.reordered:
         return ANSWERS_REORDERED.not_examined("No source of the examples has two tokens that could change places.")
     sources = float(len(seen.reordered))
@@ -145,7 +145,7 @@ def _reordered(patient: Patient, seen: Answers) -> Finding:
     return ANSWERS_REORDERED.failed(where, {"sources": sources}, because=told, only_warn=True)
 
 
-def _constant(patient: Patient, seen: Answers) -> Finding:
+def _constant(patient: ModelUnderTest, seen: Answers) -> Finding:
     """Whether the answers' spread is none."""
     if not seen.truth or len({tuple(row) for row in patient.examples["target"].tolist()}) < 2:  # type: ignore[index]
         return ANSWERS_CONSTANT.not_examined("Give examples with targets that differ.")
@@ -156,7 +156,7 @@ def _constant(patient: Patient, seen: Answers) -> Finding:
     return ANSWERS_CONSTANT.failed(f"all {len(seen.rows)} sources: {seen.rows[0][:24]}", {"answers": 1.0})
 
 
-def _likeliest_end(patient: Patient, eos: int) -> float:
+def _likeliest_end(patient: ModelUnderTest, eos: int) -> float:
     """The greatest probability that the end has at any place of the examples."""
     reading = shown(patient)
     if reading is None:
@@ -165,7 +165,7 @@ def _likeliest_end(patient: Patient, eos: int) -> float:
     return said[..., eos].nan_to_num(0.0).max().item() if said.shape[-1] > eos else 0.0
 
 
-def _untrained(patient: Patient) -> bool:
+def _untrained(patient: ModelUnderTest) -> bool:
     """Whether it looks as if it had never been trained: its norms are as they begin, or it is hardly surer than a guesser."""
     if fresh(patient.actual.module):
         return True

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from seqwright.doctor.contract import Window
 from seqwright.doctor.finding import Check, Counterexample, Finding
+from seqwright.doctor.model_under_test import Body, CallbackError, ModelUnderTest, comparable
 from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import Body, CallbackError, Patient, comparable
-from seqwright.doctor.reading import Reading, Words, padded
+from seqwright.doctor.reading import ModelInput, Words, padded
 
 CACHE_MISMATCH = Check(
     "cache-mismatch",
@@ -24,7 +24,7 @@ CACHE_MISMATCH = Check(
 )
 
 
-def cache(patient: Patient) -> Iterator[Finding]:
+def cache(patient: ModelUnderTest) -> Iterator[Finding]:
     """``cache-mismatch``: token by token, and after a prompt, against the whole at once."""
     if not patient.contract.decodes:
         return
@@ -56,23 +56,23 @@ def _hears(step: Any) -> bool:
     return len(places) >= 5 or any(each.kind is each.VAR_POSITIONAL for each in taken)
 
 
-def _reading(patient: Patient, length: int) -> Reading:
+def _reading(patient: ModelUnderTest, length: int) -> ModelInput:
     """Two rows; where there is a source, with one that is padded, if anything pads."""
     words, contract = Words(patient.contract, 22), patient.contract
     ids = words.draw(2, length)
     if contract.bos is not None:
         ids[:, 0] = contract.bos
     if contract.kind != "encoder-decoder":
-        return Reading(ids)
+        return ModelInput(ids)
     source = words.draw(2, patient.length(7))
     if contract.pad is None or source.shape[1] < 2:
-        return Reading(ids, source=source)
+        return ModelInput(ids, source=source)
     side = "left" if contract.padding_side == "left" else "right"
     source, mask = padded([source[0].tolist(), source[1, :-1].tolist()], contract.pad, side)
-    return Reading(ids, None, source, mask)
+    return ModelInput(ids, None, source, mask)
 
 
-def _mismatch(patient: Patient, step: Any, body: Body, length: int) -> Finding | None:
+def _mismatch(patient: ModelUnderTest, step: Any, body: Body, length: int) -> Finding | None:
     """Where steps say something else than the whole, if they do."""
     reading = _reading(patient, length)
     whole = body.logits(reading)
@@ -87,7 +87,7 @@ def _mismatch(patient: Patient, step: Any, body: Body, length: int) -> Finding |
     return None
 
 
-def _in_chunks(patient: Patient, step: Any, length: int) -> Finding | None:
+def _in_chunks(patient: ModelUnderTest, step: Any, length: int) -> Finding | None:
     """Several tokens at once after the first: no plain generation does it, so that it is only warned of."""
     if length < 6:
         return None
@@ -104,7 +104,9 @@ def _in_chunks(patient: Patient, step: Any, length: int) -> Finding | None:
     return msgspec.structs.replace(found, verdict="warn", explanation=f"{CACHE_MISMATCH.broken} {told}")
 
 
-def _compared(step: Any, body: Body, reading: Reading, whole: Tensor, pieces: list[int], told: str) -> Finding | None:
+def _compared(
+    step: Any, body: Body, reading: ModelInput, whole: Tensor, pieces: list[int], told: str
+) -> Finding | None:
     said = _stepped(step, body, reading, pieces)
     skipped = reading.ids.shape[1] - said.shape[1]  # a step may tell its last token's logits only
     moved = (said - whole[:, skipped:]).abs().amax(-1)
@@ -133,7 +135,7 @@ def _after(length: int, prompt: int) -> list[int]:
     return [min(prompt, length), *([1] * (length - prompt))]
 
 
-def _stepped(step: Any, body: Body, reading: Reading, pieces: list[int]) -> Tensor:
+def _stepped(step: Any, body: Body, reading: ModelInput, pieces: list[int]) -> Tensor:
     """What steps say, ``[b t v]``, masked words as the whole has them."""
     said, past, begun = [], None, 0
     seen = reading.to(body.device)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from seqwright.doctor.checks.order import indexed_by_place, replaced, swapped
 from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest, counterexample
 from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import CallbackError, Patient, counterexample
 from seqwright.doctor.reading import Words
 
 POSITION_OVERFLOW = Check(
@@ -18,7 +18,7 @@ POSITION_OVERFLOW = Check(
 MOST = 1024
 
 
-def length(patient: Patient) -> Iterator[Finding]:
+def length(patient: ModelUnderTest) -> Iterator[Finding]:
     """``position-overflow``."""
     most = patient.contract.max_length
     if most is None:
@@ -44,7 +44,7 @@ def length(patient: Patient) -> Iterator[Finding]:
     )
 
 
-def _given_twice(patient: Patient, most: int) -> Finding | None:
+def _given_twice(patient: ModelUnderTest, most: int) -> Finding | None:
     """A table of positions that is asked for the same place twice."""
     for name, asked in indexed_by_place(patient.actual, most).items():
         row = asked[0] if asked.ndim == 2 else asked
@@ -58,7 +58,7 @@ def _given_twice(patient: Patient, most: int) -> Finding | None:
     return None
 
 
-def _taken_for_one_another(patient: Patient, most: int) -> Finding | None:
+def _taken_for_one_another(patient: ModelUnderTest, most: int) -> Finding | None:
     """Late tokens that may change places unseen, where early ones may not."""
     i, j = most - 4, most - 3
     if most < 8 or _unseen(patient, 5, 0, 1) or not _unseen(patient, most, i, j):
@@ -73,7 +73,7 @@ def _taken_for_one_another(patient: Patient, most: int) -> Finding | None:
     )
 
 
-def _unseen(patient: Patient, length: int, i: int, j: int) -> bool:
+def _unseen(patient: ModelUnderTest, length: int, i: int, j: int) -> bool:
     """Whether two tokens that are heard can change places with nothing changed but the places of outputs."""
     body, (before, after) = patient.redrawn, swapped(patient, "target", length, i, j)
     one, other = body.logits(before)[0], body.logits(after)[0]

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from seqwright.doctor.calls import logits_of
+from seqwright.doctor.calling import logits_of
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.examples import SIDES
 from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.model_under_test import Body, CallbackError, ModelUnderTest
 from seqwright.doctor.modes import TRAIN
-from seqwright.doctor.patient import Body, CallbackError, Patient
 from seqwright.doctor.reading import Words, padded
 
 TARGET_SHIFT = Check(
@@ -46,7 +46,7 @@ CLEAR = 0.9
 
 
 @dataclass(frozen=True)
-class Asked:
+class LossCase:
     """What a loss asks for: at each place the label, how much it weighs (0 where it does not count), and the token read there."""
 
     labels: Tensor
@@ -70,7 +70,7 @@ class Asked:
         return agreed
 
 
-def loss(patient: Patient) -> Iterator[Finding]:
+def loss(patient: ModelUnderTest) -> Iterator[Finding]:
     """``target-shift``, ``labels-without-eos`` and ``padding-in-loss``."""
     if patient.loss is None:
         for check in CHECKS:
@@ -95,7 +95,7 @@ def loss(patient: Patient) -> Iterator[Finding]:
     yield _padding(patient, asked, examples)
 
 
-def made_up(patient: Patient) -> dict[str, Tensor]:
+def made_up(patient: ModelUnderTest) -> dict[str, Tensor]:
     """Rows of unequal lengths, begun, ended and padded as the contract has it."""
     contract, words = patient.contract, Words(patient.contract, 23)
     longest = patient.length(10)
@@ -135,7 +135,7 @@ class _Losses(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def read_off(patient: Patient, body: Body, examples: Mapping[str, Tensor]) -> Asked | None:
+def read_off(patient: ModelUnderTest, body: Body, examples: Mapping[str, Tensor]) -> LossCase | None:
     """What the loss asks for on some examples; ``None`` where its logits cannot be seen.
 
     Raises:
@@ -182,7 +182,7 @@ def read_off(patient: Patient, body: Body, examples: Mapping[str, Tensor]) -> As
     return None
 
 
-def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor], read: list[Tensor]) -> Asked | None:
+def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor], read: list[Tensor]) -> LossCase | None:
     if gradient.shape[-1] != size:  # [b v t], as cross_entropy wants it
         gradient = gradient.movedim(list(gradient.shape).index(size), -1)
     rows = next(examples[name] for name in SIDES if name in examples).shape[0]
@@ -201,11 +201,11 @@ def _labels(gradient: Tensor, size: int, examples: Mapping[str, Tensor], read: l
         side.cpu(),
         *(each for each in read if each.shape == label.shape),
     ]  # what its decoder reads comes last
-    asked = [Asked(label, weights, tokens) for tokens in candidates]
+    asked = [LossCase(label, weights, tokens) for tokens in candidates]
     return max(reversed(asked), key=lambda each: max(each.agreement().values()))
 
 
-def _shift(patient: Patient, asked: Asked) -> Finding:
+def _shift(patient: ModelUnderTest, asked: LossCase) -> Finding:
     """How far on the labels stand in the input."""
     contract, ids, agreed = patient.contract, asked.read, asked.agreement()
     best = max(agreed, key=lambda shift: agreed[shift])
@@ -232,7 +232,7 @@ def _shift(patient: Patient, asked: Asked) -> Finding:
     return TARGET_SHIFT.inconclusive("The labels are no tokens of the input at one distance.", **evidence)
 
 
-def _ends(patient: Patient, asked: Asked, ids: Tensor) -> Finding:
+def _ends(patient: ModelUnderTest, asked: LossCase, ids: Tensor) -> Finding:
     contract = patient.contract
     if contract.eos is None or not contract.decodes:
         return LABELS_WITHOUT_EOS.not_examined("The contract names no end (eos=…), or the model does not generate.")
@@ -245,7 +245,7 @@ def _ends(patient: Patient, asked: Asked, ids: Tensor) -> Finding:
     return LABELS_WITHOUT_EOS.passed("The end is asked for.", asked=float(ends))
 
 
-def _padding(patient: Patient, asked: Asked, examples: Mapping[str, Tensor]) -> Finding:
+def _padding(patient: ModelUnderTest, asked: LossCase, examples: Mapping[str, Tensor]) -> Finding:
     contract, ids = patient.contract, asked.read
     if contract.pad is None or not (ids == contract.pad).any():
         return PADDING_IN_LOSS.not_examined(
@@ -283,7 +283,7 @@ def _padding(patient: Patient, asked: Asked, examples: Mapping[str, Tensor]) -> 
     return PADDING_IN_LOSS.passed("No place that is padding, or is asked for padding, counts.")
 
 
-def _of(patient: Patient, examples: Mapping[str, Tensor]) -> float | None:
+def _of(patient: ModelUnderTest, examples: Mapping[str, Tensor]) -> float | None:
     """The loss of some examples; ``None`` where they cannot be read."""
     assert patient.loss is not None
     body = patient.redrawn

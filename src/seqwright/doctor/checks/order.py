@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from seqwright.doctor.copies import copied
 from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.model_under_test import Body, ModelUnderTest, counterexample
 from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import Body, Patient, counterexample
-from seqwright.doctor.reading import Reading, Side, Words, joined
+from seqwright.doctor.reading import ModelInput, Side, Words, joined
 
 ORDER_BLIND = Check(
     "order-blind",
@@ -39,14 +39,14 @@ PAIRS = re.compile(r"relative|rel_|alibi|rotary|rope|inv_freq|bias", re.IGNORECA
 """What those are called that act on pairs of places: in a fresh model, whose attention is nearly even, they move next to nothing."""
 
 
-def order(patient: Patient) -> Iterator[Finding]:
+def order(patient: ModelUnderTest) -> Iterator[Finding]:
     """``order-blind`` and ``positions-ineffective``."""
     source = patient.contract.kind == "encoder-decoder"
     yield _blind(patient, "source" if source else "target")
     yield _ineffective(patient)
 
 
-def _blind(patient: Patient, side: Side) -> Finding:
+def _blind(patient: ModelUnderTest, side: Side) -> Finding:
     length = patient.length(8 if patient.heavy else 12)
     if length < (2 if side == "source" or not patient.contract.decodes else 3):
         return ORDER_BLIND.inconclusive(f"Sequences of {length} tokens have no order to see.")
@@ -77,7 +77,7 @@ def _blind(patient: Patient, side: Side) -> Finding:
     )
 
 
-def swapped(patient: Patient, side: Side, length: int, i: int, j: int) -> tuple[Reading, Reading]:
+def swapped(patient: ModelUnderTest, side: Side, length: int, i: int, j: int) -> tuple[ModelInput, ModelInput]:
     """A row, and the same with two of its tokens, which differ, in each other's place."""
     words = Words(patient.contract, 13)
     before = words.reading(1, patient.length(3) if side == "source" else length, length)
@@ -89,7 +89,7 @@ def swapped(patient: Patient, side: Side, length: int, i: int, j: int) -> tuple[
     return before, before.with_side(side, changed)
 
 
-def _pairs(patient: Patient, body: Body, side: Side, length: int) -> tuple[int, list[tuple[int, int]], int]:
+def _pairs(patient: ModelUnderTest, body: Body, side: Side, length: int) -> tuple[int, list[tuple[int, int]], int]:
     """How many pairs could be seen, those that were not, and how many were tried."""
     causal = side == "target" and patient.contract.decodes
     candidates = [(i, j) for i in range(length) for j in range(i + 1, length) if not causal or j < length - 1]
@@ -115,7 +115,7 @@ def _pairs(patient: Patient, body: Body, side: Side, length: int) -> tuple[int, 
     return live, blind, live
 
 
-def replaced(patient: Patient, side: Side, before: Reading, place: int) -> Reading:
+def replaced(patient: ModelUnderTest, side: Side, before: ModelInput, place: int) -> ModelInput:
     """The row with another token at one place."""
     changed = before.side(side).clone()
     changed[0, place] = Words(patient.contract, 15).other(changed[0, place])
@@ -135,7 +135,7 @@ def tables(module: nn.Module, indexed: Set[str] = frozenset()) -> list[tuple[str
     return found
 
 
-def indices(body: Body, reading: Reading) -> dict[str, Tensor]:
+def indices(body: Body, reading: ModelInput) -> dict[str, Tensor]:
     """What each embedding is asked for."""
     asked: dict[str, Tensor] = {}
 
@@ -180,7 +180,7 @@ def _by_place(asked: Tensor, length: int) -> bool:
     return row.ndim == 1 and len(row) == length and len(row[:4].unique()) == min(4, length)
 
 
-def _ineffective(patient: Patient) -> Finding:
+def _ineffective(patient: ModelUnderTest) -> Finding:
     body = patient.actual
     indexed = indexed_by_place(body, patient.length(9)).keys()
     named = [path for path, *_ in tables(body.module, indexed)]

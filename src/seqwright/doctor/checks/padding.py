@@ -10,9 +10,9 @@ from torch import Tensor
 
 from seqwright.doctor.finding import Check, Counterexample, Finding
 from seqwright.doctor.localise import watched
+from seqwright.doctor.model_under_test import Body, ModelUnderTest
 from seqwright.doctor.modes import Mode
-from seqwright.doctor.patient import Body, Patient
-from seqwright.doctor.reading import Reading, Words, padded
+from seqwright.doctor.reading import ModelInput, Words, padded
 from seqwright.nn.padding import OrdinaryPadding
 
 PADDING_LEAK = Check(
@@ -32,13 +32,13 @@ PADDING_POLARITY = Check(
 )
 
 
-def sides(patient: Patient) -> tuple[str, ...]:
+def sides(patient: ModelUnderTest) -> tuple[str, ...]:
     """Where padding may stand."""
     side = patient.contract.padding_side
     return ("right", "left") if side == "both" else (side,)
 
 
-def padded_readings(patient: Patient) -> list[tuple[str, Reading]]:
+def padded_readings(patient: ModelUnderTest) -> list[tuple[str, ModelInput]]:
     """Rows of three lengths, padded on each side that may be; where there is a source, first that and then the target."""
     pad, contract = patient.contract.pad, patient.contract
     if pad is None:
@@ -52,17 +52,17 @@ def padded_readings(patient: Patient) -> list[tuple[str, Reading]]:
         ids, mask = padded(rows, pad, side)
         if contract.kind == "encoder-decoder":
             other = Words(contract, 11).draw(3, patient.length(6))
-            found.append((side, Reading(other, None, ids, mask)))
+            found.append((side, ModelInput(other, None, ids, mask)))
             if (
                 side == "right" or contract.padding_side == "both"
             ):  # targets are padded where they end, unless both is said
-                found.append((f"{side} target", Reading(ids, mask, other)))
+                found.append((f"{side} target", ModelInput(ids, mask, other)))
         else:
-            found.append((side, Reading(ids, mask)))
+            found.append((side, ModelInput(ids, mask)))
     return found
 
 
-def padding(patient: Patient) -> Iterator[Finding]:
+def padding(patient: ModelUnderTest) -> Iterator[Finding]:
     """``padding-leak``, ``cross-padding-leak`` and ``padding-polarity``."""
     checks = (PADDING_LEAK, CROSS_PADDING_LEAK, PADDING_POLARITY)
     if patient.contract.kind != "encoder-decoder":
@@ -88,18 +88,18 @@ def padding(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def alone_of(reading: Reading, row: int) -> tuple[Reading, Tensor]:
+def alone_of(reading: ModelInput, row: int) -> tuple[ModelInput, Tensor]:
     """A row without its padding, and where its real outputs are among the padded ones."""
     real = torch.ones(reading.ids.shape[1], dtype=torch.bool) if reading.mask is None else reading.mask[row]
     source = None if reading.source is None else reading.source[row : row + 1]
     if source is not None and reading.source_mask is not None:
         source = source[:, reading.source_mask[row]]
-    return Reading(reading.ids[row : row + 1, real], None, source), real
+    return ModelInput(reading.ids[row : row + 1, real], None, source), real
 
 
 def _leak(
-    body: Body, mode: Mode, side: str, reading: Reading
-) -> tuple[Body, Mode, str, Reading, int, int, float, float] | None:
+    body: Body, mode: Mode, side: str, reading: ModelInput
+) -> tuple[Body, Mode, str, ModelInput, int, int, float, float] | None:
     """The first padded row whose answer is not what it is alone, beyond what another shape alone does."""
     said = body.logits(reading, mode)
     full, _ = alone_of(reading, 0)  # the longest row has no padding: what moves it is the shape
@@ -116,11 +116,11 @@ def _leak(
 
 
 def _named(
-    patient: Patient,
+    patient: ModelUnderTest,
     body: Body,
     mode: Mode,
     side: str,
-    reading: Reading,
+    reading: ModelInput,
     row: int,
     place: int,
     moved: float,
@@ -153,7 +153,7 @@ def _named(
     }
 
 
-def _edit(patient: Patient) -> dict[str, object]:
+def _edit(patient: ModelUnderTest) -> dict[str, object]:
     return (
         {"padding": {"type": "MaskedPadding"}}
         if isinstance(getattr(patient.spec, "padding", None), OrdinaryPadding)
@@ -161,7 +161,7 @@ def _edit(patient: Patient) -> dict[str, object]:
     )
 
 
-def _inverted(body: Body, mode: Mode, reading: Reading, row: int) -> bool:
+def _inverted(body: Body, mode: Mode, reading: ModelInput, row: int) -> bool:
     """Whether a padded row's answers no longer depend on its other real tokens, though alone they do."""
     words = Words(body.contract, 12)
     if not body.logits(reading, mode)[row].isfinite().all():
@@ -188,7 +188,7 @@ def _inverted(body: Body, mode: Mode, reading: Reading, row: int) -> bool:
     return bool(heard > body.tolerance(0, mode)) and not bool(hears > body.tolerance(0, mode))
 
 
-def _encoder_is_clean(body: Body, mode: Mode, alone: Reading, single: Reading) -> bool:
+def _encoder_is_clean(body: Body, mode: Mode, alone: ModelInput, single: ModelInput) -> bool:
     """Whether everything that is computed of the source alone is the same at its real tokens, with padding and without.
 
     Judged by the last module that gives a tensor as long as the source before one as long as the target comes.

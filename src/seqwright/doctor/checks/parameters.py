@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.model_under_test import Body, ModelUnderTest
 from seqwright.doctor.modes import Mode
-from seqwright.doctor.patient import Body, Patient
-from seqwright.doctor.reading import Reading, Words
+from seqwright.doctor.reading import ModelInput, Words
 
 UNTRAINED_PART = Check(
     "untrained-part",
@@ -42,7 +42,7 @@ SURE = 2.0
 """Times the loss of guessing, above which a fresh model is too sure."""
 
 
-def parameters(patient: Patient) -> Iterator[Finding]:
+def parameters(patient: ModelUnderTest) -> Iterator[Finding]:
     """``untrained-part``, ``init-loss``, ``tied-weights`` and ``identical-layers``."""
     yield _untrained(patient)
     yield _begins(patient)
@@ -61,7 +61,7 @@ def fresh(model: nn.Module) -> bool:
     )
 
 
-def _untrained(patient: Patient) -> Finding:
+def _untrained(patient: ModelUnderTest) -> Finding:
     body = patient.redrawn
     reading = Words(patient.contract, 24).reading(3, patient.length(8))
     with body.ready(patient.learning) as module:
@@ -123,7 +123,7 @@ def _strangers(target: Tensor, known: set[Tensor]) -> list[Tensor]:
     return found
 
 
-def _matters(body: Body, name: str, reading: Reading, mode: Mode) -> bool:
+def _matters(body: Body, name: str, reading: ModelInput, mode: Mode) -> bool:
     before = body.logits(reading, mode)
     parameter = dict(body.module.named_parameters())[name]
     kept = parameter.detach().clone()
@@ -138,7 +138,7 @@ def _matters(body: Body, name: str, reading: Reading, mode: Mode) -> bool:
             parameter.copy_(kept)
 
 
-def _begins(patient: Patient) -> Finding:
+def _begins(patient: ModelUnderTest) -> Finding:
     if not fresh(patient.actual.module):
         return INIT_LOSS.inconclusive(
             "The model has been trained, or has no norms that would tell: a loss says nothing of how it began."
@@ -156,7 +156,7 @@ def _begins(patient: Patient) -> Finding:
     return INIT_LOSS.passed("It begins near the loss of guessing.", **evidence)
 
 
-def _tied(patient: Patient) -> Iterator[Finding]:
+def _tied(patient: ModelUnderTest) -> Iterator[Finding]:
     model, config = patient.actual.module, getattr(patient.actual.module, "config", None)
     embeddings = [
         (name, module.weight)
@@ -189,7 +189,7 @@ def _tied(patient: Patient) -> Iterator[Finding]:
     yield TIED_WEIGHTS.passed("Head and embedding are two tensors, and nothing promises otherwise.")
 
 
-def _identical(patient: Patient) -> Finding:
+def _identical(patient: ModelUnderTest) -> Finding:
     same, compared = [], 0
     for name, module in patient.actual.module.named_modules():
         if not isinstance(module, (nn.ModuleList, nn.Sequential)):

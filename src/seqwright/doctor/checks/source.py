@@ -8,8 +8,8 @@ import torch
 
 from seqwright.doctor.dependency import dependency
 from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.model_under_test import ModelUnderTest, counterexample
 from seqwright.doctor.modes import EVAL
-from seqwright.doctor.patient import Patient, counterexample
 from seqwright.doctor.reading import Words
 from seqwright.evaluation.signature import SAME
 
@@ -29,7 +29,7 @@ LOUD = 3.0
 """Logits that move by more than this hear what is read, however sure probabilities are."""
 
 
-def source(patient: Patient) -> Iterator[Finding]:
+def source(patient: ModelUnderTest) -> Iterator[Finding]:
     """``source-ignored``."""
     if patient.contract.kind != "encoder-decoder":
         return
@@ -67,7 +67,7 @@ def source(patient: Patient) -> Iterator[Finding]:
     )
 
 
-def collapse(patient: Patient) -> Iterator[Finding]:
+def collapse(patient: ModelUnderTest) -> Iterator[Finding]:
     """``mean-collapse``: whether anything that is read makes a difference to anything that is said."""
     moved = {}
     for body in patient.bodies:
@@ -121,7 +121,7 @@ def collapse(patient: Patient) -> Iterator[Finding]:
     )
 
 
-def _constant(patient: Patient) -> Finding | None:
+def _constant(patient: ModelUnderTest) -> Finding | None:
     """Probabilities that are far from even, and next to the same whatever is read: a trained model that says frequencies."""
     words, found = Words(patient.contract, 20), []
     for length in sorted({patient.length(each) for each in (1, 2, 4, 7)}):
@@ -154,7 +154,7 @@ def _one_feature(module: torch.nn.Module) -> bool:
     return "Norm" in type(module).__name__ and isinstance(weight, torch.Tensor) and weight.numel() == 1
 
 
-def _wider(patient: Patient) -> dict[str, object]:
+def _wider(patient: ModelUnderTest) -> dict[str, object]:
     """For a native model of width 1: the same scalar, lifted to a width at which its norm says something."""
     if getattr(patient.spec, "width", None) != 1:
         return {}

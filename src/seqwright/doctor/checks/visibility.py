@@ -12,8 +12,8 @@ from seqwright.doctor.contract import Window
 from seqwright.doctor.dependency import Dependency, dependency, lengths, long_length
 from seqwright.doctor.finding import Check, Finding
 from seqwright.doctor.localise import first_leak
+from seqwright.doctor.model_under_test import Body, CallbackError, ModelUnderTest, counterexample
 from seqwright.doctor.modes import EVAL, Mode
-from seqwright.doctor.patient import Body, CallbackError, Patient, counterexample
 
 FUTURE_LEAK = Check(
     "future-leak",
@@ -34,7 +34,7 @@ PAST_BLOCKED = Check(
 )
 
 
-def visibility(patient: Patient) -> Iterator[Finding]:
+def visibility(patient: ModelUnderTest) -> Iterator[Finding]:
     """``future-leak``, ``past-blocked`` and ``window-exceeded``."""
     seen = list(_seen(patient))
     if patient.contract.sees == "bidirectional" and not patient.contract.decodes:
@@ -49,7 +49,7 @@ def visibility(patient: Patient) -> Iterator[Finding]:
     yield _blocked(patient, seen)
 
 
-def _shown(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Dependency:
+def _shown(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Dependency:
     """The dependency to draw: the longest whole one, of a body and mode in which something leaks if there is one."""
     whole = [each for each in seen if not each[2].moved.isnan().any()]
     leaking = [each for each in whole if _forbidden(patient, *each).any()]
@@ -58,14 +58,14 @@ def _shown(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Depen
     return max(same, key=lambda found: len(found.moved))
 
 
-def _forbidden(patient: Patient, body: Body, mode: Mode, found: Dependency) -> Tensor:
+def _forbidden(patient: ModelUnderTest, body: Body, mode: Mode, found: Dependency) -> Tensor:
     """Where an output moves and must not, ``[t t]``: tokens ahead that the contract hides."""
     length = len(found.moved)
     hidden = ~patient.contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).triu(1)
     return (found.moved.nan_to_num(0.0) > body.tolerance(found.noise, mode)) & hidden
 
 
-def _seen(patient: Patient) -> Iterator[tuple[Body, Mode, Dependency]]:
+def _seen(patient: ModelUnderTest) -> Iterator[tuple[Body, Mode, Dependency]]:
     """Dependencies in each mode: of a few lengths, and of some tokens of a longer one."""
     for body in patient.bodies:
         for mode in patient.modes:
@@ -82,7 +82,7 @@ def _seen(patient: Patient) -> Iterator[tuple[Body, Mode, Dependency]]:
             yield body, mode, dependency(body, longest, mode, inputs=2, columns=tried)
 
 
-def _leak(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
+def _leak(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
     contract, worst = patient.contract, []
     for body, mode, found in seen:
         forbidden = _forbidden(patient, body, mode, found)
@@ -124,8 +124,8 @@ def _leak(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Findin
     )
 
 
-def _mask_edit(patient: Patient) -> dict[str, object]:
-    from seqwright.nn.transformer import TransformerSpec
+def _mask_edit(patient: ModelUnderTest) -> dict[str, object]:
+    from seqwright.models.transformer import TransformerSpec
 
     spec = patient.spec
     if isinstance(spec, TransformerSpec) and not spec.decoder.self_attention.mask.causal:
@@ -133,7 +133,7 @@ def _mask_edit(patient: Patient) -> dict[str, object]:
     return {}
 
 
-def _window(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
+def _window(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
     for body, mode, found in seen:
         length = len(found.moved)
         past = ~patient.contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).tril(-1)
@@ -159,7 +159,7 @@ def _crosses(found: Dependency, body: Body, mode: Mode) -> bool:
     return bool(others.max() > body.tolerance(found.noise, mode))
 
 
-def _blocked(patient: Patient, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
+def _blocked(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
     """Positions that see nothing before them in any body: one sighting anywhere is enough."""
     blind: dict[Mode, dict[int, set[int]]] = {}
     context = patient.contract.decodes

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqwright.studies.experiment import Claim
 from seqwright.studies.ladder.rows import Rung
-from seqwright.studies.study import Claim
 
 REPRODUCED, REFUTED = "reproduced", "refuted"
 OTHER_CAUSE, INCONCLUSIVE = "reproduced, other cause", "inconclusive"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from seqwright.report import charts
+from seqwright.report.formatting import listing, number, rate, spread
 from seqwright.report.page import Chart, Figure, Heading, Part, Prose, Terms, slug
-from seqwright.report.words import listing, number, rate, spread
 from seqwright.studies.ladder.rows import (
     Rung,
     controls_with_base,

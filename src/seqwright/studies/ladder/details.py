@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from seqwright.data.vocabulary import TOLERANCE
 from seqwright.report import charts, examples
 from seqwright.report.page import Card, Cards, Chart, Figure, Heading, Part, Prose, Table, Text
-from seqwright.studies import telling
+from seqwright.studies import report_parts
 from seqwright.studies.ladder.rows import Rung, distinct_controls, is_own, unique
 from seqwright.studies.ladder.rungs import RUNGS
-from seqwright.studies.telling import ANSWERS, CURVES, NUMBERS, answer_card, loss_curve, numbers
-from seqwright.tasks.vocabulary import TOLERANCE
+from seqwright.studies.report_parts import ANSWERS, CURVES, NUMBERS, answer_card, loss_curve, numbers
 
 
 def curves(rows: Sequence[Rung]) -> Iterator[Part]:
@@ -85,4 +85,4 @@ def everything(rows: Sequence[Rung]) -> Iterator[Part]:
 
 
 def method(rows: Sequence[Rung]) -> Iterator[Part]:
-    return telling.method("held-out rows" if is_own(rows) else "distinct sequences of the training set")
+    return report_parts.method("held-out rows" if is_own(rows) else "distinct sequences of the training set")

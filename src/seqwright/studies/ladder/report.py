@@ -11,13 +11,13 @@ from pathlib import Path
 
 from seqwright import __version__
 from seqwright.report import charts
+from seqwright.report.formatting import listing, rate
 from seqwright.report.page import Figure, Look, Page, Part, Prose, Section, Table, Terms, Text
-from seqwright.report.words import listing, rate
 from seqwright.studies.ladder.controls import controls
 from seqwright.studies.ladder.details import answers, curves, everything, method, specs
-from seqwright.studies.ladder.lead import lead
 from seqwright.studies.ladder.rows import LadderResult, Rung, is_own, learnt_of, place, unique
 from seqwright.studies.ladder.rungs import RUNGS
+from seqwright.studies.ladder.summary import lead
 
 ADDS = {
     "plain": "encoder and decoder of width 1 on the scalars themselves; squared error; no START, no END",

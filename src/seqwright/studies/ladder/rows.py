@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from seqwright.core.spec import Spec
-from seqwright.studies.study import Claim, Row
+from seqwright.studies.experiment import Claim, Row
 
 
 class Rung(Row, tag=False):

@@ -22,14 +22,18 @@ from dataclasses import replace
 from typing import Any
 
 from seqwright.core.spec import vary
+from seqwright.data.batch import PairSet
+from seqwright.data.batching import FullBatch
+from seqwright.data.vocabulary import Scalars, Vocabulary
+from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.block import StackSpec
 from seqwright.nn.embedding import (
-    LiftedScalarEmbedding,
-    LookUpEmbedding,
+    LinearScalarEmbedding,
     ScalarEmbedding,
     ScalarHead,
     SymbolHead,
+    TokenEmbedding,
     VectorHead,
 )
 from seqwright.nn.feedforward import FeedForwardSpec
@@ -37,17 +41,13 @@ from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.norm import NoNorm, PreNormResidual
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition, SinusoidalPosition
-from seqwright.nn.transformer import TransformerSpec
 from seqwright.studies.cell import Cell
 from seqwright.studies.data import Exam, TaskData
-from seqwright.studies.study import Study
-from seqwright.tasks.batching import FullBatch
+from seqwright.studies.experiment import Experiment
 from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT, EIGHT_INVERTED, ONE_TO_THREE, THREE_TO_ONE
-from seqwright.tasks.task import PairSet
-from seqwright.tasks.vocabulary import Scalars, Vocabulary
-from seqwright.training.loop import TrainingSpec
 from seqwright.training.objective import CrossEntropy, MeanSquaredError
 from seqwright.training.schedule import RateDrop
+from seqwright.training.trainer import TrainingSpec
 
 RUNGS = ("plain", "token", "masked", "positions", "padding")
 BITS = Vocabulary(("0", "1"))
@@ -66,7 +66,7 @@ TOKEN = vary(
     {
         "width": 8,
         # no rung before the last one pads, so its vocabulary has no PAD
-        "embedding": LookUpEmbedding(vocabulary=BITS.outputs),
+        "embedding": TokenEmbedding(vocabulary=BITS.outputs),
         "head": SymbolHead(outputs=BITS.outputs),
     },
 )
@@ -79,7 +79,7 @@ POSITIONS = vary(
         for part, value in (("position", SinusoidalPosition()), ("embedding_dropout", 0.1))
     },
 )
-PADDING = vary(POSITIONS, {"embedding": LookUpEmbedding(vocabulary=BITS.size)})
+PADDING = vary(POSITIONS, {"embedding": TokenEmbedding(vocabulary=BITS.size)})
 
 BARE: dict[str, Any] = {
     f"{side}.{part}": value
@@ -91,7 +91,7 @@ BARE: dict[str, Any] = {
 
 def lifted(width: int) -> dict[str, Any]:
     """The scalar, lifted to a width by one affine map and brought back by another."""
-    return {"width": width, "embedding": LiftedScalarEmbedding(), "head": ScalarHead()}
+    return {"width": width, "embedding": LinearScalarEmbedding(), "head": ScalarHead()}
 
 
 PLAIN_CONTROLS: dict[str, dict[str, Any]] = {
@@ -137,14 +137,14 @@ def _pad_in_loss(cell: Cell) -> Cell:
     return replace(cell, training=vary(cell.training, {"objective": CrossEntropy()}))
 
 
-def paper_ladder(seeds: int, *, device: str = "cpu") -> Study:
+def paper_ladder(seeds: int, *, device: str = "cpu") -> Experiment:
     """The five rungs and their controls, with the paper's settings and data.
 
     Epochs and the epoch of the rate's drop are the paper's; a full batch makes an epoch one step.
     """
     plain = _paper("plain", PLAIN, COPIES, 300, None)
     padding = _paper("padding", PADDING, EIGHT, 2000, 1000)
-    return Study(
+    return Experiment(
         "ladder",
         (
             plain,

@@ -91,12 +91,12 @@ class Task(Spec):
         """
         if length < self.shortest:
             raise SeqwrightError(
-                f"{self.name} has no source of length {length}", mend=f"its lengths begin at {self.shortest}"
+                f"{self.name} has no source of length {length}", fix=f"its lengths begin at {self.shortest}"
             )
         if self.longest is not None and length > self.longest:
             raise SeqwrightError(
                 f"{self.name} has no source of length {length}",
-                mend=f"ask for {self.longest} at most, or give it more symbols",
+                fix=f"ask for {self.longest} at most, or give it more symbols",
             )
 
     def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""From files to batches: formats, tokenisers, vocabularies, corpora and samplers."""

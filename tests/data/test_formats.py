@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.data.formats import CommaSeparated, FirstLineDecides, FormatSpec, JSONLines, RunningText, TabSeparated
+from seqwright.data.preprocessing import Preprocessing
+
+CSV, JSON = CommaSeparated(source="word", target="sound"), JSONLines(source="word", target="sound")
+FORMATS = [FirstLineDecides(), TabSeparated(source=2, target=1, features=3), CSV, JSON, RunningText()]
+
+
+def _rows(folder: Path, content: bytes, form: FormatSpec) -> list[tuple[str, str, str]]:
+    path = folder / "data"
+    path.write_bytes(content)
+    with Preprocessing(format=form).rows(path) as rows:
+        return [(" ".join(r.pair.source), "".join(r.pair.target), r.where.removeprefix(str(path))) for r in rows]
+
+
+def _refused(folder: Path, content: bytes, form: FormatSpec) -> tuple[str, str]:
+    with pytest.raises(SeqwrightError) as caught:
+        _rows(folder, content, form)
+    assert caught.value.fix
+    return caught.value.what, caught.value.where.removeprefix(str(folder / "data"))
+
+
+def test_three_columns_are_source_target_and_features(tmp_path: Path):
+    found = _rows(tmp_path, b"go\twent\tV;PST\r\ngo\tgo\t\n", FirstLineDecides())
+    assert found == [("<V> <PST> g o", "went", ":1"), ("g o", "go", ":2")]
+
+
+def test_what_the_first_line_decided_is_kept(tmp_path: Path):
+    (tmp_path / "data").write_bytes(b"go\twent\tV;PST\n")
+    with Preprocessing().rows(tmp_path / "data") as rows:
+        reading = rows.reading
+    assert reading.format == TabSeparated(source=1, target=2, features=3, columns=3)
+    assert Preprocessing.from_json(reading.to_json()) == reading
+
+
+def test_any_columns_can_be_meant(tmp_path: Path):
+    content = b"1\twent\tx\tgo\tPST;V\n2\tsaw\tx\tsee\tPST\ty\n"
+    found = _rows(tmp_path, content, TabSeparated(source=4, target=2, features=5))
+    assert found == [("<PST> <V> g o", "went", ":1"), ("<PST> s e e", "saw", ":2")]
+    told, where = _refused(tmp_path, content, TabSeparated(source=6, target=2))
+    assert (told, where) == ("4 tabs on this line", ":1")
+
+
+def test_quoted_fields_hold_commas_quotes_and_line_ends(tmp_path: Path):
+    content = b'\xef\xbb\xbfid,sound,word\r\n1,"k,""t","c\r\na"\r\n2,d,o\r\n'
+    assert _rows(tmp_path, content, CSV) == [("c \n a", 'k,"t', ":2"), ("o", "d", ":4")]
+
+
+@pytest.mark.parametrize(
+    ("content", "told", "where"),
+    [
+        (b"word,sonud\na,b\n", "no column 'sound' in the header", ":1"),
+        (b"word,sound,word\na,b,c\n", "2 columns 'word' in the header", ":1"),
+        (b"word,sound\na,b\na\n", "1 fields on this row, and the header has 2", ":3"),
+        (b"word,sound\na,b,c\n", "3 fields on this row", ":2"),
+        (b"word,sound\n\na,b\n", "0 fields on this row", ":2"),
+        (b"word,sound\na,\n", "the target is empty", ":2"),
+        (b"word,sound\na,\nb,\n", "the target is empty here and on the 1 rows", ":2"),
+        (b"word,sound\n", "there are no rows under the header", ""),
+        (b'word,sound\na,b\na,"b\n' + b"x\n" * 100_000, "a quotation mark left open", ":3"),
+        (b'word,sound\na,"b" c\n', "not CSV", ":2"),
+        (b"word,sound\na,b\rc\n", "not CSV", ":2"),
+    ],
+    ids=range(11),
+)
+def test_csv_that_is_none_is_named(tmp_path: Path, content: bytes, told: str, where: str):
+    what, found = _refused(tmp_path, content, CSV)
+    assert told in what
+    assert found == where
+
+
+def test_json_objects(tmp_path: Path):
+    content = '{"word": "a\\u2028b", "n": [1], "sound": "c\\td"}\r\n{"sound": "é", "word": "e"}'.encode()
+    assert _rows(tmp_path, content, JSON) == [("a \u2028 b", "c\td", ":1"), ("e", "é", ":2")]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"word", "not JSON"),
+        (b"", "not JSON"),
+        (b"[1]", "JSON, but not an object"),
+        (b'{"word": "a"}', "no key 'sound' in this object"),
+        (b'{"word": "a", "sound": 3}', "'sound' is not text"),
+        (b'{"word": "a", "sound": null}', "'sound' is not text"),
+        (b'{"word": "a", "sound": "\\u0000"}', "a NUL character"),
+        (b'{"word": "a", "sound": "\\ud800"}', "not JSON"),
+        (b'{"word": "a", "sound": ""}', "the target is empty"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"a":' + b"9" * 5000 + b"}", "not JSON"),
+    ],
+    ids=range(11),
+)
+def test_json_that_is_none_is_named(tmp_path: Path, content: bytes, told: str):
+    what, where = _refused(tmp_path, b'{"word": "a", "sound": "b"}\n' + content + b"\n", JSON)
+    assert told in what
+    assert where == ":2"
+
+
+def test_running_text_has_no_pairs(tmp_path: Path):
+    assert _refused(tmp_path, b"to be\n", RunningText())[0] == "running text has no pairs"
+
+
+BYTES = st.binary(max_size=40) | st.lists(
+    st.sampled_from(
+        [b"a", b"word", b"sound", b",", b'"', b"\n", b"\r\n", b"\r", b"\t", b"{", b"}", b":", b"\xc3", b"\xff", b";",
+         b"\xef\xbb\xbf", b'{"word":"a","sound":"b"}', b"word,sound\n", b"\0", b"\\", b"[", "\u2028\x0b".encode()]
+    )
+).map(b"".join)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: type(form).__name__)
+@settings(max_examples=80)
+@given(content=BYTES, packed=st.booleans())
+def test_any_bytes_are_read_or_refused_with_their_place(
+    tmp_path_factory: pytest.TempPathFactory, form: FormatSpec, content: bytes, packed: bool
+):
+    path = tmp_path_factory.mktemp("any") / "data"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    reading = Preprocessing(format=form)
+
+    def read() -> list[str]:
+        with reading.rows(path) as rows:
+            return [where for pair, where in rows if pair.source and pair.target]
+
+    for act in (read, lambda: [asked and asked.where for asked in reading.questions(path)]):
+        try:
+            places = act()
+        except SeqwrightError as error:
+            places = [error.where]
+        assert places or act is not read
+        assert all(place.startswith(str(path)) for place in places)
+
+
+@pytest.mark.parametrize(
+    ("form", "line", "symbols"),
+    [
+        (TabSeparated(), "cat", "c a t"),
+        (TabSeparated(), "cat\tkat", "c a t"),
+        (TabSeparated(), "", ""),
+        (TabSeparated(source=3, target=1), "cat", "c a t"),
+        (TabSeparated(features=3), "go", "g o"),
+        (TabSeparated(features=3), "go\tV;PST", "<V> <PST> g o"),
+        (TabSeparated(features=3), "go\twent\tV;PST", "<V> <PST> g o"),
+        (CSV, 'a,"b', 'a , " b'),
+        (JSON, "cat", "c a t"),
+        (JSON, '{"word": "cat"}', "c a t"),
+        (RunningText(), "to\tbe", "t o \t b e"),
+    ],
+)
+def test_a_line_as_a_question(form: FormatSpec, line: str, symbols: str):
+    assert " ".join(Preprocessing(format=form).question(line)) == symbols
+
+
+@pytest.mark.parametrize(
+    ("form", "line", "told"),
+    [
+        (TabSeparated(source=3, target=1), "a\tb", "1 tab on this line"),
+        (JSON, "{cat", "not JSON"),
+        (JSON, '{"w": "cat"}', "no key 'word'"),
+    ],
+)
+def test_a_line_that_is_no_question(form: FormatSpec, line: str, told: str):
+    with pytest.raises(SeqwrightError, match=told) as caught:
+        Preprocessing(format=form).question(line, "questions:7")
+    assert caught.value.where == "questions:7"
+
+
+def test_a_file_of_questions_may_be_csv_where_rows_are(tmp_path: Path):
+    path = tmp_path / "asked.csv"
+    for content in (b'id,word\n1,"a,b"\n2,c\n', b"a,b\nc\n"):
+        path.write_bytes(content)
+        assert [asked and asked.text for asked in Preprocessing(format=CSV).questions(path)] == ["a,b", "c"]
