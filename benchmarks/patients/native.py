@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,41 +10,40 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqwright.core.model import build
-from seqwright.core.probe import SILENT, Probe
-from seqwright.core.spec import vary
+from seqwright.core.probe import Probe
+from seqwright.core.spec import Spec, vary
 from seqwright.core.tokens import PADDING, Tokens
 from seqwright.doctor.contract import Contract
-from seqwright.models.transformer import Transformer, TransformerSpec, TransformerState
-from seqwright.nn.attention import Attention, AttentionSpec
-from seqwright.nn.block import Encoded, Stack, StackSpec
+from seqwright.models.transformer import Transformer, TransformerSpec
+from seqwright.nn.attention import AttentionSpec, CrossAttention, CrossAttentionSpec
+from seqwright.nn.attention_positions import KeyMask
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.dropout import Dropout
 from seqwright.nn.embedding import ScalarEmbedding, SymbolHead, TokenEmbedding, VectorHead
 from seqwright.nn.feedforward import FeedForwardSpec
-from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.mask import CausalMask, Mask, NoMask
+from seqwright.nn.mixer import Encoded
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import LearnedPosition, NoPosition, RotaryPosition, Sinusoidal, SinusoidalPosition
+from seqwright.nn.stack import Stack, StackSpec, StackState
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .rows import BOS, EOS, PAD, next_word_loss, pairs, sentences
 
 VOCABULARY = 30
 
-CAUSAL = StackSpec(
-    FeedForwardSpec(inner=32), AttentionSpec(heads=2, mask=CausalMask()), layers=2, position=RotaryPosition()
-)
-SEEING = StackSpec(FeedForwardSpec(inner=32), AttentionSpec(heads=2), layers=2, position=SinusoidalPosition())
-HEARING = StackSpec(
-    FeedForwardSpec(inner=32),
-    AttentionSpec(heads=2, mask=CausalMask()),
-    AttentionSpec(heads=2),
-    layers=2,
-    position=SinusoidalPosition(),
+SMALL = FeedForwardSpec(inner=32)
+CAUSAL_ATTENTION = AttentionSpec(heads=2, mask=CausalMask())
+CAUSAL = StackSpec(BlockSpec(SMALL, CAUSAL_ATTENTION), layers=2, position=RotaryPosition())
+BIDIRECTIONAL = StackSpec(BlockSpec(SMALL, AttentionSpec(heads=2)), layers=2, position=SinusoidalPosition())
+CROSSING = StackSpec(
+    BlockSpec(SMALL, CAUSAL_ATTENTION, CrossAttentionSpec(heads=2)), layers=2, position=SinusoidalPosition()
 )
 
 EMBEDDING, HEAD = TokenEmbedding(vocabulary=VOCABULARY), SymbolHead(outputs=VOCABULARY)
 DECODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=CAUSAL, head=HEAD)
-ENCODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=SEEING, head=HEAD)
-BOTH = TransformerSpec(width=16, embedding=EMBEDDING, decoder=HEARING, head=HEAD, encoder=SEEING)
+ENCODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=BIDIRECTIONAL, head=HEAD)
+BOTH = TransformerSpec(width=16, embedding=EMBEDDING, decoder=CROSSING, head=HEAD, encoder=BIDIRECTIONAL)
 
 
 def tokens(ids: Tensor, mask: Tensor | None) -> Tokens:
@@ -64,7 +62,7 @@ def call_both(model: Transformer, source: Tensor, source_mask: Any, target: Tens
     return model(tokens(target, target_mask), tokens(source, source_mask))[0].logits
 
 
-def step(model: Transformer, ids: Tensor, past: TransformerState | None) -> tuple[Tensor, TransformerState]:
+def step(model: Transformer, ids: Tensor, past: StackState | None) -> tuple[Tensor, StackState]:
     """Some more tokens, which stand after those that were read."""
     past = past or model.start(None)
     at = past.length + torch.arange(ids.shape[1]).expand_as(ids)
@@ -72,7 +70,7 @@ def step(model: Transformer, ids: Tensor, past: TransformerState | None) -> tupl
     return output.logits, past
 
 
-def step_anew(model: Transformer, ids: Tensor, past: TransformerState | None) -> tuple[Tensor, TransformerState]:
+def step_anew(model: Transformer, ids: Tensor, past: StackState | None) -> tuple[Tensor, StackState]:
     """Some more tokens, which are said to stand at the beginning."""
     output, past = model.advance(tokens(ids, None), past or model.start(None))
     return output.logits, past
@@ -102,41 +100,36 @@ def copying_loss(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
 # masks and parts that a spec cannot have
 
 
-@dataclass(frozen=True)
-class OneTooFarFrom:
-    """A rule that is right, except that a token from some place on sees one ahead."""
+class OneTooFarFrom(Spec, Mask):
+    """A causal mask, except that a token from some position on attends to the next one."""
 
-    first: int
+    first: int = 0
     causal = True
 
     def allows(self, query_at: Tensor, key_at: Tensor) -> Tensor:
         return key_at <= query_at + (query_at >= self.first).long()
 
 
-class PaddingRemembered(Attention):
-    """The padding of what is read gets a place, so that it is heard."""
+class PaddingAttended(CrossAttention):
+    """Every key is allowed, padding too."""
 
-    def forward(self, x: Tensor, here: Any, read: Any, memory: Any, probe: Probe = SILENT) -> Any:
-        if read is not None:
-            seen, places = read
-            read = seen, type(places)(places.position, places.at.clamp_min(0), places.cos, places.sin)
-        return super().forward(x, here, read, memory, probe)
+    def weighted(self, query: Tensor, cache: Any, mask: KeyMask, bias: Tensor | None, probe: Probe) -> Tensor:
+        every = torch.ones_like(mask.allowed)
+        return super().weighted(query, cache, KeyMask("all", lambda: every), bias, probe)
 
 
-class SourceUnread(Transformer):
-    """The encoder's answer is lost on its way to the decoder."""
+class SourceUnread(Stack):
+    """The encoder's output is lost on its way to the decoder."""
 
-    def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
-        state = super().start(source, probe)
-        return TransformerState(state.source and Encoded(state.source.x * 0, state.source.at), state.memories)
+    def encoded(self, x: Tensor, source: Tokens) -> Encoded:
+        return super().encoded(x * 0, source)
 
 
-class SourceDetached(Transformer):
-    """The encoder is not trained, for the decoder hears it without gradients."""
+class SourceDetached(Stack):
+    """The encoder gets no gradient."""
 
-    def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
-        state = super().start(source, probe)
-        return TransformerState(state.source and Encoded(state.source.x.detach(), state.source.at), state.memories)
+    def encoded(self, x: Tensor, source: Tokens) -> Encoded:
+        return super().encoded(x.detach(), source)
 
 
 class FaintWaves(Sinusoidal):
@@ -171,7 +164,7 @@ class Counting(Stack):
         return super().forward(x if self.calls % 2 else -x, *others)
 
 
-# patients
+# subjects
 
 
 def sized(spec: TransformerSpec, seed: int) -> TransformerSpec:
@@ -179,14 +172,14 @@ def sized(spec: TransformerSpec, seed: int) -> TransformerSpec:
     return spec if spec.width == 1 else vary(spec, {"width": (16, 32)[seed % 2]})
 
 
-def patient(
+def subject(
     spec: TransformerSpec, change: Callable[[Transformer], object] | None = None, **differently: Any
-) -> Callable[[int], Patient]:
-    """Patients of a spec, to whom something may be done; an extra given as ``None`` is one that their user has not."""
+) -> Callable[[int], Subject]:
+    """Subjects of a spec, to whom something may be done; an extra given as ``None`` is one that their user has not."""
     kind = differently.pop("kind", "encoder-decoder" if spec.encoder else "decoder" if causal(spec) else "encoder")
     promised = differently.pop("promised", {})
 
-    def prepared(seed: int) -> Patient:
+    def prepared(seed: int) -> Subject:
         model = build(sized(spec, seed), seed=seed)
         if change:
             change(model)
@@ -198,18 +191,18 @@ def patient(
             "encoder": {"call": call},
         }
         extras = {**usual[kind], **differently}
-        return Patient(model, contract, {name: extra for name, extra in extras.items() if extra is not None})
+        return Subject(model, contract, {name: extra for name, extra in extras.items() if extra is not None})
 
     return prepared
 
 
 def causal(spec: TransformerSpec) -> bool:
-    return spec.decoder.self_attention.mask.causal
+    return spec.decoder.causal
 
 
 def last_mask(mask: Any) -> Callable[[Transformer], object]:
     """Give the decoder's last self-attention another mask."""
-    return lambda model: setattr(model.decoder.blocks[-1].self_attention, "mask", mask)
+    return lambda model: setattr(model.decoder.blocks[-1].mixer, "mask", mask)
 
 
 def become(ours: type, part: Callable[[Transformer], object]) -> Callable[[Transformer], object]:
@@ -226,7 +219,7 @@ def all_dropping(model: Transformer) -> None:
 def not_a_number(model: Transformer) -> None:
     """Training went too far, and one weight did not survive it."""
     with torch.no_grad():
-        model.decoder.blocks[-1].self_attention.value.weight[0, 0] = float("nan")
+        model.decoder.blocks[-1].mixer.value.weight[0, 0] = float("nan")
 
 
 def call_scalar(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
@@ -240,13 +233,15 @@ def call_scalar(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
 SCALAR = TransformerSpec(
     width=1,
     embedding=ScalarEmbedding(),
-    decoder=StackSpec(FeedForwardSpec(inner=8), AttentionSpec(mask=CausalMask()), position=SinusoidalPosition()),
+    decoder=StackSpec(
+        BlockSpec(FeedForwardSpec(inner=8), AttentionSpec(mask=CausalMask())), position=SinusoidalPosition()
+    ),
     head=VectorHead(),
 )
-ONE_WIDE = vary(BOTH, {"width": 1, "encoder.self_attention.heads": 1, "decoder.self_attention.heads": 1})
-ONE_WIDE = vary(ONE_WIDE, {"decoder.cross_attention.heads": 1})
-UNMASKED = vary(DECODER, {"decoder.self_attention.mask": NoMask()})
-UNMASKED_BOTH = vary(BOTH, {"decoder.self_attention.mask": NoMask()})
+ONE_WIDE = vary(BOTH, {"width": 1, "encoder.blocks.mixer.heads": 1, "decoder.blocks.mixer.heads": 1})
+ONE_WIDE = vary(ONE_WIDE, {"decoder.blocks.cross.heads": 1})
+UNMASKED = vary(DECODER, {"decoder.blocks.mixer.mask": NoMask()})
+UNMASKED_BOTH = vary(BOTH, {"decoder.blocks.mixer.mask": NoMask()})
 SHORT = vary(DECODER, {"decoder.position": LearnedPosition(length=12)})
 UNPLACED = vary(ENCODER, {"decoder.position": NoPosition()})
 UNPLACED_SOURCE = vary(BOTH, {"encoder.position": NoPosition()})
@@ -254,42 +249,48 @@ PADDING_READ = {"padding": OrdinaryPadding()}
 CAREFUL = {"promised": {"padding_side": "right"}}
 
 CASES: tuple[Case, ...] = (
-    case("native-decoder/unmasked", "future-leak", patient(UNMASKED, kind="decoder")),
-    case("native-decoder/unmasked-last-layer", "future-leak", patient(DECODER, last_mask(NoMask()))),
-    case("native-decoder/one-too-far-from-12", "future-leak", patient(DECODER, last_mask(OneTooFarFrom(12)))),
-    case("native-decoder/too-few-places", "position-overflow", patient(SHORT, promised={"max_length": 24})),
-    case("native-decoder/cached-places-start-anew", "cache-mismatch", patient(DECODER, step=step_anew)),
-    case("native-decoder/drops-out-always", "eval-nondeterministic", patient(DECODER, all_dropping)),
-    case("native-decoder/not-a-number", "nan", patient(DECODER, not_a_number)),
-    case("native-decoder/turns-round", "stateful", patient(DECODER, become(Counting, lambda model: model.decoder))),
+    case("native-decoder/unmasked", "future-leak", subject(UNMASKED, kind="decoder")),
+    case("native-decoder/unmasked-last-layer", "future-leak", subject(DECODER, last_mask(NoMask()))),
+    case("native-decoder/one-too-far-from-12", "future-leak", subject(DECODER, last_mask(OneTooFarFrom(12)))),
+    case("native-decoder/too-few-places", "position-overflow", subject(SHORT, promised={"max_length": 24})),
+    case("native-decoder/cached-places-start-anew", "cache-mismatch", subject(DECODER, step=step_anew)),
+    case("native-decoder/drops-out-always", "eval-nondeterministic", subject(DECODER, all_dropping)),
+    case("native-decoder/not-a-number", "nan", subject(DECODER, not_a_number)),
+    case("native-decoder/turns-round", "stateful", subject(DECODER, become(Counting, lambda model: model.decoder))),
     case(
         "native-decoder/normed-over-batch",
         "batch-mixing",
-        patient(DECODER, lambda model: setattr(model.decoder, "norm", NormedOverBatch()), **CAREFUL),
+        subject(DECODER, lambda model: setattr(model.decoder, "norm", NormedOverBatch()), **CAREFUL),
     ),
-    case("native-scalar/one-wide", "mean-collapse", patient(SCALAR, call=call_scalar, step=None, loss=None)),
-    case("native-encoder/unplaced", "order-blind", patient(UNPLACED), "positions-ineffective"),
-    case("native-encoder/padding-read", "padding-leak", patient(vary(ENCODER, PADDING_READ), **CAREFUL)),
+    case("native-scalar/one-wide", "mean-collapse", subject(SCALAR, call=call_scalar, step=None, loss=None)),
+    case("native-encoder/unplaced", "order-blind", subject(UNPLACED), "positions-ineffective"),
+    case("native-encoder/padding-read", "padding-leak", subject(vary(ENCODER, PADDING_READ), **CAREFUL)),
     case(
         "native-encoder/faint-waves",
         "positions-ineffective",
-        patient(ENCODER, become(FaintWaves, lambda model: model.decoder.position)),
+        subject(ENCODER, become(FaintWaves, lambda model: model.decoder.position)),
         "order-blind",
     ),
-    case("native-both/unmasked", "future-leak", patient(UNMASKED_BOTH)),
-    case("native-both/one-too-far-from-5", "future-leak", patient(BOTH, last_mask(OneTooFarFrom(5)))),
+    case("native-both/unmasked", "future-leak", subject(UNMASKED_BOTH)),
+    case("native-both/one-too-far-from-5", "future-leak", subject(BOTH, last_mask(OneTooFarFrom(5)))),
     case(
         "native-both/source-padding-heard",
         "cross-padding-leak",
-        patient(BOTH, become(PaddingRemembered, lambda model: model.decoder.blocks[-1].cross_attention)),
+        subject(BOTH, become(PaddingAttended, lambda model: model.decoder.blocks[-1].cross)),
         "padding-leak",
     ),
     case(
-        "native-both/padding-read", "padding-leak", patient(vary(BOTH, PADDING_READ), **CAREFUL), "cross-padding-leak"
+        "native-both/padding-read", "padding-leak", subject(vary(BOTH, PADDING_READ), **CAREFUL), "cross-padding-leak"
     ),
-    case("native-both/source-unread", "source-ignored", patient(BOTH, become(SourceUnread, lambda model: model))),
-    case("native-both/source-detached", "untrained-part", patient(BOTH, become(SourceDetached, lambda model: model))),
-    case("native-both/source-unplaced", "order-blind", patient(UNPLACED_SOURCE), "positions-ineffective"),
-    case("native-both/one-wide", "mean-collapse", patient(ONE_WIDE), "source-ignored"),
-    case("native-both/copying-loss", "target-shift", patient(BOTH, loss=copying_loss)),
+    case(
+        "native-both/source-unread", "source-ignored", subject(BOTH, become(SourceUnread, lambda model: model.decoder))
+    ),
+    case(
+        "native-both/source-detached",
+        "untrained-part",
+        subject(BOTH, become(SourceDetached, lambda model: model.decoder)),
+    ),
+    case("native-both/source-unplaced", "order-blind", subject(UNPLACED_SOURCE), "positions-ineffective"),
+    case("native-both/one-wide", "mean-collapse", subject(ONE_WIDE), "source-ignored"),
+    case("native-both/copying-loss", "target-shift", subject(BOTH, loss=copying_loss)),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "seqwright.core.errors": ("SeqwrightError",),
@@ -18,14 +18,18 @@ _HOMES = {
     "seqwright.core.probe": ("Edit", "Record"),
     "seqwright.core.spec": ("Spec", "diff", "vary"),
     "seqwright.core.tokens": ("Tokens",),
-    "seqwright.nn.attention": ("AttentionSpec",),
-    "seqwright.nn.block": ("StackSpec",),
+    "seqwright.nn.adapter": ("LoRA",),
+    "seqwright.nn.attention": ("AttentionSpec", "CrossAttentionSpec"),
+    "seqwright.nn.block": ("BlockSpec",),
     "seqwright.nn.embedding": (
         "LinearScalarEmbedding", "TokenEmbedding", "ScalarEmbedding", "ScalarHead", "SymbolHead", "VectorHead",
     ),
     "seqwright.nn.feedforward": ("GELU", "FeedForwardSpec", "ReLU"),
     "seqwright.nn.mask": ("CausalMask", "NoMask"),
-    "seqwright.nn.norm": ("LayerNormSpec", "NoNorm", "NoResidual", "PostNormResidual", "PreNormResidual", "RMSNormSpec"),
+    "seqwright.nn.linear": ("LinearSpec",),
+    "seqwright.nn.norm": ("LayerNormSpec", "NoNorm", "RMSNormSpec"),
+    "seqwright.nn.residual": ("NoResidual", "PostNormResidual", "PreNormResidual"),
+    "seqwright.nn.stack": ("StackSpec",),
     "seqwright.nn.padding": ("MaskedPadding", "OrdinaryPadding"),
     "seqwright.nn.position": (
         "ALiBiPosition", "LearnedPosition", "NoPosition", "RandomisedPosition", "RotaryPosition", "SinusoidalPosition",
@@ -34,17 +38,21 @@ _HOMES = {
     "seqwright.nn.scale": ("LinearScale", "NoScale", "RootScale"),
     "seqwright.models.transformer": ("TransformerSpec",),
     "seqwright.data.files": ("read_pairs",),
-    "seqwright.data.batch": ("Pair", "PairSet", "spell"),
+    "seqwright.data.batch": ("Pair", "spell"),
     "seqwright.data.vocabulary": ("Vocabulary",),
-    "seqwright.data.corpus": ("Corpus", "TextCorpus"),
+    "seqwright.data.corpus": ("Corpus",),
+    "seqwright.data.formats": ("Format", "RawRow"),
     "seqwright.data.preprocessing": ("Preprocessing",),
+    "seqwright.data.text": ("TextCorpus",),
+    "seqwright.tasks.paper": ("PairSet",),
+    "seqwright.tasks.task": ("Task",),
     "seqwright.decoding.beam": ("Beam",),
     "seqwright.decoding.greedy": ("Greedy", "greedy"),
     "seqwright.decoding.sampling": ("Sampling",),
     "seqwright.evaluation.behaviour": ("answers", "observe"),
     "seqwright.evaluation.signature": ("signatures",),
     "seqwright.training.ensemble": ("Ensemble",),
-    "seqwright.training.trainer": ("Solo", "TrainingSpec", "fit"),
+    "seqwright.training.trainer": ("SingleModel", "TrainingSpec", "fit"),
     "seqwright.training.objective": ("CrossEntropy", "MeanSquaredError"),
     "seqwright.training.schedule": ("ConstantRate", "InverseSquareRoot", "RateDrop", "WarmupCosine"),
     "seqwright.viewer.record": ("AttentionRecord",),

@@ -1,4 +1,4 @@
-"""A page is one file that needs no other, and whatever it is given is text."""
+"""A page is one file that loads nothing, and all its content is escaped."""
 
 from __future__ import annotations
 
@@ -13,16 +13,30 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report import charts
 from seqwright.report.page import Card, Cards, Chart, Figure, Heading, Page, Prose, Section, Table, Terms, Text
-from seqwright.studies.experiment import Claim, Shown
-from seqwright.studies.ladder.report import write_report
-from seqwright.studies.ladder.rows import LadderResult, Rung
-from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.ladder.report import page
+from seqwright.studies.ladder.rungs import paper_cells
+from seqwright.studies.results import Claim, StudyResult
+from seqwright.studies.table import (
+    ALONE,
+    ANSWERED,
+    EVAL_LOSS,
+    EXACT_MATCH,
+    LEARNT_AT,
+    LOSS_CURVE,
+    PARAMETERS,
+    SECONDS,
+    SIGNATURE,
+    TRAIN_LOSS,
+    GeneratedAnswer,
+    ResultTable,
+    TrainedCell,
+)
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"'"
 
 
-class Seen(HTMLParser):
-    """The elements and attributes that a browser would see."""
+class Parsed(HTMLParser):
+    """The elements, attributes and text of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -39,59 +53,53 @@ class Seen(HTMLParser):
         self.text += data
 
 
-def check_offline(html: str) -> Seen:
-    """No script, nothing loaded, the policy there."""
-    seen = Seen(html)
-    assert not seen.tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form"}
-    assert not [name for name, _ in seen.attributes if name.startswith("on")]
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in seen.attributes
+def check_offline(html: str) -> Parsed:
+    """Check that a page has no script, loads nothing and has its policy."""
+    parsed = Parsed(html)
+    assert not parsed.tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form"}
+    assert not [name for name, _ in parsed.attributes if name.startswith("on")]
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in parsed.attributes
     assert not re.findall(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]*"', "", html))
-    assert all(value.startswith("#") for name, value in seen.attributes if name in ("href", "src", "xlink:href"))
+    assert all(value.startswith("#") for name, value in parsed.attributes if name in ("href", "src", "xlink:href"))
     assert "@import" not in html
-    return seen
+    return parsed
 
 
-def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1) -> Rung:
-    """A row of a study, its spec taken from the ladder."""
-    cell = next(cell for cell in paper_ladder(1).cells if (cell.base, cell.variant) == (rung, variant))
-    return Rung(
-        base=rung,
-        variant=variant,
-        task=task,
-        spec=cell.spec,
-        parameters=88,
-        train_loss=MedianInterval(median=loss, low=loss, high=inf),
-        eval_loss=MedianInterval(median=loss, low=loss, high=loss),
-        exact_match=MedianInterval(median=match, low=match, high=match),
-        exact_match_alone=MedianInterval(median=match / 2, low=match / 2, high=match / 2),
-        per_task={f"{HOSTILE}→&": match},
-        signatures={"learnt": int(match == 1) * seeds, "never-stops": 1},
-        answers=[Shown(source=HOSTILE, target="&", predicted="<b>" * 20, right=False, stopped=True)]
-        if rung != "plain"
-        else [],
-        steps=[1, 2],
-        curve=[MedianInterval(median=loss, low=loss, high=loss), MedianInterval(median=nan, low=0.0, high=inf)],
-        losses=[loss] * seeds,
-        eval_losses=[loss] * seeds,
-        waste=0.0,
-        matches=[match] * seeds,
-        seconds=1.0,
-        matches_alone=[match / 2] * seeds,
-        matches_beyond=[],
-        exams=[],
-        beyond=None,
-        learnt_at=[None] * seeds,
-        diverged=0,
-        measured={},
-        notes=[],
+def trained(
+    rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1, answers: int = 1
+) -> ResultTable:
+    """Return the table of one cell, its spec taken from the ladder."""
+    spec = next(cell.spec for cell in paper_cells() if (cell.base, cell.variant) == (rung, variant))
+    cell = TrainedCell(base=rung, variant=variant, task=task, spec=spec, notes=[])
+    values = {
+        (TRAIN_LOSS, ""): loss, (EVAL_LOSS, ""): loss, (EXACT_MATCH, ""): match, (ALONE, ""): match / 2,
+        (LOSS_CURVE, "1"): loss, (LOSS_CURVE, "2"): nan, (LEARNT_AT, ""): None,
+        (SIGNATURE, "learnt"): float(match == 1), (SIGNATURE, "never-stops"): 1.0, (SECONDS, ""): 1.0,
+    }  # fmt: skip
+    shown = [
+        GeneratedAnswer(
+            base=rung, variant=variant, task=task, seed=0, source=HOSTILE if answers == 1 else f"{number:04}", target="&",
+            predicted="<b>" * 20 if answers == 1 else "0000", right=False, stopped=answers == 1,
+        )
+        for number in range(answers if rung != "plain" else 0)
+    ]  # fmt: skip
+    records = cell.records(None, {(PARAMETERS, ""): 88.0, (ANSWERED, f"{HOSTILE}→&"): match})
+    records += [record for seed in range(seeds) for record in cell.records(seed, values)]
+    return ResultTable(cells=[cell], measurements=records, answers=shown)
+
+
+def report(folder: Path, *tables: ResultTable, claims: list[Claim] | None = None, command: str = "c") -> Path:
+    table = ResultTable(
+        cells=[cell for one in tables for cell in one.cells],
+        measurements=[record for one in tables for record in one.measurements],
+        answers=[answer for one in tables for answer in one.answers],
     )
+    seeds = table.rows[0].seeds
+    result = StudyResult(study="ladder", seeds=seeds, table=table, effects=[], claims=claims or [], notes=[])
+    return page(result, command).write(folder / "report.html")
 
 
-def study(*rows: Rung, claims: list[Claim] | None = None) -> LadderResult:
-    return LadderResult(study="ladder", seeds=len(rows[0].matches), seconds=60.0, rungs=list(rows), claims=claims or [])
-
-
-def test_whatever_a_page_is_given_is_escaped() -> None:
+def test_all_text_is_escaped() -> None:
     chart = charts.matrix("m", HOSTILE, [charts.Square(HOSTILE, "a&b", 0.5, "<i>", HOSTILE)], [HOSTILE], ["a&b"])
     parts = (
         Prose(HOSTILE),
@@ -101,11 +109,11 @@ def test_whatever_a_page_is_given_is_escaped() -> None:
         Cards((Card(HOSTILE, ((Text(HOSTILE), Text(HOSTILE, "code")),), HOSTILE),)),
         Figure((chart,), HOSTILE),
     )
-    seen = check_offline(Page(HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE),), (Section(HOSTILE, parts),)).html())
-    assert seen.text.count(HOSTILE) >= 15  # as it was given, where people read it
+    parsed = check_offline(Page(HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE),), (Section(HOSTILE, parts),)).html())
+    assert parsed.text.count(HOSTILE) >= 15
 
 
-def test_charts_stand_in_the_page_and_beside_it(tmp_path: Path) -> None:
+def test_charts_are_in_the_page_and_beside_it(tmp_path: Path) -> None:
     curve = charts.Curve(
         [1, 2], [MedianInterval(median=1, low=1, high=1), MedianInterval(median=0.1, low=0.05, high=0.2)]
     )
@@ -124,55 +132,53 @@ def test_charts_stand_in_the_page_and_beside_it(tmp_path: Path) -> None:
         assert (path.parent / "charts" / f"{name}.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_charts_in_one_page_share_no_names() -> None:
+def test_charts_in_one_page_share_no_ids() -> None:
     chart = Chart("a", '<svg><clipPath id="clip0"/><g clip-path="url(#clip0)"/></svg>', "")
     assert chart.inline == '<svg><clipPath id="a-clip0"/><g clip-path="url(#a-clip0)"/></svg>'
 
 
-def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_a_users_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SeqwrightError, match="report cannot be written"):
         Page("t", (), (), ()).write(tmp_path / "file" / "report.html")
 
 
 @pytest.mark.parametrize("loss", [0.5, inf, nan, 0.0])
-def test_the_ladders_report_bears_any_loss_and_any_symbol(tmp_path: Path, loss: float) -> None:
+def test_the_ladders_report_renders_any_loss_and_any_symbol(tmp_path: Path, loss: float) -> None:
     claim = Claim(claim=HOSTILE, paper="&", measured="<1>", verdict="reproduced, other cause", evidence=HOSTILE)
     rows = (
-        row("plain", "paper", "copies", loss=loss, match=0.0),
-        row("plain", "no-norm", "copies", loss=loss),
-        row("padding", "paper", "eight", loss=loss),
-        row("padding", "no-causal-mask", "eight", loss=0.01, match=0.25),
+        trained("plain", "paper", "copies", loss=loss, match=0.0),
+        trained("plain", "no-norm", "copies", loss=loss),
+        trained("padding", "paper", "eight", loss=loss),
+        trained("padding", "no-causal-mask", "eight", loss=0.01, match=0.25),
     )
-    path = write_report(study(*rows, claims=[claim]), tmp_path, f"seqwright {HOSTILE}")
-    seen = check_offline(path.read_text(encoding="utf-8"))
-    assert f"seqwright {HOSTILE}" in seen.text
-    assert "The cause is LayerNorm at width 1" in seen.text
-    assert "reproduced, other cause" in seen.text
+    path = report(tmp_path, *rows, claims=[claim], command=f"seqwright {HOSTILE}")
+    parsed = check_offline(path.read_text(encoding="utf-8"))
+    assert f"seqwright {HOSTILE}" in parsed.text
+    assert "The cause is LayerNorm at width 1" in parsed.text
+    assert "reproduced, other cause" in parsed.text
     assert "NaN" not in "".join(file.read_text(encoding="utf-8") for file in (tmp_path / "charts").iterdir())
 
 
 def test_the_sentences_follow_the_numbers(tmp_path: Path) -> None:
-    """Where the control without LayerNorm fails too, nothing is said about the cause."""
-    rows = (row("plain", "paper", "copies", match=0.0), row("plain", "no-norm", "copies", match=0.0))
-    text = Seen(write_report(study(*rows), tmp_path, "c").read_text(encoding="utf-8")).text
+    """Where the control without LayerNorm fails too, the report states no cause."""
+    rows = (trained("plain", "paper", "copies", match=0.0), trained("plain", "no-norm", "copies", match=0.0))
+    text = Parsed(report(tmp_path, *rows).read_text(encoding="utf-8")).text
     assert "The cause is" not in text
     assert "No seeds answer every sequence on plain (copies)." in text
 
 
 def test_one_cell_of_ones_own_data_without_claims(tmp_path: Path) -> None:
-    path = write_report(study(row("padding", "paper", HOSTILE, match=0.5, seeds=3)), tmp_path, "c")
+    path = report(tmp_path, trained("padding", "paper", HOSTILE, match=0.5, seeds=3))
     text = check_offline(path.read_text(encoding="utf-8")).text
     assert "not applicable: symbols are not scalars" in text
     assert "held-out rows" in text
     assert "Which parts this data needs" not in text  # there are no claims to show
 
 
-def test_many_answers_are_cut_and_endless_ones_too(tmp_path: Path) -> None:
-    shown = [Shown(source=f"{n:04}", target="01", predicted="0" * 4, right=False, stopped=False) for n in range(50)]
-    given = row("padding", "paper", "words", match=0.0)
-    many = Rung(**{name: getattr(given, name) for name in given.__struct_fields__} | {"answers": shown})
-    text = Seen(write_report(study(many), tmp_path, "c").read_text(encoding="utf-8")).text
+def test_many_answers_are_cut_and_unending_ones_too(tmp_path: Path) -> None:
+    many = trained("padding", "paper", "words", match=0.0, answers=50)
+    text = Parsed(report(tmp_path, many).read_text(encoding="utf-8")).text
     assert "12 of 50 rows" in text
     assert "0011 → 0000…" in text
     assert "0012 →" not in text
