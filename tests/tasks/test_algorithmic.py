@@ -31,7 +31,7 @@ from seqwright.tasks.algorithmic import (
     Task,
     UniqueCopy,
 )
-from seqwright.tasks.alphabets import letters, some
+from seqwright.tasks.alphabets import letters
 from seqwright.tasks.sampling import Dataset
 
 KINDS = tuple(kind for kind in kinds(Task).values() if kind.__module__.startswith("seqwright."))
@@ -308,19 +308,10 @@ class Rotate(Spec, Task):
 
     symbols: int = 4
 
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        return some(letters(self.symbols), length, generator)
-
-    def count_sources(self, length: int) -> int:
-        return self.symbols**length
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (*source[1:], source[0])
 
     def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
         return letters(self.symbols)
 
 
