@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 
 class SeqwrightError(Exception):
     """Input that cannot be used: the problem, its location (``file:line`` where there is one) and a way to fix it.
@@ -15,6 +18,10 @@ class SeqwrightError(Exception):
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         super().__init__(what, where, fix)
         self.what, self.where, self.fix = what, where, fix
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without calling ``__init__``, whose arguments subclasses choose, so that errors leave worker processes."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # pyright: ignore[reportAttributeAccessIssue]
 
     def __str__(self) -> str:
         return (f"{self.where}: " if self.where else "") + self.what + (f"; {self.fix}" if self.fix else "")
