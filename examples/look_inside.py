@@ -18,8 +18,8 @@ def main(steps: int = STEPS) -> None:
 
     pair = sw.Pair.of("0101", "0101")
     record = sw.Record(*(name for name in model.probe_names() if "cross" in name and name.endswith("weights")))
-    question = bits.question([pair], limit=10)
-    sw.greedy(model.eval(), question.source, question.first, end=question.end, limit=10, probe=record)
+    prompts = bits.prompts([pair], limit=10)
+    sw.greedy(model.eval(), prompts.source, prompts.prefix, end=prompts.end, limit=10, probe=record)
     print("attention to the source", sw.spell(pair.source), "at each generated token:")
     for steps_weights in record.seen.values():
         for weights in steps_weights:  # [1 row, 1 head, 1 query, 4 keys], one per generated token
