@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from seqwright.runs.data import Measured, PairData
+from seqwright.goals.data import Measured, PreparedData
 from seqwright.runs.folder import Result, RunFolder
 from seqwright.runs.learner import TrainerState
 from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan
-from seqwright.runs.prepare import begin
+from seqwright.runs.prepare import prepare
 from seqwright.runs.run import load
 from seqwright.runs.train import train
 from seqwright.training.checkpoint import read_checkpoint, write_checkpoint
@@ -24,7 +24,7 @@ CALLS = [("cat", "meow"), ("dog", "woof"), ("cow", "moo"), ("owl", "hoot"), ("du
 
 
 def _begun(out: Path, *edits: str) -> tuple[Plan, RunFolder]:
-    return begin(CALLS, PreprocessingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
+    return prepare(CALLS, PreprocessingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
 
 
 def _trained(out: Path, *edits: str) -> Result:
@@ -36,7 +36,7 @@ def _trained(out: Path, *edits: str) -> Result:
 def _scripted(monkeypatch: pytest.MonkeyPatch, measured: Sequence[Measured]) -> None:
     """Let evaluations find these, one after the other."""
     waiting = iter(measured)
-    monkeypatch.setattr(PairData, "evaluate", lambda self, model, rows, device: next(waiting))
+    monkeypatch.setattr(PreparedData, "evaluate", lambda self, model, rows, device: next(waiting))
 
 
 def test_the_latest_evaluation_that_chance_may_make_the_best_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -92,7 +92,7 @@ def test_by_loss_the_least_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_sources_are_marked_unless_asked_not_to_be_and_a_run_remembers(tmp_path: Path):
     answers = {}
-    for name, edits in (("marked", []), ("bare", ["sources=BareSources"])):
+    for name, edits in (("marked", []), ("bare", ["goal.sources=BareSources"])):
         _trained(tmp_path / name, "training.steps=2", *edits)
         run = load(tmp_path / name)
         cat = run.vocabulary.encode("cat")
@@ -101,6 +101,6 @@ def test_sources_are_marked_unless_asked_not_to_be_and_a_run_remembers(tmp_path:
         answers[name] = run.predict(["cat"])
     manifest = tmp_path / "bare" / "run.json"
     facts = json.loads(manifest.read_text())
-    del facts["recipe"]["sources"]  # a run from before sources were marked
+    del facts["recipe"]["goal"]  # a run from before sources were marked
     manifest.write_text(json.dumps(facts))
     assert load(tmp_path / "bare").predict(["cat"]) == answers["bare"]

@@ -104,15 +104,15 @@ def looker(target: str) -> Any:
 def _of_run(
     run: Run, asked: str, *, pair: str | None, answer: str | None, goes_on: bool, limit: int | None, beam: int | None, **chosen: Any
 ) -> Pass:  # fmt: skip
-    from seqwright.cli.predict import in_range, tell_unknown
+    from seqwright.cli.predict import in_range, print_unknown
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
 
     if pair is not None:
         raise SeqwrightError("a run reads one text at a time", fix="leave --pair out")
     decoder = None if not goes_on else Greedy() if beam is None else in_range(Beam(width=beam))
-    found = run.attention(asked, answer, decoder=decoder, limit=limit, **chosen)
-    tell_unknown(run)
+    found = run.attention(asked, answer, decoding=decoder, limit=limit, **chosen)
+    print_unknown(run)
     return found
 
 

@@ -123,7 +123,7 @@ class TransformerSpec(Spec, ModelSpec):
 
     @property
     def reads_source(self) -> bool:
-        return self.encoder is not None
+        return self.encoder is not None and self.decoder.cross_attention is not None
 
     @property
     def masks_padding(self) -> bool:

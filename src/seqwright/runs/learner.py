@@ -18,8 +18,9 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.model import build
 from seqwright.core.spec import Spec
 from seqwright.data.batching import Sampler
+from seqwright.goals.data import Measured
+from seqwright.goals.data import PreparedData as Data
 from seqwright.nn.dropout import draw_from
-from seqwright.runs.data import Data, Measured
 from seqwright.runs.folder import Manifest, Result, RunFolder
 from seqwright.training.checkpoint import load_weights, read_checkpoint, write_checkpoint
 from seqwright.training.processes import Processes

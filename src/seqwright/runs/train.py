@@ -18,17 +18,22 @@ from seqwright.training.processes import Processes, joined
 
 
 def train(
-    plan: Plan, folder: RunFolder, *, watch: Callable[[Trainer], None] = lambda learner: None,
+    plan: Plan, folder: RunFolder, *, resume: bool = False, device: str | None = None,
+    note: Callable[[str], None] = lambda text: None, watch: Callable[[Trainer], None] = lambda learner: None,
     stop: Callable[[], bool] = lambda: False, minutes: float | None = None,
 ) -> Result | None:  # fmt: skip
     """Begin a planned run in an empty folder, or go on with it; ``None`` if it was stopped before its end."""
     manifest = plan.manifest
-    with joined(manifest.device) as (processes, device):
+    with joined(device or manifest.device) as (processes, device):
         if not processes.first:
             return _learn(plan, folder, processes, device, watch, stop, minutes)
         with folder.locked():
             if not folder.manifest_file.exists():
-                folder.begin(manifest, plan.data.vocabulary)
+                folder.begin(manifest, plan.data.vocabulary, plan.kept)
+            elif not resume:
+                raise SeqwrightError(
+                    "another run has begun in this folder", where=str(folder.path), fix="name another one with --out"
+                )
             try:
                 folder.result_file.unlink(missing_ok=True)
                 return _learn(plan, folder, processes, device, watch, stop, minutes)
