@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from seqwright.runs.data import Measured, PairData
 from seqwright.runs.folder import Result, RunFolder
-from seqwright.runs.learner import TrainerState
 from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan
 from seqwright.runs.prepare import begin

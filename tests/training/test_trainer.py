@@ -14,7 +14,7 @@ from seqwright.tasks.paper import EIGHT
 from seqwright.training.ensemble import Ensemble
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.optimiser import Adam
-from seqwright.training.trainer import Loop, SingleModel, TrainingSpec, fit
+from seqwright.training.trainer import Trainer, SingleModel, TrainingSpec, fit
 
 STILL = vary(PADDING, {"encoder.dropout": 0.0, "decoder.dropout": 0.0, "encoder.embedding_dropout": 0.0,
                        "decoder.embedding_dropout": 0.0})  # fmt: skip
@@ -46,8 +46,8 @@ def test_accumulating_unequal_pieces_is_one_large_batch():
 
 def test_a_gradient_is_no_longer_than_the_clip():
     model = build(STILL, seed=1).train()
-    loop = Loop(SingleModel(model), TrainingSpec(steps=1, objective=LOSS, clip=0.01))
-    norms = loop.gradient([BITS.batch(EIGHT.pairs)]).norms
+    trainer = Trainer(SingleModel(model), TrainingSpec(steps=1, objective=LOSS, clip=0.01))
+    norms = trainer.gradient([BITS.batch(EIGHT.pairs)]).norms
     assert norms is not None
     assert norms.item() > 0.01
     clipped = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).norm().item()
@@ -58,7 +58,7 @@ def test_members_are_clipped_as_they_would_be_alone():
     training = TrainingSpec(steps=15, objective=LOSS, clip=0.3, rate=0.003)
     batch = BITS.batch(EIGHT.pairs)
     ensemble = Ensemble(STILL, (3, 4))
-    together = fit(ensemble, repeat(ensemble.lay(batch)), training)
+    together = fit(ensemble, repeat(ensemble.lay_out(batch)), training)
     for index, seed in enumerate((3, 4)):
         alone = fit(SingleModel(build(STILL, seed=seed).train()), repeat(batch), training)
         torch.testing.assert_close(together.losses[:, index], alone.losses[:, 0], rtol=0, atol=1e-10)
@@ -76,7 +76,7 @@ def test_smoothing_is_torchs():
 
 def test_decay_shrinks_matrices_and_spares_biases():
     model = build(STILL, seed=1)
-    groups = Adam(decay=0.1).build(model.parameters(), 0.1).param_groups
+    groups = Adam(decay=0.1).build(dict(model.named_parameters()), 0.1).param_groups
     decay = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
     assert {decay[id(p)] for p in model.parameters() if p.dim() > 1} == {0.1}
     assert {decay[id(p)] for p in model.parameters() if p.dim() <= 1} == {0.0}
@@ -86,6 +86,6 @@ def test_something_that_is_not_a_number_is_seen_before_the_step():
     model = build(STILL, seed=1)
     with torch.no_grad():
         model.head.weight[0, 0] = float("nan")
-    loop = Loop(SingleModel(model), TrainingSpec(steps=1, objective=LOSS, clip=1.0))
-    assert not loop.gradient([BITS.batch(EIGHT.pairs)]).finite
-    assert loop.step == 0
+    trainer = Trainer(SingleModel(model), TrainingSpec(steps=1, objective=LOSS, clip=1.0))
+    assert not trainer.gradient([BITS.batch(EIGHT.pairs)]).finite
+    assert trainer.step == 0
