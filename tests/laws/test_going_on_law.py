@@ -34,7 +34,14 @@ from seqwright.training.optimiser import SGD, Adam, Frozen, Optimiser
 from tests.training.optimisers import OwnRule
 
 STEPS = 4
-PAIRS = [("ab", "b"), ("ba", "a"), ("b", "a"), ("abb", "ab"), ("a", "b"), ("bab", "ba")]  # short, so that answers are, too
+PAIRS = [
+    ("ab", "b"),
+    ("ba", "a"),
+    ("b", "a"),
+    ("abb", "ab"),
+    ("a", "b"),
+    ("bab", "ba"),
+]  # short, so that answers are, too
 TEXT = "the cat sat on the mat and the owl sat on the cow\n" * 4
 
 SIZE = ["model.width=8", f"training.steps={STEPS}", "evaluation.every=2", "evaluation.rows=1"]

@@ -18,6 +18,13 @@ class NAdam(Spec, Optimiser):
         return torch.optim.NAdam(parameters.values(), lr=rate)
 
 
+class LBFGS(Spec, Optimiser):
+    """Limited-memory BFGS, which keeps lists."""
+
+    def build(self, parameters: Mapping[str, nn.Parameter], rate: float) -> torch.optim.Optimizer:
+        return torch.optim.LBFGS(parameters.values(), lr=rate)
+
+
 class OwnRule(Spec, Optimiser):
     """See :class:`MatricesFirst`; its parameters are in another order than the model's."""
 
@@ -29,7 +36,10 @@ class MatricesFirst(torch.optim.Optimizer):
     """A rule of one's own that counts in Python numbers, and keeps nothing of vectors."""
 
     def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
-        groups = [{"params": [p for p in parameters if p.dim() > 1]}, {"params": [p for p in parameters if p.dim() < 2]}]
+        groups = [
+            {"params": [p for p in parameters if p.dim() > 1]},
+            {"params": [p for p in parameters if p.dim() < 2]},
+        ]
         super().__init__(groups, {"lr": rate})
 
     @torch.no_grad()

@@ -7,14 +7,16 @@ from itertools import cycle, repeat
 import pytest
 import torch
 
-from seqwright.core.model import build
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Output, build
 from seqwright.core.spec import vary
 from seqwright.studies.ladder.rungs import BITS, PADDING
 from seqwright.tasks.paper import EIGHT
 from seqwright.training.ensemble import Ensemble
-from seqwright.training.objective import CrossEntropy
-from seqwright.training.optimiser import Adam
-from seqwright.training.trainer import Trainer, SingleModel, TrainingSpec, fit
+from seqwright.training.objective import CrossEntropy, MeanSquaredError
+from seqwright.training.optimiser import SGD, Adam, Frozen, Optimiser
+from seqwright.training.trainer import SingleModel, Trainer, TrainingSpec, fit
+from tests.training.optimisers import OwnRule
 
 STILL = vary(PADDING, {"encoder.dropout": 0.0, "decoder.dropout": 0.0, "encoder.embedding_dropout": 0.0,
                        "decoder.embedding_dropout": 0.0})  # fmt: skip
@@ -89,3 +91,55 @@ def test_something_that_is_not_a_number_is_seen_before_the_step():
     trainer = Trainer(SingleModel(model), TrainingSpec(steps=1, objective=LOSS, clip=1.0))
     assert not trainer.gradient([BITS.batch(EIGHT.pairs)]).finite
     assert trainer.step == 0
+
+
+def test_auxiliary_losses_are_weighted():
+    output = Output(torch.zeros(1, 2, 1), losses={"balance": torch.tensor(3.0), "router": torch.tensor(4.0)})
+    labels = torch.ones(1, 2)
+    assert MeanSquaredError().total(output, labels).item() == pytest.approx(2 + 3 + 4)
+    assert MeanSquaredError(weights={"balance": 0.5, "router": 0}).total(output, labels).item() == pytest.approx(3.5)
+    with pytest.raises(SeqwrightError, match=r"no auxiliary loss 'balense'.*balance, router"):
+        MeanSquaredError(weights={"balense": 0.5}).total(output, labels)
+
+
+@pytest.mark.parametrize(
+    "optimiser",
+    [Adam(decay=0.3), SGD(momentum=0.9, decay=0.3), Frozen(optimiser=Adam(decay=0.3), names=("decoder.*",))],
+)
+def test_members_of_an_ensemble_take_the_steps_they_would_take_alone(optimiser: Optimiser):
+    training = TrainingSpec(steps=10, objective=LOSS, rate=0.003, clip=0.3, optimiser=optimiser)
+    batch = BITS.batch(EIGHT.pairs)
+    ensemble = Ensemble(STILL, (3, 4))
+    together = fit(ensemble, repeat(ensemble.lay_out(batch)), training)
+    for index, seed in enumerate((3, 4)):
+        model = build(STILL, seed=seed).train()
+        alone = fit(SingleModel(model), repeat(batch), training)
+        torch.testing.assert_close(together.losses[:, index], alone.losses[:, 0], rtol=0, atol=1e-10)
+
+
+def test_an_ensemble_refuses_an_optimiser_that_is_not_elementwise():
+    with pytest.raises(SeqwrightError, match="OwnRule cannot train many models as one"):
+        Trainer(Ensemble(STILL, (3, 4)), TrainingSpec(steps=1, optimiser=OwnRule()))
+
+
+def test_a_restored_trainer_of_an_ensemble_goes_on_to_the_same_bits():
+    training = TrainingSpec(steps=6, objective=LOSS, optimiser=Adam(decay=0.1), accumulate=2)
+    batch = BITS.batch(EIGHT.pairs)
+    whole, first, second = (Ensemble(STILL, (3, 4)) for _ in range(3))
+    trainer = Trainer(whole, training)
+    for _ in range(6):
+        trainer.gradient([batch, batch])
+        trainer.update()
+    trainer = Trainer(first, training)
+    for _ in range(3):
+        trainer.gradient([batch, batch])
+        trainer.update()
+    continued = Trainer(second, training)
+    continued.restore(trainer.state())
+    with torch.no_grad():
+        for mine, theirs in zip(second.vectors, first.vectors, strict=True):
+            mine.copy_(theirs)
+    for _ in range(3):
+        continued.gradient([batch, batch])
+        continued.update()
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(second.vectors, whole.vectors, strict=True))

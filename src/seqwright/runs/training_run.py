@@ -155,7 +155,9 @@ class TrainingRun:
         if not gradient.finite:
             what = "loss" if not bool(gradient.losses.isfinite().all()) else "gradient"
             rows = ", ".join(str(row + 1) for row in self.sampler.rows[:5])
-            raise self._not_a_number(f"{what} is not a number at step {self.trainer.step + 1} (batch of rows {rows}, …)")
+            raise self._not_a_number(
+                f"{what} is not a number at step {self.trainer.step + 1} (batch of rows {rows}, …)"
+            )
 
     def _not_a_number(self, what: str) -> SeqwrightError:
         return SeqwrightError(

@@ -75,7 +75,9 @@ class ExponentialAverage(WeightAverage):
 
     def restore(self, state: Weights) -> None:
         super().restore(state)
-        self.tensors = {name: self.tensors[name] for name in self.weights if self.tensors}  # a file has an order of its own
+        self.tensors = {
+            name: self.tensors[name] for name in self.weights if self.tensors
+        }  # a file has an order of its own
 
     def _shapes(self, state: Weights) -> dict[str, torch.Size]:
         return {name: weight.shape for name, weight in self.weights.items() if state}

@@ -147,7 +147,9 @@ class Ensemble:
         """Return one member as a plain module on the CPU, in eval mode."""
         model = build(self.spec, seed=self.seeds[index])
         held = {name: stack[index].detach().cpu() for name, stack in (self.stacked | self.buffers).items()}
-        model.load_state_dict(model.state_dict() | {name: held[name] for name in held.keys() & model.state_dict().keys()})
+        model.load_state_dict(
+            model.state_dict() | {name: held[name] for name in held.keys() & model.state_dict().keys()}
+        )
         return model.eval()
 
 

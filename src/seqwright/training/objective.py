@@ -45,7 +45,9 @@ class Objective(Place):
             unknown = self.weights.keys() - output.losses.keys()
             if unknown:
                 known = ", ".join(output.losses) or "none"
-                raise SeqwrightError(f"the model has no auxiliary loss {min(unknown)!r}", fix=f"its losses are: {known}")
+                raise SeqwrightError(
+                    f"the model has no auxiliary loss {min(unknown)!r}", fix=f"its losses are: {known}"
+                )
             for name, loss in output.losses.items():
                 total = total + self.weights.get(name, 1.0) * loss
         return total

@@ -78,9 +78,7 @@ class Selector:
             "best_step": self.best_step, "best_loss": self.best_loss, "best_exact_match": self.best_exact_match,
             "highest": self.highest, "waited": self.waited,
         }  # fmt: skip
-        return {
-            name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items() if value is not None
-        }
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items() if value is not None}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a state."""
