@@ -134,19 +134,17 @@ def _resume(
         print(result.to_json(indent=2) if as_json else f"finished: {result.why}")
         return
     plan = plan_again(folder, data=data, dev=dev)
-    _print_differences(manifest, device)
+    _print_differences(manifest)
     _run(plan, folder, max_minutes, as_json, resume=True, device=device)
 
 
-def _print_differences(manifest: Manifest, device: str) -> None:
+def _print_differences(manifest: Manifest) -> None:
     """Say what keeps the next steps from being the same to the last bit."""
     import torch
 
     from seqwright.core.imports import changed_modules
 
     found = []
-    if manifest.device != device:
-        found.append(f"on {device}, not {manifest.device}")
     if manifest.threads != torch.get_num_threads():
         found.append(f"{torch.get_num_threads()} threads, not {manifest.threads} (OMP_NUM_THREADS={manifest.threads})")
     if manifest.torch != str(torch.__version__):

@@ -33,20 +33,6 @@ class Measured:
     exact_match: float | None
     rows: int
 
-    def line(self) -> dict[str, float]:
-        """Return the evaluation as a line of ``metrics.jsonl``."""
-        found = {"dev_loss": self.loss}
-        return found if self.exact_match is None else found | {"dev_exact_match": self.exact_match}
-
-    def rivals(self, highest: float) -> bool:
-        """Return whether its exact match lies within one standard error of the highest one.
-
-        >>> Measured(0.5, 0.70, rows=100).rivals(0.74), Measured(0.5, 0.70, rows=1000).rivals(0.74)
-        (True, False)
-        """
-        assert self.exact_match is not None, "there is none to compare"
-        return self.exact_match >= highest - (highest * (1 - highest) / self.rows) ** 0.5
-
 
 @dataclass(frozen=True)
 class Split:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from seqwright.core.edits import edited
 from seqwright.core.model import ModelSpec
 from seqwright.core.spec import Count, Spec, leaves
-from seqwright.data.batching import BatchingSpec
+from seqwright.data.batching import Batching
 from seqwright.goals.goal import Goal
-from seqwright.training.averaging import AveragingSpec, NoAverage
+from seqwright.training.averaging import Averaging, NoAverage
 from seqwright.training.trainer import TrainingSpec
 
 
@@ -44,9 +44,9 @@ class Recipe(Spec):
     goal: Goal
     model: ModelSpec
     training: TrainingSpec
-    batching: BatchingSpec
+    batching: Batching
     evaluation: Evaluation
-    averaging: AveragingSpec = NoAverage()
+    averaging: Averaging = NoAverage()
 
     def settings(self) -> dict[str, Any]:
         """Return every field by its path, as ``--set`` takes it."""
