@@ -55,7 +55,7 @@ from seqwright.goals.transduction import Transduction
 from seqwright.nn.dropout import draw_from
 from seqwright.nn.position import NoPosition, RotaryPosition, SinusoidalPosition
 from seqwright.training.optimiser import Adam
-from seqwright.training.trainer import Trainer, SingleModel
+from seqwright.training.trainer import SingleModel, Trainer
 
 PEERS = Path(__file__).parent / "peers"
 
