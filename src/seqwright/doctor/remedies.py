@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from seqwright.core.errors import SeqwrightError
 from seqwright.core.model import build
 from seqwright.core.spec import leaves, vary
 
@@ -34,17 +33,19 @@ def curing(spec: Any, kind: str, replacement: str, cured: Callable[[Any], bool])
         cured: whether a model that is built from the edited spec lacks the fault.
     """
     edit = {} if spec is None else replacing(spec, kind, replacement)
-    if not edit or not _cures(spec, edit, cured):
+    for path, part in edit.items():
+        if _cures(spec, {path: part}, cured):
+            return {path: part}
+    if len(edit) < 2 or not _cures(spec, edit, cured):
         return {}
     for path in list(edit):
         fewer = {other: part for other, part in edit.items() if other != path}
-        if fewer and _cures(spec, fewer, cured):
-            edit = fewer
+        edit = fewer if _cures(spec, fewer, cured) else edit
     return edit
 
 
 def _cures(spec: Any, edit: Mapping[str, Any], cured: Callable[[Any], bool]) -> bool:
     try:
         return cured(build(vary(spec, edit)))
-    except SeqwrightError:
+    except Exception:  # the replacement does not fit there
         return False
