@@ -164,7 +164,7 @@ def capture() -> dict[str, float]:
     model = sw.build(spec).eval()
     ids = sw.Tokens.of([torch.randint(64, (256,)).tolist()])
     every = tuple(range(8))
-    name = "decoder.self_attention"
+    name = "decoder.blocks.mixer"
 
     def watching(layers: Sequence[int], parts: Sequence[str] = PARTS) -> Callable[[], object]:
         return lambda: model(ids, probe=Capture(model, {name: (tuple(layers), every)}, parts))

@@ -17,7 +17,7 @@ def main(steps: int = STEPS) -> None:
     sw.fit(sw.Solo(model.train()), repeat(bits.batch(task.rows())), plan)
 
     pair = sw.Pair.of("0101", "0101")
-    record = sw.Record("cross_attention.weights")
+    record = sw.Record("cross.weights")
     question = bits.question([pair], limit=10)
     sw.greedy(model.eval(), question.source, question.first, end=question.end, limit=10, probe=record)
     print("what the decoder looks at in", sw.spell(pair.source), "as it says each token:")

@@ -32,7 +32,7 @@ def model(causal: bool, **more):
 def test_one_pass_is_what_the_steps_saw(causal: bool):
     made, source, target, labels = model(causal), [0, 1, 2, 0], [3, 2, 1, 0], [2, 1, 0, 4]
     seen = attention_of(made, VOCABULARY, source, target, labels, chosen=Selection())
-    probe = Record("decoder.blocks.1.self_attention.weights", "decoder.blocks.0.cross_attention.weights")
+    probe = Record("decoder.blocks.1.mixer.weights", "decoder.blocks.0.cross.weights")
     state = made.start(Tokens.of([source]))
     for length in range(1, 5):  # as generation goes
         if causal:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.runs.small import SMALL, command, environment, losses, seqwright, sets, write_pairs
 
-EDITS = sets(*SMALL, "training.steps=60", "model.encoder.dropout=0.2", "model.decoder.dropout=0.2",
+EDITS = sets(*SMALL, "training.steps=60", "model.encoder.blocks.dropout=0.2", "model.decoder.blocks.dropout=0.2",
              'averaging={"type":"MovingAverage","decay":0.9}')  # fmt: skip
 
 

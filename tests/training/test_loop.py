@@ -16,7 +16,7 @@ from seqwright.training.objective import CrossEntropy
 from seqwright.training.optimiser import Adam
 from seqwright.training.trainer import Loop, SingleModel, TrainingSpec, fit
 
-STILL = vary(PADDING, {"encoder.dropout": 0.0, "decoder.dropout": 0.0, "encoder.embedding_dropout": 0.0,
+STILL = vary(PADDING, {"encoder.blocks.dropout": 0.0, "decoder.blocks.dropout": 0.0, "encoder.embedding_dropout": 0.0,
                        "decoder.embedding_dropout": 0.0})  # fmt: skip
 LOSS = CrossEntropy(ignore=BITS.pad, smoothing=0.1)
 

@@ -21,7 +21,6 @@ from seqwright.huggingface.max_length import room as room_of
 from seqwright.models.transformer import Transformer
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.padding import MaskedPadding
-from seqwright.nn.position import room
 
 
 @runtime_checkable
@@ -55,7 +54,7 @@ class Native:
     def contract(self) -> Contract:
         """Symbols, then START, END and PAD, as a :class:`Vocabulary` has them, where the spec has room for these."""
         spec = self.model.spec
-        rooms = [room(stack.position) for stack in (spec.encoder, spec.decoder) if stack is not None]
+        rooms = [stack.position.max_length for stack in (spec.encoder, spec.decoder) if stack is not None]
         said = spec.head.outputs if isinstance(spec.head, SymbolHead) else 2
         size = spec.embedding.vocabulary if isinstance(spec.embedding, TokenEmbedding) else 2
         padded_too = said == size - 1 and size >= 5

@@ -12,15 +12,14 @@ from seqwright.core.tokens import Tokens
 from seqwright.data.vocabulary import Vocabulary
 from seqwright.models.transformer import Transformer, TransformerSpec
 from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
-from seqwright.nn.position import room
+from seqwright.nn.stack import StackSpec
 from seqwright.viewer.capture import PARTS, Capture, LayerAttention, Selection, Side, assembled, recorded, steps_of
 from seqwright.viewer.page import Pass, within_reach
 from seqwright.viewer.record import Kind
 from seqwright.viewer.word_spans import words_of
 
 KINDS: dict[str, Kind] = {
-    "encoder.self_attention": "encoder", "decoder.self_attention": "decoder", "decoder.cross_attention": "cross",
+    "encoder.blocks.mixer": "encoder", "decoder.blocks.mixer": "decoder", "decoder.blocks.cross": "cross",
 }  # fmt: skip
 SEES_AHEAD = "The decoder has no causal mask: it computes everything anew at every step, so only weights are recorded."
 
@@ -82,7 +81,7 @@ def _wanted(
         part: AttentionSpec | None = stack and getattr(stack, kind)
         if stack is None or part is None or (kind == "cross_attention" and spec.encoder is None):
             continue
-        places = room(stack.position)
+        places = stack.position.max_length
         if places is not None and lengths[side] > places:
             raise TooLongError(
                 f"{lengths[side]} tokens for the {side}, and it has {places} positions", fix="give a shorter text"

@@ -23,7 +23,6 @@ from seqwright.evaluation.metrics import TextMetric
 from seqwright.evaluation.text import TextMeasures, measure_text
 from seqwright.models.transformer import Transformer
 from seqwright.nn.embedding import TokenEmbedding
-from seqwright.nn.position import room
 from seqwright.runs.attention import attention_of
 from seqwright.runs.compatibility import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
@@ -205,7 +204,7 @@ class Run:
     @property
     def _places(self) -> int | None:
         """How many tokens the decoder can look at together."""
-        return stretch_length(self.manifest.recipe) if self.continues else room(self.model.spec.decoder.position)
+        return stretch_length(self.manifest.recipe) if self.continues else self.model.spec.decoder.position.max_length
 
     @property
     def _never(self) -> tuple[int, ...]:
@@ -252,7 +251,7 @@ class Run:
         Raises:
             SeqwrightError: it is longer than the model's learned positions.
         """
-        places = None if self.model.spec.encoder is None else room(self.model.spec.encoder.position)
+        places = None if self.model.spec.encoder is None else self.model.spec.encoder.position.max_length
         length = len(symbols) + len(self.vocabulary.source(()))
         if places is not None and length > places:
             raise TooLongError(

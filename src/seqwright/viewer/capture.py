@@ -108,7 +108,7 @@ class Capture:
 
     Args:
         model: whose scales are looked up.
-        wanted: for each attention's name (such as ``decoder.cross_attention``) its layers and heads.
+        wanted: for each attention's name (such as ``decoder.blocks.cross``) its layers and heads.
         parts: which of the tensors that an attention offers; weights alone, or all of :data:`PARTS`.
     """
 

@@ -128,8 +128,8 @@ def _mask_edit(patient: ModelUnderTest) -> dict[str, object]:
     from seqwright.models.transformer import TransformerSpec
 
     spec = patient.spec
-    if isinstance(spec, TransformerSpec) and not spec.decoder.self_attention.mask.causal:
-        return {"decoder.self_attention.mask": {"type": "CausalMask"}}
+    if isinstance(spec, TransformerSpec) and not spec.decoder.causal:
+        return {"decoder.blocks.mixer.mask": {"type": "CausalMask"}}
     return {}
 
 
