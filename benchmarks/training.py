@@ -54,7 +54,7 @@ from seqwright.nn.position import NoPosition, RotaryPosition, SinusoidalPosition
 from seqwright.runs.defaults import pair_recipe
 from seqwright.runs.recipe import Recipe
 from seqwright.training.optimiser import Adam
-from seqwright.training.trainer import Trainer, SingleModel
+from seqwright.training.trainer import SingleModel, Trainer
 
 PEERS = Path(__file__).parent / "peers"
 

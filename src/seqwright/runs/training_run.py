@@ -19,7 +19,7 @@ from seqwright.core.spec import Spec
 from seqwright.data.batching import Examples, Sampler
 from seqwright.runs.folder import Manifest, Result, RunFolder
 from seqwright.training.checkpoint import Checkpoint, ModelWeights, write_checkpoint
-from seqwright.training.processes import ProcessGenerators, Processes, default_generator
+from seqwright.training.processes import Processes, ProcessGenerators, default_generator
 from seqwright.training.selector import Evaluated, Selector
 from seqwright.training.trainer import Gradient, Trainer
 
