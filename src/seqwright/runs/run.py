@@ -26,7 +26,7 @@ from seqwright.nn.embedding import TokenEmbedding
 from seqwright.runs.attention import attention_of
 from seqwright.runs.compatibility import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
-from seqwright.runs.learner import Weights
+from seqwright.runs.training_run import Weights
 from seqwright.training.checkpoint import load_weights, read_checkpoint
 from seqwright.viewer.capture import Selection, going_on
 from seqwright.viewer.page import Pass
