@@ -158,7 +158,7 @@ def capture() -> dict[str, float]:
     inner = sw.FeedForwardSpec(inner=1024)
     heads = sw.AttentionSpec(heads=8, mask=sw.CausalMask())
     spec = sw.TransformerSpec(
-        width=256, embedding=sw.LookUpEmbedding(vocabulary=64), head=sw.SymbolHead(outputs=64),
+        width=256, embedding=sw.TokenEmbedding(vocabulary=64), head=sw.SymbolHead(outputs=64),
         decoder=sw.StackSpec(feedforward=inner, self_attention=heads, layers=6, position=sw.RotaryPosition()),
     )  # fmt: skip
     model = sw.build(spec).eval()

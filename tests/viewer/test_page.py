@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqwright.viewer import AttentionRecord, Candidate, Page, Pass, Projections, Step
+from seqwright.viewer import AttentionRecord, Candidate, AttentionPage, Pass, Projections, Step
 from seqwright.viewer.page import STATIC
 
 VIEWS = ["All heads", "One head", "One token", "Step by step", "Compare", "Generation", "Table"]
@@ -68,13 +68,13 @@ LONG = AttentionRecord(
     weights=softmax(3 * np.random.default_rng(6).normal(size=(1, 2, 600, 600))),
 )
 PAGES = {
-    "one": Page((Pass("A", (ONE,), "tiny"),), "One text"),
-    "two": Page((Pass("A: scared", (ONE,)), Pass("B: hungry", (TWO,))), "Two texts"),
-    "generation": Page((Pass("ska", (record(2, "encoder", list("ʃka")), DECODER, CROSS)),), "Generation"),
-    "hostile": Page((Pass(HOSTILE[0], (record(7, "encoder", HOSTILE),), HOSTILE[0], HOSTILE[0]),), HOSTILE[0]),
-    "bare": Page((Pass("", (BARE,)),)),
-    "hebrew": Page((Pass("", (HEBREW,)),)),
-    "long": Page((Pass("", (LONG,)),)),
+    "one": AttentionPage((Pass("A", (ONE,), "tiny"),), "One text"),
+    "two": AttentionPage((Pass("A: scared", (ONE,)), Pass("B: hungry", (TWO,))), "Two texts"),
+    "generation": AttentionPage((Pass("ska", (record(2, "encoder", list("ʃka")), DECODER, CROSS)),), "Generation"),
+    "hostile": AttentionPage((Pass(HOSTILE[0], (record(7, "encoder", HOSTILE),), HOSTILE[0], HOSTILE[0]),), HOSTILE[0]),
+    "bare": AttentionPage((Pass("", (BARE,)),)),
+    "hebrew": AttentionPage((Pass("", (HEBREW,)),)),
+    "long": AttentionPage((Pass("", (LONG,)),)),
 }
 
 Open = Callable[..., Any]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from seqwright.core.model import ModelSpec, Output, Side
-from seqwright.core.probe import SILENT, Probe, within
+from seqwright.core.probe import SILENT, Probe, Record, within
 from seqwright.core.spec import Count, Spec, vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.block import Encoded, LayerCache, StackSpec
@@ -75,8 +76,14 @@ class Transformer(nn.Module):
         return Output(probe("logits", self.head(x))), TransformerState(None if heard else state.source, memories)
 
     def probe_names(self) -> tuple[str, ...]:
-        """Names of all tensors that a forward pass offers to a probe, in order."""
-        return ()
+        """Return the names of all tensors that a forward pass over one token offers to a probe, in order."""
+        parameter, offered, training = next(self.parameters()), Record(), self.training
+        dtype = parameter.dtype if self.spec.vocabulary_size("target") is None else torch.long
+        token = Tokens.of([[0]], dtype=dtype).to(parameter.device)
+        with torch.no_grad():
+            self.eval()(token, token, probe=offered)
+        self.train(training)
+        return tuple(offered.seen)
 
     def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
         """The state before the first token: the source encoded, nothing remembered."""
