@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqwright.viewer import AttentionRecord, Candidate, AttentionPage, Pass, Projections, Step
+from seqwright.viewer import AttentionPage, AttentionRecord, Candidate, Pass, Projections, Step
 from seqwright.viewer.page import STATIC
 
 VIEWS = ["All heads", "One head", "One token", "Step by step", "Compare", "Generation", "Table"]

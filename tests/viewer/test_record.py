@@ -13,7 +13,7 @@ from jaxtyping import TypeCheckError
 from safetensors.numpy import save_file
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.viewer import AttentionRecord, Candidate, AttentionPage, Pass, Projections, Step
+from seqwright.viewer import AttentionPage, AttentionRecord, Candidate, Pass, Projections, Step
 from seqwright.viewer.limits import check_page_size
 from seqwright.viewer.page import thumbnail
 from seqwright.viewer.patterns import broadness, measures
@@ -106,7 +106,7 @@ def test_a_record_copies_its_weights_and_its_tokens_are_texts():
 
 
 def test_a_page_holds_one_record_of_a_kind_and_odd_names():
-    with pytest.raises(SeqwrightError, match="one record of a kind"):
+    with pytest.raises(SeqwrightError, match="one record of each kind"):
         Pass("", (record(), record()))
     steps = [Step(0, "\ud800", None, (Candidate("\udc00", 0.5),))]
     page = AttentionPage((Pass("\ud800", (record(kind="decoder", steps=steps),)),), "\udfff").html()

@@ -16,7 +16,7 @@ from seqwright.huggingface.tokenise import TokenisedText, of_ids, tokenise
 from seqwright.viewer.assemble import TokenPair, record_of, steps_of
 from seqwright.viewer.limits import check_length, check_page_size, generation_limit
 from seqwright.viewer.page import Pass
-from seqwright.viewer.record import Kind
+from seqwright.viewer.record import Kind, Step
 from seqwright.viewer.selection import Selection
 
 WEIGHTS_ONLY = "Queries, keys and values of this model cannot be read; its weights can."
@@ -77,7 +77,7 @@ def attention(
     finally:
         if was_training:
             model.train()
-    steps = ()
+    steps: tuple[Step, ...] = ()
     if answer and "logits" in output:
         logits = output["logits"][0, first : first + len(answer)]
         steps = steps_of(logits, answer, first, lambda ids: of_ids(tokenizer, ids).tokens)

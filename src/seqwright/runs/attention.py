@@ -17,6 +17,7 @@ from seqwright.viewer.assemble import TokenPair, TokenSequence, record_of, steps
 from seqwright.viewer.capture import PARTS, Capture, attention_paths
 from seqwright.viewer.limits import check_length, check_page_size
 from seqwright.viewer.page import Pass
+from seqwright.viewer.record import Kind
 from seqwright.viewer.selection import Selection
 from seqwright.viewer.word_spans import words_of
 
@@ -63,7 +64,7 @@ def attention_of(
     source_tokens = None if source is None else Tokens.of([source]).to(device)
     target_tokens = Tokens.of([target]).to(device)
     counts = _head_counts(model, source_tokens, target_tokens)
-    stacks = {
+    stacks: dict[Kind, dict[int, int]] = {
         kind: {layer: counts[path] for layer, path in own.items() if path in counts} for kind, own in paths.items()
     }
     chosen = (selection or Selection()).among(stacks)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from seqwright.core.errors import SeqwrightError
-
-Key = TypeVar("Key")
+from seqwright.viewer.record import Kind
 
 
 class LayersAndHeads(NamedTuple):
@@ -30,7 +29,7 @@ class Selection:
         """Make a selection from any iterables of numbers, each number once and in order."""
         return cls(*(None if given is None else tuple(sorted(set(given))) for given in (layers, heads)))
 
-    def among(self, stacks: Mapping[Key, Mapping[int, int]]) -> dict[Key, LayersAndHeads]:
+    def among(self, stacks: Mapping[Kind, Mapping[int, int]]) -> dict[Kind, LayersAndHeads]:
         """Return the selected layers and heads of each stack, leaving out stacks that have none of them.
 
         Where layers differ in their number of heads, only heads that all selected layers have are returned.
@@ -46,12 +45,12 @@ class Selection:
         """
         layers = _selected("layer", self.layers, sorted({layer for stack in stacks.values() for layer in stack}))
         heads = _selected("head", self.heads, range(max(max(stack.values(), default=0) for stack in stacks.values())))
-        found = {}
-        for key, stack in stacks.items():
+        found: dict[Kind, LayersAndHeads] = {}
+        for kind, stack in stacks.items():
             own_layers = tuple(layer for layer in layers if layer in stack)
             fewest = min((stack[layer] for layer in own_layers), default=0)
-            found[key] = LayersAndHeads(own_layers, tuple(head for head in heads if head < fewest))
-        return {key: each for key, each in found.items() if each.layers and each.heads}
+            found[kind] = LayersAndHeads(own_layers, tuple(head for head in heads if head < fewest))
+        return {kind: each for kind, each in found.items() if each.layers and each.heads}
 
 
 def _selected(noun: str, selected: Sequence[int] | None, existing: Sequence[int]) -> Sequence[int]:
