@@ -17,7 +17,7 @@ from seqwright.report.lines import ChartLine, Strip, strips
 from seqwright.report.page import Page
 from seqwright.report.runs import best_evaluation, curves_page
 from seqwright.report.symbols import side_by_side, visible
-from tests.report.test_page import HOSTILE, Seen, check_offline
+from tests.report.test_page import HOSTILE, Parsed, check_offline
 
 
 def steps(count: int, every: int = 10) -> list[dict[str, Any]]:
@@ -202,4 +202,4 @@ def test_symbols_can_be_seen():
     assert [visible(symbol) for symbol in ("", " ", "\t", "\u0303", "a\u0303", "x" * 30)] == [
         "∅", "␣", "\\t", "◌\u0303", "a\u0303", "x" * 23 + "…",
     ]  # fmt: skip
-    assert Seen(evaluated(AnsweredRow(("a",), (" ",), ("\n",))).html()).text.count("␣") >= 2
+    assert Parsed(evaluated(AnsweredRow(("a",), (" ",), ("\n",))).html()).text.count("␣") >= 2
