@@ -211,9 +211,8 @@ def _program() -> str:
     """Return all modules as one program, in the order of the README, without imports and documentation."""
     names = re.findall(r"^- `(\w+\.js)`", (STATIC / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     text = "\n" + "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
-    for dropped in (r"^ *// .*\n", r"^ */\*\*.*?\*/\n", r"^import [^;]*;\n", r"^export (?=\w)"):
-        text = re.sub(dropped, "", text, flags=re.MULTILINE | re.DOTALL if "*/" in dropped else re.MULTILINE)
-    return text
+    text = re.sub(r"^ *(//[^\n]*|/\*\*.*?\*/)\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^(import [^;]*;\n|export (?=\w))", "", text, flags=re.MULTILINE)
 
 
 def _digest(program: str) -> str:

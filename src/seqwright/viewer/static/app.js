@@ -1,7 +1,7 @@
-/** The page: its frame, which view is on, and drawing it anew whenever something else is chosen. */
+/** The page: its frame, its views, and redrawing after every change of state. */
 
-import { caption, report, saying, tell } from "./shown.js";
-import { chosen, passName, settle } from "./choice.js";
+import { caption, showProgress, statusLines, showReadout } from "./shown.js";
+import { currentRecord, passName, normaliseState } from "./choice.js";
 import { index } from "./data.js";
 import { fill, make } from "./dom.js";
 import { copy, csvOf, saveCsv, savePng, saveSvg } from "./export.js";
@@ -20,9 +20,9 @@ import { generationView } from "./generation.js";
 import { tableView } from "./table.js";
 
 const VIEWS = [headsView, headView, tokenView, stepsView, compareView, generationView, tableView];
-let [turn, shownView, asked] = [0, null, null];
+let [request, shownView, inputTime] = [0, null, null];
 
-settle();
+normaliseState();
 const host = make("div", { class: "host" });
 const sentence = make("p", { class: "sentence" });
 const heading = make("h2", { class: "what" });
@@ -51,12 +51,12 @@ const done = (button, text) => {
 };
 const rows = () => shownView.rows();
 const name = () => [visible(index.title), passName(state.pass), caption()].filter(Boolean).join(" · ");
-const taking = [
+const exportButtons = [
   make(
     "button",
     {
       type: "button",
-      title: "Copy the numbers that are shown",
+      title: "Copy the numbers shown",
       click: async (event) => done(event.currentTarget, (await copy(csvOf(rows()))) ? "Copied" : "Copy CSV"),
     },
     "Copy CSV",
@@ -72,11 +72,11 @@ const main = make(
     "div",
     { class: "head" },
     heading,
-    make("div", { class: "tools", role: "group", "aria-label": "Take along" }, taking),
+    make("div", { class: "tools", role: "group", "aria-label": "Export" }, exportButtons),
   ),
   sentence,
   host,
-  saying,
+  statusLines,
   notes,
 );
 fill(
@@ -97,11 +97,11 @@ fill(
   sheet_,
 );
 
-/** Draw what the state says. */
+/** Draw the view of the current state. */
 async function render() {
-  const mine = ++turn;
-  const fresh = () => mine === turn;
-  settle();
+  const own = ++request;
+  const fresh = () => own === request;
+  normaliseState();
   document.documentElement.dataset.theme = document.body.classList.contains("printing") ? "light" : state.theme;
   themeButton.textContent = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" }[state.theme];
   const view = VIEWS.find((one) => one.name === state.view) ?? VIEWS[0];
@@ -111,7 +111,7 @@ async function render() {
     if (VIEWS[i] === view && view !== shownView) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
   main.setAttribute("aria-labelledby", `tab-${view.name}`);
-  const record = chosen();
+  const record = currentRecord();
   facts.textContent = [
     index.passes[state.pass].model,
     passName(state.pass),
@@ -126,8 +126,8 @@ async function render() {
   main.setAttribute("aria-busy", "true");
   if (view !== shownView) {
     host.className = `host view-${view.name}`;
-    tell("");
-    report();
+    showReadout("");
+    showProgress();
     view.build(host);
     shownView = view;
   }
@@ -136,11 +136,11 @@ async function render() {
     view.name === "steps"
       ? ""
       : [
-          state.hide && "Special tokens are hidden and weights left as they are: a row may sum to less than 1.",
-          state.words && "Attention to a word's pieces is summed, attention from them averaged.",
+          state.hide && "Special tokens are hidden and weights unchanged: a row may sum to less than 1.",
+          state.words && "Attention to the pieces of a word is summed, attention from them averaged.",
           state.words &&
             [state.layer, state.head].includes("max") &&
-            "The greatest is taken between pieces, before they are joined.",
+            "The maximum is taken over pieces, before they are joined.",
         ]
           .filter(Boolean)
           .join(" ");
@@ -149,19 +149,19 @@ async function render() {
     await view.draw(fresh);
   } catch (problem) {
     if (problem instanceof Stale || !fresh()) return;
-    report(`This cannot be drawn: ${problem.message}`);
+    showProgress(`Drawing failed: ${problem.message}`);
     throw problem;
   }
   if (!fresh()) return;
-  for (const button of taking) if (button.className === "picture") button.disabled = !view.boards().length;
+  for (const button of exportButtons) if (button.className === "picture") button.disabled = !view.boards().length;
   main.setAttribute("aria-busy", "false");
   drawn();
 }
 
-/** Leave marks for whoever measures: the first picture, and from an input to the head that it chose. */
+/** Mark the first picture, and measure the time from an input to the head that it selected, in the performance timeline. */
 function drawn() {
-  const start = asked;
-  asked = null;
+  const start = inputTime;
+  inputTime = null;
   if (start == null && performance.getEntriesByName("seqwright:first").length) return;
   requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
@@ -176,15 +176,15 @@ function drawn() {
 function moveTab(event) {
   const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!by) return;
-  const place = (VIEWS.findIndex((view) => view.name === state.view) + by + VIEWS.length) % VIEWS.length;
-  change({ view: VIEWS[place].name });
-  tabs[place].focus();
+  const position = (VIEWS.findIndex((view) => view.name === state.view) + by + VIEWS.length) % VIEWS.length;
+  change({ view: VIEWS[position].name });
+  tabs[position].focus();
   event.preventDefault();
 }
 
 listen((changed) => {
   if (changed.includes("layer") || changed.includes("head"))
-    asked ??= window.event?.isTrusted ? window.event.timeStamp : performance.now();
+    inputTime ??= window.event?.isTrusted ? window.event.timeStamp : performance.now();
   render();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
@@ -193,7 +193,7 @@ for (const [name_, on] of [
   ["afterprint", false],
 ]) {
   addEventListener(name_, () => {
-    document.body.classList.toggle("printing", on); // light, and whole drawings where they are not too tall
+    document.body.classList.toggle("printing", on); // light theme, and whole drawings up to a height
     render();
   });
 }

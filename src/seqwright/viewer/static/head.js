@@ -1,12 +1,12 @@
-/** One head: lines between two columns of tokens, and the same as a matrix. */
+/** One head: lines between two columns of tokens, and a matrix. */
 
-import { addBeside, chosen, headsOf, nameOf, shortName } from "./choice.js";
+import { addBeside, currentRecord, headsOf, nameOf, shortName } from "./choice.js";
 import { headColours } from "./colour.js";
 import { fill, make, refill } from "./dom.js";
 import { focusOf } from "./focus.js";
 import { linesDrawing, linesNote } from "./lines.js";
 import { matrixDrawing } from "./matrix.js";
-import { coloursOf, gridShown, pinsOf, tellFocus, tokenBoard, weightRows } from "./shown.js";
+import { coloursOf, gridShown, pinsOf, showFocus, tokenBoard, weightRows } from "./shown.js";
 import { state } from "./state.js";
 import { isEastAsian } from "./text.js";
 
@@ -14,17 +14,17 @@ export const headView = {
   name: "head",
   label: "One head",
   sentence:
-    "A line runs from each token that looks to what it looks at; the stronger, the larger the weight. Point at a token on either side for numbers, click to pin it, and pin several to add them up.",
+    "Lines run from each query token to the keys it attends to, and are stronger for greater weights. Point at a token on either side for numbers, click to pin it, and pin several to add them up.",
 
   build(host) {
     const redraw = () => this.redraw();
     this.lines = tokenBoard(
-      "Lines from what looks to what is looked at; arrow keys move, Enter pins",
+      "Lines from queries to keys; arrow keys move, Enter pins",
       () => this.grid,
       redraw,
     );
     this.matrix = tokenBoard(
-      "Matrix: rows look, columns are looked at; arrow keys move, Enter pins",
+      "Matrix: rows are queries, columns are keys; arrow keys move, Enter pins",
       () => this.grid,
       redraw,
     );
@@ -52,7 +52,7 @@ export const headView = {
     if (!fresh()) return;
     const colours = headColours();
     const layers = [{ name: "", grid }, ...others].map((layer, i) => ({ ...layer, colour: colours[i] }));
-    const record = chosen();
+    const record = currentRecord();
     this.grid = grid;
     const along = state.flow ? state.flow === "along" : isEastAsian(record.tokens);
     this.figures.className = `figures pair ${state.form}${along ? " along" : ""}`;
@@ -111,7 +111,7 @@ export const headView = {
   redraw() {
     if (!this.grid) return;
     for (const board of this.boards()) board.paint();
-    tellFocus(this.grid);
+    showFocus(this.grid);
   },
 
   rows() {

@@ -1,6 +1,6 @@
-/** What can be chosen, beside the picture. */
+/** The options of the page. */
 
-import { GATHERED, chosen, kindsOf, passName, stepHead } from "./choice.js";
+import { AGGREGATES, currentRecord, kindsOf, passName, stepHead } from "./choice.js";
 import { columnsOf, index } from "./data.js";
 import { fill, make, refill } from "./dom.js";
 import { CHOICES, change, state } from "./state.js";
@@ -8,7 +8,7 @@ import { brief, isEastAsian, number } from "./text.js";
 
 const updates = [];
 
-/** A few values of a field, one of which is chosen. */
+/** Radio buttons for a field. */
 function choice(title, field, values, { hidden = () => false, help, now = () => state[field] } = {}) {
   const box = make("fieldset", { class: "choice", title: help }, make("legend", {}, title));
   const inputs = values.map(([value, text]) => {
@@ -28,7 +28,7 @@ function choice(title, field, values, { hidden = () => false, help, now = () => 
   return box;
 }
 
-/** A list to choose from that depends on the record. */
+/** A select for a field whose values depend on the record. */
 function list(title, field, valuesOf, { hidden = () => false, before, after } = {}) {
   const input = make("select", { "aria-label": title, change: () => change({ [field]: input.value }) });
   const box = make(
@@ -61,7 +61,7 @@ function check(title, field, { unable = () => "", help }) {
 const step = (text, label, go) =>
   make("button", { type: "button", class: "small", "aria-label": label, title: label, click: go }, text);
 
-/** Whether the view shows numbers as they are, or in no colours of weights. */
+/** Whether the view has neither threshold nor words, or no colours of weights. */
 const plain = () => state.view === "steps";
 const colourless = () => ["steps", "table"].includes(state.view);
 const TOKENS = ["head", "token", "compare", "table"];
@@ -70,7 +70,7 @@ const TOKENS = ["head", "token", "compare", "table"];
 export function optionsPanel() {
   const numbers = (list_) => () => [
     ...list_().map((n) => [String(n), String(n)]),
-    ...(list_().length > 1 ? Object.entries(GATHERED) : []),
+    ...(list_().length > 1 ? Object.entries(AGGREGATES) : []),
   ];
   const passes = index.passes.map((_, pass) => [pass, passName(pass)]);
   const least = make("input", {
@@ -100,9 +100,9 @@ export function optionsPanel() {
   updates.push(() => {
     pins.hidden = !TOKENS.includes(state.view);
     none.hidden = state.pins.length < 2;
-    const [record, looks] = [chosen(), state.side === "query"];
-    const tokens = looks ? record.tokens : columnsOf(record);
-    side.textContent = looks ? "Pinned, looking" : "Pinned, looked at";
+    const [record, fromQueries] = [currentRecord(), state.side === "query"];
+    const tokens = fromQueries ? record.tokens : columnsOf(record);
+    side.textContent = fromQueries ? "Pinned queries" : "Pinned keys";
     const off = (pin) => change({ pins: state.pins.filter((other) => other !== pin) });
     fill(
       chips,
@@ -117,14 +117,14 @@ export function optionsPanel() {
     );
     refill(more, record.id + state.side, () => [
       make("option", { value: "" }, "pin a token …"),
-      tokens.slice(0, 2000).map((token, place) => make("option", { value: place }, `${place}: ${brief(token)}`)),
+      tokens.slice(0, 2000).map((token, position) => make("option", { value: position }, `${position}: ${brief(token)}`)),
     ]);
     more.value = "";
   });
   const special = () =>
-    chosen().special.length || chosen().columnSpecial.length ? "" : "This text has no tokens without text.";
+    currentRecord().special.length || currentRecord().columnSpecial.length ? "" : "This text has no special tokens.";
   const words = () =>
-    chosen().words || chosen().columnWords ? "" : "This record does not say which pieces make a word.";
+    currentRecord().words || currentRecord().columnWords ? "" : "This record has no spans of words.";
   return make(
     "details",
     { class: "options", open: innerWidth > 900 },
@@ -144,19 +144,19 @@ export function optionsPanel() {
       list(
         "Layer",
         "layer",
-        numbers(() => chosen().layers),
+        numbers(() => currentRecord().layers),
         {
-          before: step("▲", "Layer before (↑)", () => stepHead(-1, 0)),
-          after: step("▼", "Layer after (↓)", () => stepHead(1, 0)),
+          before: step("▲", "Previous layer (↑)", () => stepHead(-1, 0)),
+          after: step("▼", "Next layer (↓)", () => stepHead(1, 0)),
         },
       ),
       list(
         "Head",
         "head",
-        numbers(() => chosen().heads),
+        numbers(() => currentRecord().heads),
         {
-          before: step("◀", "Head before (←)", () => stepHead(0, -1)),
-          after: step("▶", "Head after (→)", () => stepHead(0, 1)),
+          before: step("◀", "Previous head (←)", () => stepHead(0, -1)),
+          after: step("▶", "Next head (→)", () => stepHead(0, 1)),
         },
       ),
       choice(
@@ -183,7 +183,7 @@ export function optionsPanel() {
         "Order",
         "order",
         [
-          ["text", "of the text"],
+          ["text", "as in the text"],
           ["weight", "by weight"],
         ],
         { hidden: () => !["token", "steps"].includes(state.view) },
@@ -191,11 +191,11 @@ export function optionsPanel() {
       threshold,
       check("Words, not pieces", "words", {
         unable: words,
-        help: "Attention to a word's pieces is summed, attention from them averaged",
+        help: "Attention to the pieces of a word is summed, attention from them averaged",
       }),
       check("Hide special tokens", "hide", {
         unable: special,
-        help: "Weights stay as they are: a row may then sum to less than 1",
+        help: "Weights are unchanged: a row may sum to less than 1",
       }),
       choice(
         "Lines run",
@@ -206,7 +206,7 @@ export function optionsPanel() {
         ],
         {
           hidden: () => state.view !== "head" || state.form === "matrix",
-          now: () => state.flow || (isEastAsian(chosen().tokens) ? "along" : "across"),
+          now: () => state.flow || (isEastAsian(currentRecord().tokens) ? "along" : "across"),
         },
       ),
       choice(
@@ -220,7 +220,7 @@ export function optionsPanel() {
         ],
         {
           hidden: colourless,
-          help: "The strongest colour is the picture's greatest weight (√: small ones lifted), each row's, or 1",
+          help: "The strongest colour is the greatest weight of the picture (√: small ones emphasised), of each row, or 1",
         },
       ),
       list("Colours", "palette", () => CHOICES.palette.map((name) => [name, name]), { hidden: colourless }),
