@@ -67,12 +67,16 @@ LONG = AttentionRecord(
     kind="encoder",
     weights=softmax(3 * np.random.default_rng(6).normal(size=(1, 2, 600, 600))),
 )
+RECURRENT = AttentionRecord(
+    tokens=TARGET, kind="cross", source_tokens=list("ʃka"), weights=CROSS.weights[:1, :1], special=[0], steps=STEPS
+)
 PAGES = {
     "one": AttentionPage((Pass("A", (ONE,), "tiny"),), "One text"),
     "two": AttentionPage((Pass("A: scared", (ONE,)), Pass("B: hungry", (TWO,))), "Two texts"),
     "generation": AttentionPage((Pass("ska", (record(2, "encoder", list("ʃka")), DECODER, CROSS)),), "Generation"),
     "hostile": AttentionPage((Pass(HOSTILE[0], (record(7, "encoder", HOSTILE),), HOSTILE[0], HOSTILE[0]),), HOSTILE[0]),
     "bare": AttentionPage((Pass("", (BARE,)),)),
+    "recurrent": AttentionPage((Pass("", (RECURRENT,)),)),
     "hebrew": AttentionPage((Pass("", (HEBREW,)),)),
     "long": AttentionPage((Pass("", (LONG,)),)),
 }
@@ -165,7 +169,7 @@ def same_text(locator: Any, text: str) -> None:
     expect(locator).to_have_text(re.compile(text))
 
 
-@pytest.mark.parametrize("name", ["one", "two", "generation", "hostile", "bare", "hebrew"])
+@pytest.mark.parametrize("name", ["one", "two", "generation", "hostile", "bare", "recurrent", "hebrew"])
 def test_every_view_opens(look: Open, name: str) -> None:
     page = look(name)
     for number, view in enumerate(VIEWS, 1):
