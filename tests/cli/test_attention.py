@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two layers, and its tokenizer."""
+    """Save a BERT of two layers with its tokenizer."""
     made = tmp_path_factory.mktemp("bert")
     model("bert").save_pretrained(made)
     tokenizer().save_pretrained(made)

@@ -34,8 +34,8 @@ def grammar(sentence: Sentence) -> np.ndarray:
     """Return the weights of two heads: a random one, and one from each word to its governor."""
     size = len(sentence.words)
     governed = np.full((size, size), 0.01)
-    for place, head in enumerate(sentence.heads):
-        governed[place, head if head >= 0 else place] = 1
+    for index, head in enumerate(sentence.heads):
+        governed[index, head if head >= 0 else index] = 1
     random = np.random.default_rng(size).random((size, size))
     both = np.stack([random, governed])[None]
     return both / both.sum(-1, keepdims=True)
@@ -47,7 +47,7 @@ def trees(count: int) -> list[Sentence]:
     for _ in range(count):
         size = int(random.integers(4, 9))
         root = int(random.integers(size))
-        heads = [root if place != root else -1 for place in range(size)]
+        heads = [root if index != root else -1 for index in range(size)]
         made.append(
             Sentence(tuple(map(str, range(size))), tuple(heads), tuple("root" if head < 0 else "obj" for head in heads))
         )

@@ -80,8 +80,8 @@ def test_a_generation_read_at_once_equals_its_steps(kind, beams):
         assert all(step.candidates[0].token == step.chosen for step in steps)
 
 
-def test_beams_that_change_places_are_followed():
-    """The rows that ``generate`` computed are not those of one beam: read so, they are something else."""
+def test_beams_that_change_order_are_followed():
+    """Rows of ``generate`` belong to changing beams, and one row over all steps is not one sequence."""
     made, text = eager(model("gpt2")), "the cat chased the mouse ."
     encoding = TOKENIZER(text, return_tensors="pt")
     output = made.generate(
@@ -89,7 +89,7 @@ def test_beams_that_change_places_are_followed():
         output_attentions=True, return_dict_in_generate=True,
     )  # fmt: skip
     rows = [row for row in output.beam_indices[0].tolist() if row >= 0]
-    assert len(set(rows)) > 2, "choose another seed: here beams stay in their places"
+    assert len(set(rows)) > 2, "choose another seed: here beams keep their order"
     right = generated(output, TOKENIZER).of("decoder").weights
     assert np.allclose(right, attention(made, TOKENIZER, text, generate=8, beams=4).of("decoder").weights, atol=1e-5)
     first = output.attentions[4][0][0, :, 0].numpy()  # the fifth step's, of the batch's first row

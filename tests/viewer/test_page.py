@@ -20,7 +20,7 @@ from seqwright.viewer.page import STATIC
 VIEWS = ["All heads", "One head", "One token", "Step by step", "Compare", "Generation", "Table"]
 SCARED = ["[CLS]", "the", "cat", "chased", "the", "mouse", "because", "it", "was", "sc", "##ared", "[SEP]"]
 HUNGRY = ["[CLS]", "the", "cat", "chased", "the", "mouse", "because", "it", "was", "hungry", "[SEP]"]
-WORDS = (*((place, place + 1) for place in range(9)), (9, 11), (11, 12))
+WORDS = (*((index, index + 1) for index in range(9)), (9, 11), (11, 12))
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>", "\"quo'ted\"", "\u202eright to left", "nul\0nul", "x" * 10_000,
     "👩\u200d👩\u200d👧\u200d👦e\u0301", "שלום", "你好", "&amp;<b>", "${x}`", "\u2028", " ", "", "]]>", "a\ud800b",
@@ -53,8 +53,8 @@ ONE = record(0, "encoder", SCARED, words=WORDS, special=frozenset({0, 11}))
 TWO = record(1, "encoder", HUNGRY, special=frozenset({0, 10}))
 TARGET = ["⟨start⟩", "s", "k", "a"]
 STEPS = tuple(
-    Step(place, token, 0.7, (Candidate(token, 0.7), Candidate("x", 0.2), Candidate("y", 0.1)))
-    for place, token in enumerate([*TARGET[1:], "⟨end⟩"])
+    Step(index, token, 0.7, (Candidate(token, 0.7), Candidate("x", 0.2), Candidate("y", 0.1)))
+    for index, token in enumerate([*TARGET[1:], "⟨end⟩"])
 )
 DECODER = record(3, "decoder", TARGET, special=frozenset({0}), steps=STEPS)
 CROSS = record(4, "cross", TARGET, list("ʃka"), special=frozenset({0}), steps=STEPS)
@@ -94,7 +94,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def window(browser: Any) -> Iterator[Any]:
-    """A browser context that may read the clipboard."""
+    """Yield a browser context that may read the clipboard."""
     context = browser.new_context(viewport={"width": 1300, "height": 950}, permissions=["clipboard-read"])
     context.set_default_timeout(8000)
     yield context
@@ -103,7 +103,7 @@ def window(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def look(window: Any, written: Path) -> Iterator[Open]:
-    """A function that opens a page; at the end no request but for files, no error and no dialog may have occurred."""
+    """Yield a function that opens a page; at the end no request but for files, no error and no dialog may have occurred."""
     wrong: list[str] = []
 
     def open_(name: str, state: str = "", address: str = "") -> Any:

@@ -1,4 +1,4 @@
-"""Pronouns resolved by attention heads: is the weight on the antecedent greater than that on the other candidate?
+"""Pronouns resolved by attention heads, by the greater of the weights on the antecedent and on another candidate.
 
 Sentences have the form of WinoBias (Zhao et al. 2018): ``[The developer] argued with the designer because [she] did not like the design.``
 One pair of brackets contains the antecedent, the other the pronoun; the other candidate is a word that is an antecedent elsewhere in

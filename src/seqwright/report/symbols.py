@@ -21,10 +21,10 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 
 def visible(symbol: str) -> str:
-    """Return a symbol in visible form: ∅ for none, ␣ for a space, ◌ under a combining mark.
+    r"""Return a symbol in visible form: ∅ for none, ␣ for a space, ◌ under a combining mark.
 
-    >>> visible(""), visible(" "), visible("\\n"), visible("oʊ"), visible("\u0303")
-    ('∅', '␣', '\\\\n', 'oʊ', '◌̃')
+    >>> visible(""), visible(" "), visible("\n"), visible("oʊ"), visible("\u0303")
+    ('∅', '␣', '\\n', 'oʊ', '◌̃')
     """
     if not symbol:
         return "∅"
@@ -34,10 +34,10 @@ def visible(symbol: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with non-printable characters as Python escapes.
+    r"""Return a text with non-printable characters as Python escapes.
 
-    >>> printable("a\\t b")
-    'a\\\\t b'
+    >>> printable("a\t b")
+    'a\\t b'
     """
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 

@@ -29,7 +29,7 @@ STATIC = Path(__file__).parent / "static"
 THUMBNAIL = 24
 """Rows and columns of a thumbnail, at most."""
 MAX_PROJECTED = 3_000_000
-"""Numbers of queries, keys, values and scores that a page holds at most; where there are more, it holds none and says so."""
+"""Numbers of queries, keys, values and scores that a page holds at most; where there are more, it holds none and explains why."""
 TOO_LARGE = "Queries, keys and values of so many heads and tokens would make the page too large: choose fewer with --layers and --heads."
 NOT_RECORDED = "Queries, keys and values were not recorded for this model."
 
