@@ -384,7 +384,7 @@ def test_two_heads_of_one_pass_are_compared(look: Open) -> None:
 def test_a_generation_is_stepped_through(look: Open) -> None:
     page = look("generation", "view=generation&layer=1&head=2")
     same_text(page.locator(".step"), "Step 1 of 4: “s”, 0.700")
-    page.get_by_role("button", name="Step after").click()
+    page.get_by_role("button", name="Next step").click()
     same_text(page.locator(".step"), "Step 2 of 4: “k”")
     drawn(page)
     found = rows(page)

@@ -3,7 +3,7 @@
 import { caption, showProgress, statusLines, showReadout } from "./shown.js";
 import { currentRecord, passName, normaliseState } from "./choice.js";
 import { index } from "./data.js";
-import { fill, make } from "./dom.js";
+import { button, fill, make } from "./dom.js";
 import { copy, csvOf, saveCsv, savePng, saveSvg } from "./export.js";
 import { Stale } from "./grid.js";
 import { keySheet, listenToKeys, nextTheme } from "./keys.js";
@@ -29,69 +29,35 @@ const heading = make("h2", { class: "what" });
 const facts = make("p", { class: "quiet facts" });
 const notes = make("p", { class: "quiet" });
 const sheet_ = keySheet();
-const tabs = VIEWS.map((view) =>
-  make(
-    "button",
-    {
-      type: "button",
-      role: "tab",
-      id: `tab-${view.name}`,
-      "aria-controls": "picture",
-      click: () => change({ view: view.name }),
-    },
-    view.label,
-  ),
+const tabs = VIEWS.map(({ name, label }) =>
+  button(label, { role: "tab", id: `tab-${name}`, "aria-controls": "picture", click: () => change({ view: name }) }),
 );
 const tabList = make("div", { class: "tabs", role: "tablist", "aria-label": "Views", keydown: moveTab }, tabs);
-const themeButton = make("button", { type: "button", click: nextTheme });
-const done = (button, text) => {
-  const before = button.textContent;
-  button.textContent = text;
-  setTimeout(() => (button.textContent = before), 1500);
+const themeButton = button(null, { click: nextTheme });
+const done = (pressed, text) => {
+  const before = pressed.textContent;
+  pressed.textContent = text;
+  setTimeout(() => (pressed.textContent = before), 1500);
 };
 const rows = () => shownView.rows();
-const name = () => [visible(index.title), passName(state.pass), caption()].filter(Boolean).join(" · ");
+const title = () => [visible(index.title), passName(state.pass), caption()].filter(Boolean).join(" · ");
 const exportButtons = [
-  make(
-    "button",
-    {
-      type: "button",
-      title: "Copy the numbers shown",
-      click: async (event) => done(event.currentTarget, (await copy(csvOf(rows()))) ? "Copied" : "Copy CSV"),
-    },
-    "Copy CSV",
-  ),
-  make("button", { type: "button", click: () => saveCsv(shownView, rows()) }, "CSV"),
-  make("button", { type: "button", class: "picture", click: () => saveSvg(shownView, name()) }, "SVG"),
-  make("button", { type: "button", class: "picture", click: () => savePng(shownView, name()) }, "PNG"),
+  button("Copy CSV", {
+    title: "Copy the numbers shown",
+    click: async (event) => done(event.currentTarget, (await copy(csvOf(rows()))) ? "Copied" : "Copy CSV"),
+  }),
+  button("CSV", { click: () => saveCsv(shownView, rows()) }),
+  button("SVG", { class: "picture", click: () => saveSvg(shownView, title()) }),
+  button("PNG", { class: "picture", click: () => savePng(shownView, title()) }),
 ];
-const main = make(
-  "main",
-  { id: "picture", role: "tabpanel" },
-  make(
-    "div",
-    { class: "head" },
-    heading,
-    make("div", { class: "tools", role: "group", "aria-label": "Export" }, exportButtons),
-  ),
-  sentence,
-  host,
-  statusLines,
-  notes,
-);
+const tools = make("div", { class: "tools", role: "group", "aria-label": "Export" }, exportButtons);
+const head = make("div", { class: "head" }, heading, tools);
+const main = make("main", { id: "picture", role: "tabpanel" }, head, sentence, host, statusLines, notes);
+const keysButton = button("?", { "aria-label": "Keys", title: "Keys (?)", click: () => sheet_.showModal() });
+const pageTitle = make("div", {}, make("h1", {}, make("bdi", {}, cut(visible(index.title), 120))), facts);
 fill(
   document.getElementById("app"),
-  make(
-    "header",
-    {},
-    make("div", {}, make("h1", {}, make("bdi", {}, cut(visible(index.title), 120))), facts),
-    make(
-      "div",
-      { class: "tools" },
-      themeButton,
-      make("button", { type: "button", "aria-label": "Keys", title: "Keys (?)", click: () => sheet_.showModal() }, "?"),
-    ),
-  ),
+  make("header", {}, pageTitle, make("div", { class: "tools" }, themeButton, keysButton)),
   tabList,
   make("div", { class: "work" }, optionsPanel(), main),
   sheet_,
@@ -153,7 +119,7 @@ async function render() {
     throw problem;
   }
   if (!fresh()) return;
-  for (const button of exportButtons) if (button.className === "picture") button.disabled = !view.boards().length;
+  for (const each of exportButtons) if (each.className === "picture") each.disabled = !view.boards().length;
   main.setAttribute("aria-busy", "false");
   drawn();
 }
@@ -188,15 +154,11 @@ listen((changed) => {
   render();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
-for (const [name_, on] of [
-  ["beforeprint", true],
-  ["afterprint", false],
-]) {
-  addEventListener(name_, () => {
-    document.body.classList.toggle("printing", on); // light theme, and whole drawings up to a height
+for (const event of ["beforeprint", "afterprint"])
+  addEventListener(event, () => {
+    document.body.classList.toggle("printing", event === "beforeprint"); // light theme, and whole drawings up to a height
     render();
   });
-}
 listenToKeys({
   views: VIEWS,
   step: (by) => (shownView.step ? shownView.step(by) : shownView.grid && stepToken(shownView.grid, by)),

@@ -4,7 +4,7 @@ import { index } from "./data.js";
 import { CHOICES, change, state } from "./state.js";
 import { clamp } from "./dom.js";
 
-const KINDS = ["encoder", "decoder", "cross"];
+export const KINDS = ["encoder", "decoder", "cross"];
 
 /** Aggregates over all layers or heads. */
 export const AGGREGATES = { mean: "mean of all", max: "greatest of all" };

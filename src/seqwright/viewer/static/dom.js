@@ -11,6 +11,8 @@ export function make(tag, given = {}, ...children) {
   return made;
 }
 
+export const button = (content, given) => make("button", { type: "button", ...given }, content);
+
 /** Replace the children of an element. */
 export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child != null));

@@ -4,7 +4,7 @@ import { barsDrawing } from "./bars.js";
 import { Board } from "./board.js";
 import { positionOf, recordOf, stepsOf } from "./choice.js";
 import { headColours, sequential } from "./colour.js";
-import { clamp, fill, make } from "./dom.js";
+import { button, clamp, fill, make } from "./dom.js";
 import { combined } from "./grid.js";
 import { matrixDrawing } from "./matrix.js";
 import { Passage } from "./passage.js";
@@ -25,7 +25,7 @@ export const generationView = {
     clearInterval(this.timer);
     this.timer = null;
     const go = (by) => () => this.go(by);
-    this.play = make("button", { type: "button", click: () => this.toggle() }, "Play");
+    this.play = button("Play", { click: () => this.toggle() });
     this.slider = make("input", {
       type: "range",
       min: 0,
@@ -57,9 +57,9 @@ export const generationView = {
       make(
         "div",
         { class: "finder player" },
-        make("button", { type: "button", "aria-label": "Step before", click: go(-1) }, "◀"),
+        button("◀", { "aria-label": "Previous step", click: go(-1) }),
         this.play,
-        make("button", { type: "button", "aria-label": "Step after", click: go(1) }, "▶"),
+        button("▶", { "aria-label": "Next step", click: go(1) }),
         this.slider,
         this.at,
       ),

@@ -2,7 +2,7 @@
 
 import { addBeside, currentRecord, headsOf, nameOf, shortName } from "./choice.js";
 import { headColours } from "./colour.js";
-import { fill, make, refill } from "./dom.js";
+import { button, fill, make, refill } from "./dom.js";
 import { focusOf } from "./focus.js";
 import { linesDrawing, linesNote } from "./lines.js";
 import { matrixDrawing } from "./matrix.js";
@@ -89,8 +89,7 @@ export const headView = {
     const chip = ({ name, colour }) => {
       const swatch = make("i", { class: "swatch" });
       swatch.style.background = colour;
-      const off =
-        name && make("button", { type: "button", "aria-label": `Remove ${name}`, click: () => addBeside(name) }, "×");
+      const off = name && button("×", { "aria-label": `Remove ${name}`, click: () => addBeside(name) });
       return make("span", { class: "chip" }, swatch, name ? shortName(...name.split(".")) : nameOf(), off || null);
     };
     fill(this.chips, layers.map(chip));

@@ -3,7 +3,7 @@
 import { Board } from "./board.js";
 import { addBeside, currentRecord, nameOf, positionOf, shortName, stepHead } from "./choice.js";
 import { headColours, sequential } from "./colour.js";
-import { fill, make } from "./dom.js";
+import { button, fill, make } from "./dom.js";
 import { linesDrawing } from "./lines.js";
 import { matrixDrawing } from "./matrix.js";
 import { MEASURES, foundHeads } from "./search.js";
@@ -35,11 +35,7 @@ export const headsView = {
       "aria-label": "Sort by",
       change: () => change({ sort: this.sort.value, rising: false, find: unsorted(state.find) }),
     });
-    this.mode = make(
-      "button",
-      { type: "button", "aria-pressed": "false", click: () => change({ list: !state.list }) },
-      "As a list",
-    );
+    this.mode = button("As a list", { "aria-pressed": "false", click: () => change({ list: !state.list }) });
     const select = (target) =>
       target && change({ layer: String(currentRecord().layers[target.l]), head: String(currentRecord().heads[target.h]) });
     this.board = new Board("All heads, layers from top to bottom; arrow keys choose, Enter opens", {
@@ -199,16 +195,10 @@ export const headsView = {
       make(
         "th",
         { scope: "col", "aria-sort": name === this.sorted ? (state.rising ? "ascending" : "descending") : null },
-        make(
-          "button",
-          {
-            type: "button",
-            title: MEASURES[name],
-            click: () =>
-              change({ sort: name, find: unsorted(state.find), rising: name === this.sorted && !state.rising }),
-          },
-          name,
-        ),
+        button(name, {
+          title: MEASURES[name],
+          click: () => change({ sort: name, find: unsorted(state.find), rising: name === this.sorted && !state.rising }),
+        }),
       );
     const row = ({ l, h, number: at, values }) => {
       const [layer, head] = [this.record.layers[l], this.record.heads[h]];
@@ -222,15 +212,12 @@ export const headsView = {
         cell.style.setProperty("--share", `${(100 * values[name]) / greatest[name]}%`);
         return cell;
       });
-      const open = make(
-        "button",
-        { type: "button", class: "link", click: () => openHead(layer, head), focus: () => this.showPreview([l, h]) },
-        shortName(layer, head),
-      );
+      const showPreview = () => this.showPreview([l, h]);
+      const open = button(shortName(layer, head), { class: "link", click: () => openHead(layer, head), focus: showPreview });
       return make(
         "tr",
         {
-          pointerenter: () => this.showPreview([l, h]),
+          pointerenter: showPreview,
           class: this.position?.[0] === l && this.position[1] === h ? "chosen" : null,
         },
         make("td", {}, picture),

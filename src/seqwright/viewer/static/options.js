@@ -1,8 +1,8 @@
 /** The options of the page. */
 
-import { AGGREGATES, currentRecord, kindsOf, passName, stepHead } from "./choice.js";
+import { AGGREGATES, KINDS, currentRecord, kindsOf, passName, stepHead } from "./choice.js";
 import { columnsOf, index } from "./data.js";
-import { fill, make, refill } from "./dom.js";
+import { button, fill, make, refill } from "./dom.js";
 import { CHOICES, change, state } from "./state.js";
 import { brief, isEastAsian, number } from "./text.js";
 
@@ -58,8 +58,8 @@ function check(title, field, { unable = () => "", help }) {
   return box;
 }
 
-const step = (text, label, go) =>
-  make("button", { type: "button", class: "small", "aria-label": label, title: label, click: go }, text);
+const step = (text, label, go) => button(text, { class: "small", "aria-label": label, title: label, click: go });
+const same = (...names) => names.map((name) => [name, name]);
 
 /** Whether the view has neither threshold nor words, or no colours of weights. */
 const plain = () => state.view === "steps";
@@ -68,10 +68,7 @@ const TOKENS = ["head", "token", "compare", "table"];
 
 /** The panel; `updateOptions` makes it show the state. */
 export function optionsPanel() {
-  const numbers = (list_) => () => [
-    ...list_().map((n) => [String(n), String(n)]),
-    ...(list_().length > 1 ? Object.entries(AGGREGATES) : []),
-  ];
+  const numbers = (all) => [...same(...all.map(String)), ...(all.length > 1 ? Object.entries(AGGREGATES) : [])];
   const passes = index.passes.map((_, pass) => [pass, passName(pass)]);
   const least = make("input", {
     type: "range",
@@ -95,7 +92,7 @@ export function optionsPanel() {
   });
   const chips = make("span", { class: "chips" });
   const side = make("span");
-  const none = make("button", { type: "button", class: "link", click: () => change({ pins: [] }) }, "Clear all");
+  const none = button("Clear all", { class: "link", click: () => change({ pins: [] }) });
   pins.append(side, chips, more, none);
   updates.push(() => {
     pins.hidden = !TOKENS.includes(state.view);
@@ -107,12 +104,7 @@ export function optionsPanel() {
     fill(
       chips,
       state.pins.map((pin) =>
-        make(
-          "button",
-          { type: "button", class: "chip", title: "Unpin", click: () => off(pin) },
-          make("bdi", {}, brief(tokens[pin])),
-          " ×",
-        ),
+        button([make("bdi", {}, brief(tokens[pin])), " ×"], { class: "chip", title: "Unpin", click: () => off(pin) }),
       ),
     );
     refill(more, record.id + state.side, () => [
@@ -136,58 +128,30 @@ export function optionsPanel() {
       choice(
         "Attention",
         "kind",
-        ["encoder", "decoder", "cross"]
-          .filter((kind) => index.passes.some((_, pass) => kindsOf(pass).includes(kind)))
-          .map((kind) => [kind, kind]),
+        same(...KINDS.filter((kind) => index.passes.some((_, pass) => kindsOf(pass).includes(kind)))),
         { hidden: () => kindsOf(state.pass).length < 2 },
       ),
-      list(
-        "Layer",
-        "layer",
-        numbers(() => currentRecord().layers),
-        {
-          before: step("▲", "Previous layer (↑)", () => stepHead(-1, 0)),
-          after: step("▼", "Next layer (↓)", () => stepHead(1, 0)),
-        },
-      ),
-      list(
-        "Head",
-        "head",
-        numbers(() => currentRecord().heads),
-        {
-          before: step("◀", "Previous head (←)", () => stepHead(0, -1)),
-          after: step("▶", "Next head (→)", () => stepHead(0, 1)),
-        },
-      ),
+      list("Layer", "layer", () => numbers(currentRecord().layers), {
+        before: step("▲", "Previous layer (↑)", () => stepHead(-1, 0)),
+        after: step("▼", "Next layer (↓)", () => stepHead(1, 0)),
+      }),
+      list("Head", "head", () => numbers(currentRecord().heads), {
+        before: step("◀", "Previous head (←)", () => stepHead(0, -1)),
+        after: step("▶", "Next head (→)", () => stepHead(0, 1)),
+      }),
       choice(
         "Show",
         "form",
-        [
-          ["both", "both"],
-          ["lines", "lines"],
-          ["matrix", "matrix"],
-        ],
+        same("both", "lines", "matrix"),
         { hidden: () => !["head", "compare"].includes(state.view) },
       ),
       pins,
-      choice(
-        "Several tokens",
-        "join",
-        [
-          ["sum", "sum"],
-          ["mean", "mean"],
-        ],
-        { hidden: () => state.pins.length < 2 || !TOKENS.includes(state.view) },
-      ),
-      choice(
-        "Order",
-        "order",
-        [
-          ["text", "as in the text"],
-          ["weight", "by weight"],
-        ],
-        { hidden: () => !["token", "steps"].includes(state.view) },
-      ),
+      choice("Several tokens", "join", same("sum", "mean"), {
+        hidden: () => state.pins.length < 2 || !TOKENS.includes(state.view),
+      }),
+      choice("Order", "order", Object.entries({ text: "as in the text", weight: "by weight" }), {
+        hidden: () => !["token", "steps"].includes(state.view),
+      }),
       threshold,
       check("Words, not pieces", "words", {
         unable: words,
@@ -197,33 +161,15 @@ export function optionsPanel() {
         unable: special,
         help: "Weights are unchanged: a row may sum to less than 1",
       }),
-      choice(
-        "Lines run",
-        "flow",
-        [
-          ["across", "across"],
-          ["along", "along the text"],
-        ],
-        {
-          hidden: () => state.view !== "head" || state.form === "matrix",
-          now: () => state.flow || (isEastAsian(currentRecord().tokens) ? "along" : "across"),
-        },
-      ),
-      choice(
-        "Colour scale",
-        "scale",
-        [
-          ["picture", "picture"],
-          ["root", "√"],
-          ["row", "row"],
-          ["one", "0–1"],
-        ],
-        {
-          hidden: colourless,
-          help: "The strongest colour is the greatest weight of the picture (√: small ones emphasised), of each row, or 1",
-        },
-      ),
-      list("Colours", "palette", () => CHOICES.palette.map((name) => [name, name]), { hidden: colourless }),
+      choice("Lines run", "flow", Object.entries({ across: "across", along: "along the text" }), {
+        hidden: () => state.view !== "head" || state.form === "matrix",
+        now: () => state.flow || (isEastAsian(currentRecord().tokens) ? "along" : "across"),
+      }),
+      choice("Colour scale", "scale", Object.entries({ picture: "picture", root: "√", row: "row", one: "0–1" }), {
+        hidden: colourless,
+        help: "The strongest colour is the greatest weight of the picture (√: small ones emphasised), of each row, or 1",
+      }),
+      list("Colours", "palette", () => same(...CHOICES.palette), { hidden: colourless }),
     ),
   );
 }

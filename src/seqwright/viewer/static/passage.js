@@ -1,6 +1,6 @@
 /** A text whose tokens can be pointed at and pressed, shaded by weight. */
 
-import { make } from "./dom.js";
+import { button, make } from "./dom.js";
 import { brief, full, number } from "./text.js";
 import { css, inkOn } from "./colour.js";
 import { tip } from "./tip.js";
@@ -38,16 +38,11 @@ export class Passage {
     this.entries = entries;
     this.root.replaceChildren(
       ...entries.map((entry, position) =>
-        make(
-          "button",
-          {
-            type: "button",
-            "data-position": position,
-            tabindex: position ? -1 : 0,
-            class: `token${entry.special ? " special" : ""}${entry.text.startsWith("##") ? " piece" : ""}`,
-          },
-          make("bdi", {}, brief(entry.text)),
-        ),
+        button(make("bdi", {}, brief(entry.text)), {
+          "data-position": position,
+          tabindex: position ? -1 : 0,
+          class: `token${entry.special ? " special" : ""}${entry.text.startsWith("##") ? " piece" : ""}`,
+        }),
       ),
     );
   }
