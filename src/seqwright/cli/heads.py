@@ -149,38 +149,9 @@ def _print(found: Heads) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from seqwright.heads.page import HEADER, cells_of, far_of, head_name, with_interval
-    from seqwright.heads.relations import MIN_COUNT
-
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    for role in found.roles:
-        table = Table(
-            title=f"{role.kind}, {role.texts} text{'' if role.texts == 1 else 's'}; layer-head, % of its attention (95 % interval)",
-            title_justify="left",
-        )
-        for heading in ("pattern", "best", "second", "third"):
-            table.add_column(heading)
-        for name, scores in role.best.items():
-            if name != "distance":
-                cells = [
-                    f"{head_name(each.layer, each.head)}  {with_interval(each.score, each.interval)}" for each in scores
-                ]
-                table.add_row(name, *cells)
-        console.print(table)
-    if found.relations is not None and not found.relations.relations:
-        console.print(f"relations: none occurs {MIN_COUNT} times in {found.relations.sentences} sentences")
-    elif found.relations is not None:
-        table = Table(title=f"relations, {found.relations.sentences} sentences", title_justify="left")
-        for heading in HEADER:
-            table.add_column(heading)
-        for each in found.relations.relations:
-            table.add_row(*cells_of(each))
-        console.print(table)
-    if found.coreference is not None:
-        pronouns = found.coreference
-        table = Table(title=f"pronouns, {pronouns.sentences} sentences; % right: chance 50, nearer {100 * pronouns.nearer:.0f}, first {100 * pronouns.first:.0f}, held out {100 * pronouns.held_out:.0f}", title_justify="left")  # fmt: skip
-        for heading in ("head", "right, %", "antecedent farther, %"):
-            table.add_column(heading)
-        for each in pronouns.heads[:5]:
-            table.add_row(head_name(each.layer, each.head), with_interval(each.accuracy, each.interval), far_of(each))
-        console.print(table)
+    for title, table in found.tables():
+        printed = Table(*table.header, title=title, title_justify="left")
+        for row in table.rows:
+            printed.add_row(*map(str, row))
+        console.print(printed)

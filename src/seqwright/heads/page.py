@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from seqwright.evaluation.bootstrap import Interval
-from seqwright.heads.coreference import Coreference, HeadAccuracy
-from seqwright.heads.relations import Relation, Relations
+from seqwright.heads.coreference import Coreference
+from seqwright.heads.relations import MIN_COUNT, Relation, Relations
 from seqwright.heads.roles import Roles
 from seqwright.report.charts import Square, matrix
+from seqwright.report.formatting import count
 from seqwright.report.page import Figure, Page, Part, Prose, Section, Table
 from seqwright.viewer.record import Kind
 
 MAX_ROWS = 12
 """Relations in the chart."""
-HEADER = ("relation", "count", "head", "direction", "right, %", "held out", "offset", "baseline, %", "gain")
 NAMES: dict[Kind, str] = {
     "encoder": "The encoder's heads", "decoder": "The decoder's heads", "cross": "The heads of cross attention",
 }  # fmt: skip
@@ -44,6 +45,19 @@ class Heads:
             (("layers and heads", "counted from 0"),),
             tuple(sections),
         )
+
+    def tables(self) -> Iterator[tuple[str, Table]]:
+        """Yield the tables of the page, each with a title."""
+        for role in self.roles:
+            yield f"{role.kind}, {count(role.texts, 'text')}", _pattern_table(role)
+        if self.relations is not None:
+            rare = "" if self.relations.relations else f"; none occurs {MIN_COUNT} times"
+            yield f"relations, {count(self.relations.sentences, 'sentence')}{rare}", _relation_table(self.relations)
+        if (found := self.coreference) is not None:
+            rates = (
+                f"nearer {100 * found.nearer:.0f}, first {100 * found.first:.0f}, held out {100 * found.held_out:.0f}"
+            )
+            yield f"pronouns, {count(found.sentences, 'sentence')}; % right: chance 50, {rates}", _pronoun_table(found)
 
     def summary(self) -> list[str]:
         """Return a summary in sentences."""
@@ -106,24 +120,22 @@ def _of_roles(role: Roles) -> list[Part]:
     picture = matrix(
         f"roles-{role.kind}", "For every layer and pattern the head with the highest score.", squares, rows, names
     )
-    best = [
-        (name, *(f"{head_name(each.layer, each.head)}: {with_interval(each.score, each.interval)}" for each in scores))
-        for name, scores in role.best.items()
-        if name != "distance"
-    ]
-    table = Table(
-        ("pattern", "best head: % of its attention (95 % interval)", "second", "third"),
-        tuple((*row, *[""] * (4 - len(row))) for row in best),
-    )
     text = (
         f"From {role.texts} texts. The score of a pattern is the share of a head's attention on the pattern's token: the one before, after, itself, the first, "
         "a special token, the same token elsewhere, or the token that followed it there (induction). Broad is 1 where attention is spread evenly."
     )
-    return [
-        Prose(text),
-        Figure((picture,), "The highest score in each layer, from the first layer to the last."),
-        table,
+    caption = "The highest score in each layer, from the first layer to the last."
+    return [Prose(text), Figure((picture,), caption), _pattern_table(role)]
+
+
+def _pattern_table(role: Roles) -> Table:
+    rows = [
+        (name, *(f"{head_name(each.layer, each.head)}: {with_interval(each.score, each.interval)}" for each in scores))
+        for name, scores in role.best.items()
+        if name != "distance"
     ]
+    header = ("pattern", "best head: % of its attention (95 % interval)", "second", "third")
+    return Table(header, tuple((*row, *[""] * (4 - len(row))) for row in rows))
 
 
 def _of_relations(found: Relations) -> list[Part]:
@@ -150,22 +162,18 @@ def _of_relations(found: Relations) -> list[Part]:
             layers,
         )
         parts.append(Figure((picture,), "The best head of each layer, right in % of cases."))
-    rows = tuple(map(cells_of, found.relations))
-    return [*parts, Table(HEADER, rows, numeric=frozenset({1, 5, 6, 7}))]
+    return [*parts, _relation_table(found)]
 
 
-def cells_of(each: Relation) -> tuple[str, ...]:
-    """Return the cells of a relation's row."""
-    direction = "→" if each.direction.startswith("dependent") else "←"
-    return (
-        each.name, f"{each.count:,}", head_name(each.layer, each.head), direction, with_interval(each.accuracy, each.interval),
-        f"{100 * each.held_out:.0f}", f"{each.offset:+}", f"{100 * each.baseline:.0f}", gain_of(each.gain),
+def _relation_table(found: Relations) -> Table:
+    rows = tuple(
+        (each.name, f"{each.count:,}", head_name(each.layer, each.head), "→" if each.direction.startswith("dependent") else "←",
+         with_interval(each.accuracy, each.interval), f"{100 * each.held_out:.0f}", f"{each.offset:+}", f"{100 * each.baseline:.0f}",
+         "" if each.gain is None else f"{100 * each.gain[0]:+.0f} to {100 * each.gain[1]:+.0f}")
+        for each in found.relations
     )  # fmt: skip
-
-
-def gain_of(interval: Interval | None) -> str:
-    """Format the interval of a gain, in percent."""
-    return "" if interval is None else f"{100 * interval[0]:+.0f} to {100 * interval[1]:+.0f}"
+    header = ("relation", "count", "head", "direction", "right, %", "held out", "offset", "baseline, %", "gain")
+    return Table(header, rows, numeric=frozenset({1, 5, 6, 7}))
 
 
 def _of_coreference(found: Coreference) -> list[Part]:
@@ -176,17 +184,13 @@ def _of_coreference(found: Coreference) -> list[Part]:
         f"The best head, selected on one half of the sentences and measured on the other: {found.held_out:.0%}. "
         "The last column is over sentences whose antecedent is farther than the other candidate: a head that attends nearby is wrong in all of them."
     )
+    return [Prose(text), _pronoun_table(found)]
+
+
+def _pronoun_table(found: Coreference) -> Table:
     rows = tuple(
-        (head_name(each.layer, each.head), with_interval(each.accuracy, each.interval), far_of(each))
+        (head_name(each.layer, each.head), with_interval(each.accuracy, each.interval),
+         "" if each.far_accuracy is None else f"{100 * each.far_accuracy:.0f}")
         for each in found.heads[:10]
-    )
-    return [Prose(text), Table(("head", "right, % (95 % interval)", "antecedent farther, %"), rows)]
-
-
-def far_of(each: HeadAccuracy) -> str:
-    """Format the accuracy where the antecedent is farther, in percent.
-
-    >>> far_of(HeadAccuracy(0, 1, 0.9, None, far_accuracy=0.25))
-    '25'
-    """
-    return "" if each.far_accuracy is None else f"{100 * each.far_accuracy:.0f}"
+    )  # fmt: skip
+    return Table(("head", "right, % (95 % interval)", "antecedent farther, %"), rows)
