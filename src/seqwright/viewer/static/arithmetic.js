@@ -65,15 +65,8 @@ export const stepsView = {
     const grid = await gridOf(record, { layer: state.layer, head: state.head, words: false, hide: false });
     const found = await projectionsOf(record, ...position);
     if (!fresh()) return;
-    Object.assign(this, {
-      grid,
-      found,
-      record,
-      scale: record.projections.scale[position[0]],
-      width: record.projections.width,
-      valueWidth: record.projections.valueWidth,
-      key: null,
-    });
+    const { scale, width, valueWidth } = record.projections;
+    Object.assign(this, { grid, found, record, scale: scale[position[0]], width, valueWidth, key: null });
     this.text.show(grid.rows.entries);
     this.redraw();
   },
@@ -103,14 +96,8 @@ export const stepsView = {
       );
       const dot = products.reduce((a, b) => a + b, 0);
       const score = scores[query * tokens.length + key];
-      return {
-        token,
-        products,
-        dot,
-        scaled: dot * scale,
-        score,
-        weight: this.grid.values[query * tokens.length + key],
-      };
+      const weight = this.grid.values[query * tokens.length + key];
+      return { token, products, dot, scaled: dot * scale, score, weight };
     });
     const greatest = Math.max(...rows.map((row) => row.score).filter(Number.isFinite));
     this.total = rows.reduce((sum, row) => sum + Math.exp(row.score - greatest), 0);
@@ -134,27 +121,18 @@ export const stepsView = {
       const most = cells.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
       return pixels(grid, diverging(), (value) => 0.5 + value / most / 2);
     };
-    const each = (cell, columns = c) =>
-      Float32Array.from({ length: order.length * columns }, (_, i) =>
-        cell(order[Math.floor(i / columns)], i % columns),
-      );
+    const stacked = (cell, columns = c) => {
+      const cells = { length: order.length * columns };
+      const value = (_, i) => cell(order[Math.floor(i / columns)], i % columns);
+      return image(order.length, Float32Array.from(cells, value), columns);
+    };
     const output = Float32Array.from({ length: v }, (_, i) =>
       rows_.reduce((sum, row, key) => sum + row.weight * values[key * v + i], 0),
     );
     const pictures = {
-      k: image(
-        order.length,
-        each((key, i) => keys[key * c + i]),
-      ),
-      qk: image(
-        order.length,
-        each((key, i) => rows_[key].products[i]),
-      ),
-      wv: image(
-        order.length,
-        each((key, i) => rows_[key].weight * values[key * v + i], v),
-        v,
-      ),
+      k: stacked((key, i) => keys[key * c + i]),
+      qk: stacked((key, i) => rows_[key].products[i]),
+      wv: stacked((key, i) => rows_[key].weight * values[key * v + i], v),
     };
     const [queryImage, sum] = [image(1, queries.slice(query * c, (query + 1) * c)), image(1, output, v)];
     const titles = {

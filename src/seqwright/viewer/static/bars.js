@@ -68,13 +68,8 @@ export function barsDrawing({
     const column = strip && x >= start ? Math.floor((x - start) / cell) : -1;
     if (column >= 0 && column < strip.columns) {
       const value = strip.value(row.position, column);
-      return {
-        row: at,
-        position: row.position,
-        head: column,
-        key: `${at} ${column}`,
-        tip: [`${strip.names[column]}: ${full(row.text)}`, `weight ${number(value)}`],
-      };
+      const tip = [`${strip.names[column]}: ${full(row.text)}`, `weight ${number(value)}`];
+      return { row: at, position: row.position, head: column, key: `${at} ${column}`, tip };
     }
     return { row: at, position: row.position, key: `r${at}`, tip: [full(row.text), `weight ${number(row.value)}`] };
   }

@@ -23,18 +23,12 @@ export const compareView = {
     "Two passes (or two heads) on one scale, and their difference over the tokens of both. The map below shows the distance of every head; click one to open it.",
 
   build(host) {
-    const numbers = {
-      pass2: index.passes.map((_, pass) => [String(pass), passName(pass) || "this text"]),
-      layer2: [],
-      head2: [],
-    };
-    this.selects = Object.keys(numbers).map((field) =>
-      make(
-        "select",
-        { "aria-label": `Second ${field.slice(0, -1)}`, change: (event) => change({ [field]: event.target.value }) },
-        numbers[field].map(([value, text]) => make("option", { value }, text)),
-      ),
-    );
+    this.selects = ["pass2", "layer2", "head2"].map((field) => {
+      const select = (event) => change({ [field]: event.target.value });
+      return make("select", { "aria-label": `Second ${field.slice(0, -1)}`, change: select });
+    });
+    const passes = index.passes.map((_, pass) => make("option", { value: pass }, passName(pass) || "this text"));
+    fill(this.selects[0], passes);
     this.notice = make("p", { class: "notice", hidden: true });
     this.wires = SIDES.map((what, i) => this.board(`${what}, lines`, i, "wires"));
     this.cells = SIDES.map((what, i) => this.board(`${what}, matrix`, i, "cells"));
@@ -90,20 +84,12 @@ export const compareView = {
       position == null || position < 0 ? null : board === 2 ? position : this.pairs[axis][position][board];
     if (this.point) {
       const [row, column] = [back("rows", this.point.row), back("columns", this.point.column)];
-      return row != null
-        ? { side: "query", positions: [row], other: column }
-        : column != null
-          ? { side: "key", positions: [column], other: null }
-          : null;
+      if (row != null) return { side: "query", positions: [row], other: column };
+      return column == null ? null : { side: "key", positions: [column], other: null };
     }
     const pins = pinsOf(this.grids[2]);
-    return (
-      pins && {
-        ...pins,
-        positions: pins.positions.map((position) => back(pins.side === "query" ? "rows" : "columns", position)),
-        other: null,
-      }
-    );
+    const axis = pins?.side === "query" ? "rows" : "columns";
+    return pins && { ...pins, positions: pins.positions.map((position) => back(axis, position)), other: null };
   },
 
   /** The record, layer and head to compare with. */
@@ -191,27 +177,12 @@ export const compareView = {
   lines(i, width, greatest) {
     const grid = this.grids[i];
     const [left, right] = sideColours();
-    const part = (sign) =>
-      gridFrom(
-        grid.rows,
-        grid.columns,
-        grid.values.map((value) => Math.max(0, sign * value)),
-      );
-    const layers =
-      i < 2
-        ? [{ grid, colour: i ? right : left }]
-        : [
-            { grid: part(1), colour: right },
-            { grid: part(-1), colour: left },
-          ];
-    return linesDrawing({
-      layers,
-      width,
-      join: state.join,
-      net: i === 2,
-      greatest: i < 2 ? greatest : grid.most,
-      ...this.marks(i),
-    });
+    const positive = (sign) => grid.values.map((value) => Math.max(0, sign * value));
+    const part = (sign) => gridFrom(grid.rows, grid.columns, positive(sign));
+    const net = i === 2;
+    const difference = () => [part(1), part(-1)].map((signed, s) => ({ grid: signed, colour: s ? left : right }));
+    const layers = net ? difference() : [{ grid, colour: i ? right : left }];
+    return linesDrawing({ layers, width, join: state.join, net, greatest: net ? grid.most : greatest, ...this.marks(i) });
   },
 
   matrix(i, width, greatest, colours) {
@@ -381,17 +352,9 @@ function headMap(record, values, share, colours, width) {
   const hit = (x, y) => {
     const [h, l] = [Math.floor((x - left) / size), Math.floor((y - top) / size)];
     const inside = x >= left && y >= top && h < record.heads.length && l < record.layers.length;
-    return inside
-      ? {
-          l,
-          h,
-          key: `${l} ${h}`,
-          tip: [
-            `Layer ${record.layers[l]} · head ${record.heads[h]}`,
-            `distance ${number(values[l * record.heads.length + h])}`,
-          ],
-        }
-      : null;
+    if (!inside) return null;
+    const distance = `distance ${number(values[l * record.heads.length + h])}`;
+    return { l, h, key: `${l} ${h}`, tip: [`Layer ${record.layers[l]} · head ${record.heads[h]}`, distance] };
   };
   return {
     width: left + size * record.heads.length + 4,

@@ -85,12 +85,8 @@ export const generationView = {
       part.title.parentElement.hidden = !record;
       if (!record) continue;
       const known = positionOf(record, state.layer, state.head) || !/^\d+$/.test(state.layer + state.head);
-      panels.push([
-        part,
-        record,
-        await gridShown(fresh, { record, ...(!known && { layer: "mean", head: "mean" }) }),
-        kind,
-      ]);
+      const grid = await gridShown(fresh, { record, ...(!known && { layer: "mean", head: "mean" }) });
+      panels.push([part, grid, kind]);
     }
     if (!fresh()) return;
     this.steps = steps;
@@ -98,13 +94,10 @@ export const generationView = {
     this.slider.max = steps.length - 1;
     this.slider.value = state.step;
     this.at.textContent = `Step ${state.step + 1} of ${steps.length}: ${quoted(step.chosen)}, ${number(step.probability)}`;
-    this.entries =
-      this.entries?.steps === steps
-        ? this.entries
-        : Object.assign(
-            steps.map(({ chosen: text }, position) => ({ text, first: position, special: false })),
-            { steps },
-          );
+    if (this.entries?.steps !== steps) {
+      const entries = steps.map(({ chosen: text }, first) => ({ text, first, special: false }));
+      this.entries = Object.assign(entries, { steps });
+    }
     this.written.show(this.entries);
     this.written.paint(null, null, null, [state.step]);
     const known = step.probability == null ? [] : [{ token: step.chosen, probability: step.probability }];
@@ -115,22 +108,11 @@ export const generationView = {
       position,
       chosen: token === step.chosen,
     }));
-    this.candidates.show((width) =>
-      barsDrawing({
-        rows,
-        width: Math.min(width, 560),
-        greatest: 1,
-        colour: headColours()[2],
-        marked: (row) => row.chosen,
-      }),
-    );
-    this.shown = panels.map(([part, record, grid, kind]) => this.showPanel(part, grid, step.query, kind));
-    showReadout(
-      this.shown
-        .map(({ summary }) => summary)
-        .filter(Boolean)
-        .join(" · "),
-    );
+    const bars = { rows, greatest: 1, colour: headColours()[2], marked: (row) => row.chosen };
+    this.candidates.show((width) => barsDrawing({ ...bars, width: Math.min(width, 560) }));
+    this.shown = panels.map(([part, grid, kind]) => this.showPanel(part, grid, step.query, kind));
+    const summaries = this.shown.map(({ summary }) => summary);
+    showReadout(summaries.filter(Boolean).join(" · "));
   },
 
   /** Show the attention at the token that predicted the step's choice. */
@@ -152,12 +134,8 @@ export const generationView = {
     );
     matrix.reveal({ row: Math.max(0, row) });
     const best = rows.reduce((most, one) => (one.value > (most?.value ?? 0) ? one : most), null);
-    return {
-      summary: best && `${WHERE[kind].toLowerCase()}: most on ${quoted(best.text)} (${number(best.value)})`,
-      grid,
-      weights,
-      kind,
-    };
+    const summary = best && `${WHERE[kind].toLowerCase()}: most on ${quoted(best.text)} (${number(best.value)})`;
+    return { summary, grid, weights, kind };
   },
 
   go(by) {

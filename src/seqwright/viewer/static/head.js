@@ -18,16 +18,9 @@ export const headView = {
 
   build(host) {
     const redraw = () => this.redraw();
-    this.lines = tokenBoard(
-      "Lines from queries to keys; arrow keys move, Enter pins",
-      () => this.grid,
-      redraw,
-    );
-    this.matrix = tokenBoard(
-      "Matrix: rows are queries, columns are keys; arrow keys move, Enter pins",
-      () => this.grid,
-      redraw,
-    );
+    const grid = () => this.grid;
+    this.lines = tokenBoard("Lines from queries to keys; arrow keys move, Enter pins", grid, redraw);
+    this.matrix = tokenBoard("Matrix: rows are queries, columns are keys; arrow keys move, Enter pins", grid, redraw);
     this.matrix.cells = true;
     this.chips = make("span", { class: "chips" });
     this.more = make("select", { "aria-label": "Draw another head as well", change: () => addBeside(this.more.value) });
@@ -65,19 +58,8 @@ export const headView = {
       );
     const { colours: shades, share, bar } = coloursOf(grid);
     if (state.form !== "lines") {
-      this.matrix.show((width) =>
-        matrixDrawing({
-          grid,
-          width,
-          height: Math.max(420, innerHeight * 0.7),
-          zoom: state.zoom,
-          colours: shades,
-          share,
-          least: state.least,
-          focus,
-          pins,
-        }),
-      );
+      const shared = { grid, zoom: state.zoom, colours: shades, share, least: state.least, focus, pins };
+      this.matrix.show((width) => matrixDrawing({ ...shared, width, height: Math.max(420, innerHeight * 0.7) }));
       fill(this.bar, bar, state.zoom > 1 ? ` · zoom ${state.zoom}×` : null);
     }
     this.note.textContent = linesNote(grid, state.least);
@@ -98,11 +80,7 @@ export const headView = {
     refill(this.more, record.id, () => [
       make("option", { value: "" }, "+ another head"),
       headsOf(record).map(([l, h]) =>
-        make(
-          "option",
-          { value: `${record.layers[l]}.${record.heads[h]}` },
-          shortName(record.layers[l], record.heads[h]),
-        ),
+        make("option", { value: `${record.layers[l]}.${record.heads[h]}` }, shortName(record.layers[l], record.heads[h])),
       ),
     ]);
   },

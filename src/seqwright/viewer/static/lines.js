@@ -46,16 +46,8 @@ export function linesDrawing({
         const [from, to] = [ends("query", q), ends("key", k)];
         if (outside(from, to, seen, along)) return;
         const share = clamp(value / most, 0, 1);
-        p.curve(
-          from.px,
-          from.py,
-          to.px,
-          to.py,
-          bold ? colours.ink : colour,
-          0.8 + 2.2 * share,
-          Math.max(0.04, share ** 0.8),
-          along,
-        );
+        const [ink, opacity] = [bold ? colours.ink : colour, Math.max(0.04, share ** 0.8)];
+        p.curve(from.px, from.py, to.px, to.py, ink, 0.8 + 2.2 * share, opacity, along);
       };
       if (!fixed)
         for (const at of strongest(grid, least, MAX_LINES).positions)
@@ -141,12 +133,10 @@ function twoColumns({ rows, columns, width, mirrored, numbers }) {
   const height = Math.max(rows.size, columns.size) > 80 ? 18 : 23;
   const top = 30;
   const margin = 46 * numbers + 6;
-  const longest = (entries) =>
-    clamp(
-      Math.max(20, ...entries.slice(0, 600).map((entry) => widthOf(brief(entry.text)))) + 6,
-      40,
-      Math.min(190, width * 0.27),
-    );
+  const longest = (entries) => {
+    const widths = entries.slice(0, 600).map((entry) => widthOf(brief(entry.text)));
+    return clamp(Math.max(20, ...widths) + 6, 40, Math.min(190, width * 0.27));
+  };
   const [left, right] = mirrored ? ["key", "query"] : ["query", "key"];
   const sides = { query: rows.entries, key: columns.entries };
   const wide = { [left]: longest(sides[left]), [right]: longest(sides[right]) };
@@ -159,17 +149,8 @@ function twoColumns({ rows, columns, width, mirrored, numbers }) {
     sides[side].map((entry, i) => {
       const y = top + (i + 0.5) * height;
       const tx = align[side] === "right" ? x[side] + wide[side] : x[side];
-      return {
-        x: x[side],
-        width: wide[side],
-        y,
-        height,
-        tx,
-        align: align[side],
-        px: inner[side],
-        py: y,
-        label: fit(brief(entry.text), wide[side]),
-      };
+      const [label, box] = [fit(brief(entry.text), wide[side]), { x: x[side], width: wide[side], y, height }];
+      return { ...box, tx, align: align[side], px: inner[side], py: y, label };
     });
   return {
     width: total,
@@ -211,11 +192,8 @@ function sentences({ rows, columns, mirrored, numbers }) {
   for (const side of ["query", "key"]) {
     for (const at of set[side]) {
       if (mirrored) at.x = width - at.x - at.width;
-      Object.assign(at, {
-        tx: at.x + at.width / 2,
-        px: at.x + at.width / 2,
-        py: y[side] + (side === "query" ? 14 : -14),
-      });
+      at.tx = at.px = at.x + at.width / 2;
+      at.py = y[side] + (side === "query" ? 14 : -14);
     }
   }
   const above = (side) => (side === "query" ? -1 : 1);

@@ -78,18 +78,17 @@ export function tokenBoard(label, gridNow, redraw, options) {
             : [null, start.positions[0]]
           : [hover.row, hover.column];
         const wrap = (at, by, size) => (at + by + size) % size;
-        if (board.cells)
-          [row, column] = [
-            wrap(row ?? 0, start ? 0 : dy, grid.rows.size),
-            wrap(column ?? 0, start ? 0 : dx, grid.columns.size),
-          ];
-        else {
+        const pace = start ? 0 : 1; // the first key shows the salient token
+        if (board.cells) {
+          row = wrap(row ?? 0, pace * dy, grid.rows.size);
+          column = wrap(column ?? 0, pace * dx, grid.columns.size);
+        } else {
           const [along, across] = board.along ? [dx, dy] : [dy, dx];
           if (across)
             [row, column] =
               row == null ? [Math.min(column, grid.rows.size - 1), null] : [null, Math.min(row, grid.columns.size - 1)];
-          else if (row != null) row = wrap(row, start ? 0 : along, grid.rows.size);
-          else column = wrap(column, start ? 0 : along, grid.columns.size);
+          else if (row != null) row = wrap(row, pace * along, grid.rows.size);
+          else column = wrap(column, pace * along, grid.columns.size);
         }
         point(row, column);
         board.reveal({ row, column });

@@ -30,13 +30,10 @@ export const tableView = {
     const all = weightRows(grid, focus);
     const whole = focus || grid.columns.size <= MAX_COLUMNS;
     const shown = whole ? all : strongestOf(grid);
+    const about = focus ? `: ${namesOf(grid, focus)}` : whole ? "" : `: the ${STRONGEST} strongest weights of each token`;
     fill(
       this.container,
-      tableOf(
-        shown.slice(0, MAX_ROWS + 1),
-        caption() +
-          (focus ? `: ${namesOf(grid, focus)}` : whole ? "" : `: the ${STRONGEST} strongest weights of each token`),
-      ),
+      tableOf(shown.slice(0, MAX_ROWS + 1), caption() + about),
       shown.length > MAX_ROWS + 1
         ? make("p", { class: "quiet" }, `The first ${MAX_ROWS} rows of ${shown.length - 1}; the CSV has all.`)
         : null,
@@ -58,25 +55,10 @@ export function tableOf([head, ...rows], title) {
     typeof value === "number"
       ? make("td", { class: "number" }, number(value))
       : make("td", {}, make("bdi", {}, full(value)));
-  return make(
-    "table",
-    { class: "weights" },
-    make("caption", {}, title),
-    make(
-      "thead",
-      {},
-      make(
-        "tr",
-        {},
-        head.map((value) => heading(value, "col")),
-      ),
-    ),
-    make(
-      "tbody",
-      {},
-      rows.map(([first, ...rest]) => make("tr", {}, heading(first, "row"), rest.map(cell))),
-    ),
-  );
+  const headings = head.map((value) => heading(value, "col"));
+  const body = rows.map(([first, ...rest]) => make("tr", {}, heading(first, "row"), rest.map(cell)));
+  const parts = [make("thead", {}, make("tr", {}, headings)), make("tbody", {}, body)];
+  return make("table", { class: "weights" }, make("caption", {}, title), parts);
 }
 
 function strongestOf({ rows, columns, values }) {
