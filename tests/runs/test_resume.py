@@ -17,7 +17,7 @@ EDITS = sets(*SMALL, "training.steps=60", "model.encoder.blocks.dropout=0.2", "m
              'averaging={"type":"MovingAverage","decay":0.9}')  # fmt: skip
 
 TEXT = sets("model.width=16", "model.decoder.layers=1", "training.steps=60", "evaluation.every=10", "batching.rows=4",
-            "model.decoder.dropout=0.1")  # fmt: skip
+            "model.decoder.blocks.dropout=0.1")  # fmt: skip
 
 
 def _text(path: Path) -> Path:

@@ -17,7 +17,7 @@ from seqwright.doctor.calling import places
 from seqwright.doctor.contract import Contract, Window
 from seqwright.doctor.reading import padded
 from seqwright.huggingface.capture import causal
-from seqwright.huggingface.max_length import room as room_of
+from seqwright.huggingface.max_length import max_length as max_length_of
 from seqwright.models.transformer import Transformer
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.padding import MaskedPadding
@@ -141,7 +141,7 @@ class HuggingFace:
             pad=pad,
             bos=known_id("bos_token_id"),
             eos=known_id("eos_token_id"),
-            max_length=room_of(self.model),
+            max_length=max_length_of(self.model),
         )
 
     def step(self) -> Callable[..., Any] | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqwright.core.model import ModelSpec, Output, Side
-from seqwright.core.probe import SILENT, Probe, within
+from seqwright.core.probe import SILENT, Probe, Record, within
 from seqwright.core.spec import Count, Spec, vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.embedding import Embedding, Head
@@ -63,8 +64,14 @@ class Transformer(nn.Module):
         return self(tokens, state=state, probe=probe)
 
     def probe_names(self) -> tuple[str, ...]:
-        """Names of all tensors that a forward pass offers to a probe, in order."""
-        return ()
+        """Return the names of all tensors that a forward pass over one token offers to a probe, in order."""
+        parameter, offered, training = next(self.parameters()), Record(), self.training
+        dtype = parameter.dtype if self.spec.vocabulary_size("target") is None else torch.long
+        token = Tokens.of([[0]], dtype=dtype).to(parameter.device)
+        with torch.no_grad():
+            self.eval()(token, token, probe=offered)
+        self.train(training)
+        return tuple(offered.seen)
 
 
 class TransformerSpec(Spec, ModelSpec):

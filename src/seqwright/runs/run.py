@@ -28,8 +28,9 @@ from seqwright.runs.compatibility import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
 from seqwright.runs.training_run import Weights
 from seqwright.training.checkpoint import load_weights, read_checkpoint
-from seqwright.viewer.capture import Selection, going_on
+from seqwright.viewer.limits import generation_limit
 from seqwright.viewer.page import Pass
+from seqwright.viewer.selection import Selection
 
 LINE_END = ("\n",)
 
@@ -183,18 +184,21 @@ class Run:
             self._count_unknown(symbols)
             said, stopped = self.vocabulary.encode(self.vocabulary.known(symbols)), True
         elif not self.continues or decoder is not None or limit is not None:
-            most, cut = going_on(self._places, len(asked) - 1 if self.continues else 0, limit or self.manifest.limit)
+            most, cut = generation_limit(
+                self._places, len(asked) - 1 if self.continues else 0, limit or self.manifest.limit
+            )
             ((best, *_),) = self._ask([asked], decoder or Greedy(), None, most, 1)
             said, stopped = list(best.ids), best.stopped
         labels = [*said, self.vocabulary.end] if stopped and not self.continues else said
         before = self.vocabulary.encode(asked) if self.continues else [self.vocabulary.start]
         seen = attention_of(
             self.model,
+            self.manifest.recipe.model,
             self.vocabulary,
             None if self.continues else self.vocabulary.source(asked),
             [*before, *(labels[:-1])],
             labels,
-            chosen=Selection.of(layers, heads),
+            selection=Selection.of(layers, heads),
             forbidden=self._never,
             name=name or question,
             model_name=self.path.name,
