@@ -204,7 +204,7 @@ def subject(
 
 
 def causal(spec: TransformerSpec) -> bool:
-    return spec.decoder.self_attention.mask.causal
+    return spec.decoder.blocks.mixer.mask.causal
 
 
 def last_mask(mask: Any) -> Callable[[Transformer], object]:
@@ -243,10 +243,10 @@ SCALAR = TransformerSpec(
     decoder=StackSpec(FeedForwardSpec(inner=8), AttentionSpec(mask=CausalMask()), position=SinusoidalPosition()),
     head=VectorHead(),
 )
-ONE_WIDE = vary(BOTH, {"width": 1, "encoder.self_attention.heads": 1, "decoder.self_attention.heads": 1})
-ONE_WIDE = vary(ONE_WIDE, {"decoder.cross_attention.heads": 1})
-UNMASKED = vary(DECODER, {"decoder.self_attention.mask": NoMask()})
-UNMASKED_BOTH = vary(BOTH, {"decoder.self_attention.mask": NoMask()})
+ONE_WIDE = vary(BOTH, {"width": 1, "encoder.blocks.mixer.heads": 1, "decoder.blocks.mixer.heads": 1})
+ONE_WIDE = vary(ONE_WIDE, {"decoder.blocks.cross.heads": 1})
+UNMASKED = vary(DECODER, {"decoder.blocks.mixer.mask": NoMask()})
+UNMASKED_BOTH = vary(BOTH, {"decoder.blocks.mixer.mask": NoMask()})
 SHORT = vary(DECODER, {"decoder.position": LearnedPosition(length=12)})
 UNPLACED = vary(ENCODER, {"decoder.position": NoPosition()})
 UNPLACED_SOURCE = vary(BOTH, {"encoder.position": NoPosition()})

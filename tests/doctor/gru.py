@@ -28,8 +28,9 @@ class GRUState:
     def select(self, rows: Tensor) -> GRUState:
         return GRUState(self.memory[rows], self.real[rows], self.hidden[rows])
 
-    def rewind(self, length: int) -> GRUState:
-        return replace(self, hidden=self.hidden[:, : length + 1])
+    def rewind(self, lengths: Tensor) -> GRUState:
+        at = torch.arange(int(lengths.max()) + 1).minimum(lengths[:, None])  # a shorter row stays where it ends
+        return replace(self, hidden=self.hidden.gather(1, at[..., None].expand(-1, -1, self.hidden.shape[-1])))
 
 
 class GRUSpec(Spec, ModelSpec):

@@ -410,7 +410,7 @@ def test_a_report_reads_as_a_page_and_in_a_notebook(tmp_path):
 def test_a_remedy_for_a_native_model_is_an_edit_that_mends_it():
     whole = sw.ladder.PADDING
     for edits, check in (
-        ({"decoder.self_attention.mask": NoMask()}, "future-leak"),
+        ({"decoder.blocks.mixer.mask": NoMask()}, "future-leak"),
         ({"encoder.position": NoPosition()}, "order-blind"),
         ({"padding": OrdinaryPadding()}, "padding-leak"),
     ):

@@ -63,7 +63,7 @@ class Unselected(GRUState):
 class Unrewound(GRUState):
     """A state that cannot go back."""
 
-    def rewind(self, length: int) -> GRUState:
+    def rewind(self, lengths: Tensor) -> GRUState:
         return self
 
 

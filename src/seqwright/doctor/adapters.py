@@ -18,7 +18,7 @@ from seqwright.doctor.contract import Contract, Kind
 from seqwright.doctor.model_input import ModelInput, pad_rows
 from seqwright.doctor.visibility import Window
 from seqwright.huggingface.capture import causal
-from seqwright.huggingface.max_length import room as max_length_of
+from seqwright.huggingface.max_length import max_length as max_length_of
 
 
 class Adapter:

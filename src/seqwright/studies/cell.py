@@ -10,7 +10,7 @@ import torch
 
 from seqwright.core.spec import Spec
 from seqwright.data.batch import limit, spell
-from seqwright.data.batching import BatchingSpec, PairExamples, Sampler, padding
+from seqwright.data.batching import Batching, PairExamples, Sampler, padding
 from seqwright.evaluation.behaviour import answers, observe
 from seqwright.evaluation.metrics import exact_match
 from seqwright.evaluation.signature import signatures
@@ -19,7 +19,7 @@ from seqwright.nn.padding import MaskedPadding
 from seqwright.studies.data import StudyData, TaskData, TestRow
 from seqwright.studies.measures import MeasureSpec
 from seqwright.training.ensemble import Ensemble
-from seqwright.training.trainer import Loop, TrainingSpec, fit
+from seqwright.training.trainer import Trainer, TrainingSpec, fit
 
 CHECKS = 40
 """How often, evenly spaced, a cell in training is asked whether it has learnt its task."""
@@ -47,7 +47,7 @@ class Cell:
     variant: str
     spec: TransformerSpec
     training: TrainingSpec
-    batching: BatchingSpec
+    batching: Batching
     data: StudyData
     padding: bool
     measures: tuple[MeasureSpec, ...] = ()
@@ -60,8 +60,7 @@ class Cell:
     @property
     def cost(self) -> float:
         """About how long a step takes beside other cells' steps: layers cost what they cost, and more with more in them."""
-        layers = self.spec.decoder.layers + (self.spec.encoder.layers if self.spec.encoder else 0)
-        return layers * (1 + self.data.reach * self.spec.width / 300)
+        return float(self.spec.flops_per_token(self.data.reach))
 
 
 class SeedResult(Spec, tag=False):
@@ -119,7 +118,7 @@ def train_cell(
         learning.look(step)
         progress(step)
 
-    curve = fit(ensemble, map(ensemble.lay, batches), cell.training, progress=watch)
+    curve = fit(ensemble, map(ensemble.lay_out, batches), cell.training, progress=watch)
     results = [
         _ask(cell, data, seed, ensemble.member(index), curve.losses[-1, index], learning.at[index])
         for index, seed in enumerate(seeds)
@@ -143,14 +142,14 @@ def pace(cell: Cell, seeds: tuple[int, ...], device: str) -> float:
     data = cell.data.drawn()
     ensemble = Ensemble(cell.spec, seeds, device=device)
     rows = PairExamples(data.train[: 20 * TRIED * max(1, len(seeds))], data.coder)
-    batches = map(ensemble.lay, Sampler(rows, cell.batching, torch.Generator().manual_seed(0)))
-    loop = Loop(ensemble, cell.training)
+    batches = map(ensemble.lay_out, Sampler(rows, cell.batching, torch.Generator().manual_seed(0)))
+    trainer = Trainer(ensemble, cell.training)
 
     def steps() -> float:
         began = time.perf_counter()
         for _ in range(TRIED):
-            loop.gradient([next(batches)])
-            loop.update()
+            trainer.gradient([next(batches)])
+            trainer.update()
         return (time.perf_counter() - began) / TRIED
 
     steps()  # the first ones take longer

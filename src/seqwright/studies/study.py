@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from seqwright.core.spec import Spec, vary
-from seqwright.data.batching import BatchingSpec, PaddedBatches
+from seqwright.data.batching import Batching, PaddedBatches
 from seqwright.report.page import Section
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect
@@ -95,7 +95,7 @@ def cell(
     rows: SymbolData | None = None,
     base: str = WHOLE,
     training: Mapping[str, Any] | None = None,
-    batching: BatchingSpec | None = None,
+    batching: Batching | None = None,
     measures: tuple[MeasureSpec, ...] = (),
 ) -> Cell:
     """A variant of the whole model on a subject.

@@ -171,7 +171,7 @@ def _stepped(step: Any, copy: ModelCopy, batch: ModelInput, reading: CachedReadi
                 if number == (len(pieces) + 1) // 2 and isinstance(past, State):
                     if reading.rewind:
                         _, further = step(module, batch.ids[:, -1:], past, *_source(batch))
-                        past = further.rewind(past.length)
+                        past = further.rewind(torch.full((batch.rows,), past.length, device=copy.device))
                     if reading.swap_rows:
                         order = torch.arange(batch.rows, device=copy.device).flip(0)
                         past, batch, swapped = past.select(order), batch.select(order), True
