@@ -73,7 +73,9 @@ def generated(
     if read is not None and output.get("cross_attentions"):
         attentions["cross"] = (output["cross_attentions"], read)
     tokens, choices = TokenPair(read, written), _choices(output, own, tokenizer)
-    stacks: dict[Kind, dict[int, Any]] = {kind: dict.fromkeys(range(len(at[0])), at[0][0].shape[1]) for kind, (at, _) in attentions.items()}
+    stacks: dict[Kind, dict[int, Any]] = {
+        kind: dict.fromkeys(range(len(at[0])), at[0][0].shape[1]) for kind, (at, _) in attentions.items()
+    }
     records = []
     for kind, chosen in Selection.of(layers, heads).among(stacks).items():
         stepped, keys = attentions[kind]
