@@ -1,4 +1,4 @@
-"""The attention of any model of the house over a source and its answer, or over a text."""
+"""The attention of a model of any family over a source and its answer, or over a text."""
 
 from __future__ import annotations
 
@@ -58,8 +58,6 @@ def attention_of(
     check_length(len(source or ()), spec.max_length("source"))
     check_length(len(target), spec.max_length("target"))
     paths = attention_paths(model.probe_names())
-    if not paths:
-        raise SeqwrightError("this model forms no attention weights", fix="name a model that has attention")
     device = next(model.parameters()).device
     source_tokens = None if source is None else Tokens.of([source]).to(device)
     target_tokens = Tokens.of([target]).to(device)
@@ -67,6 +65,8 @@ def attention_of(
     stacks: dict[Kind, dict[int, int]] = {
         kind: {layer: counts[path] for layer, path in own.items() if path in counts} for kind, own in paths.items()
     }
+    if not any(stacks.values()):
+        raise SeqwrightError("this model forms no attention weights", fix="name a model that has attention")
     chosen = (selection or Selection()).among(stacks)
     tokens = TokenPair(None if source is None else _tokens(vocabulary, source), _tokens(vocabulary, target))
     check_page_size(*(tokens.shape(kind, those) for kind, those in chosen.items()))

@@ -1,7 +1,7 @@
 """Scores of heads by pattern: the share of a head's attention that falls on the cells of a pattern.
 
 A pattern is a matrix of zeros and ones; a head's score is Σ(A ⊙ P) / ΣA, over the queries whose row of the pattern is not
-empty (the method of TransformerLens's head detector, which is for causal models alone). *Broad* and *distance* are not patterns
+empty (as in the head detector of Nanda and Bloom 2022, which is for causal models alone). *Broad* and *distance* are not patterns
 but means over the queries.
 """
 
