@@ -87,13 +87,13 @@ def recipe(vocabulary: Vocabulary, *, width: int, dropout: float, rotary: bool, 
     for side in ("encoder", "decoder"):
         edits |= {
             f"model.{side}.layers": 4,
-            f"model.{side}.self_attention.heads": 4,
-            f"model.{side}.feedforward.inner": 4 * width,
-            f"model.{side}.dropout": dropout,
+            f"model.{side}.blocks.mixer.heads": 4,
+            f"model.{side}.blocks.feedforward.inner": 4 * width,
+            f"model.{side}.blocks.dropout": dropout,
             f"model.{side}.embedding_dropout": dropout,
             f"model.{side}.position": RotaryPosition() if rotary else SinusoidalPosition(),
         }
-    return vary(pair_recipe(Transduction(), 1, 1.0, vocabulary), edits | {"model.decoder.cross_attention.heads": 4})
+    return vary(pair_recipe(Transduction(), 1, 1.0, vocabulary), edits | {"model.decoder.blocks.cross.heads": 4})
 
 
 def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> float:

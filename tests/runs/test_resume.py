@@ -13,11 +13,11 @@ import pytest
 
 from tests.runs.small import SMALL, command, environment, seqwright, sets, write_pairs
 
-EDITS = sets(*SMALL, "training.steps=60", "model.encoder.dropout=0.2", "model.decoder.dropout=0.2",
+EDITS = sets(*SMALL, "training.steps=60", "model.encoder.blocks.dropout=0.2", "model.decoder.blocks.dropout=0.2",
              'averaging={"type":"MovingAverage","decay":0.9}')  # fmt: skip
 
 TEXT = sets("model.width=16", "model.decoder.layers=1", "training.steps=60", "evaluation.every=10", "batching.rows=4",
-            "model.decoder.dropout=0.1")  # fmt: skip
+            "model.decoder.blocks.dropout=0.1")  # fmt: skip
 
 
 def _text(path: Path) -> Path:

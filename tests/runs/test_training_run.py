@@ -238,7 +238,7 @@ def test_the_checkpoint_of_another_run_is_refused_with_the_part_that_does_not_fi
 
 
 def test_a_run_of_another_device_goes_on_and_says_so(tmp_path: Path):
-    plan, folder = _begun(tmp_path / "run", "training.steps=3", "model.encoder.dropout=0.2")
+    plan, folder = _begun(tmp_path / "run", "training.steps=3", "model.encoder.blocks.dropout=0.2")
     _stopped(plan, folder, 1)
     tensors, facts = read_checkpoint(folder.last, TrainingFacts)
     tensors["generators.0"] = torch.zeros(16, dtype=torch.uint8)  # as CUDA's generator has it: a seed and an offset

@@ -18,7 +18,7 @@ from seqwright.training.optimiser import SGD, Adam, Frozen, Optimiser
 from seqwright.training.trainer import SingleModel, Trainer, TrainingSpec, fit
 from tests.training.optimisers import OwnRule
 
-STILL = vary(PADDING, {"encoder.dropout": 0.0, "decoder.dropout": 0.0, "encoder.embedding_dropout": 0.0,
+STILL = vary(PADDING, {"encoder.blocks.dropout": 0.0, "decoder.blocks.dropout": 0.0, "encoder.embedding_dropout": 0.0,
                        "decoder.embedding_dropout": 0.0})  # fmt: skip
 LOSS = CrossEntropy(ignore=BITS.pad, smoothing=0.1)
 

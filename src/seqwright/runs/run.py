@@ -21,8 +21,9 @@ from seqwright.runs.folder import Manifest, RunFolder
 from seqwright.runs.old_form import current_parameters
 from seqwright.runs.training_run import Weights
 from seqwright.training.checkpoint import load_weights, read_checkpoint
-from seqwright.viewer.capture import Selection, going_on
+from seqwright.viewer.limits import generation_limit
 from seqwright.viewer.page import Pass
+from seqwright.viewer.selection import Selection
 
 
 class Run(TrainedModel):
@@ -136,18 +137,19 @@ class Run(TrainedModel):
         elif self.goal.has_targets or decoding is not None or limit is not None:
             prefix = len(self.goal.forced(self.vocabulary, known, (), ended=False).inputs)
             longest = self.goal.context(self.recipe) or self.recipe.model.max_length("target")
-            most, note = going_on(longest, prefix - 1, limit or self.limit)
+            most, note = generation_limit(longest, prefix - 1, limit or self.limit)
             found = self.goal.generate(self, [known], decoding or Greedy(), generator=None, limit=most, window=1)
             best = next(found)[0]
             ids, ended = list(best.ids), best.stopped
         forced = self.goal.forced(self.vocabulary, known, ids, ended=ended)
         seen = attention_of(
             self.model,
+            self.recipe.model,
             self.vocabulary,
             forced.source,
             forced.inputs,
             forced.labels,
-            chosen=Selection.of(layers, heads),
+            selection=Selection.of(layers, heads),
             forbidden=self.vocabulary.forbidden,
             name=name or prompt,
             model_name=self.path.name,

@@ -60,8 +60,7 @@ class Cell:
     @property
     def cost(self) -> float:
         """About how long a step takes beside other cells' steps: layers cost what they cost, and more with more in them."""
-        layers = self.spec.decoder.layers + (self.spec.encoder.layers if self.spec.encoder else 0)
-        return layers * (1 + self.data.reach * self.spec.width / 300)
+        return float(self.spec.flops_per_token(self.data.reach))
 
 
 class SeedResult(Spec, tag=False):

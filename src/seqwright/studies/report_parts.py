@@ -29,7 +29,7 @@ def _line(row: Row, shown: Shown) -> tuple[Text, ...]:
     said = shown.predicted if shown.stopped else f"{shown.predicted}…"
     share, seeds = row.per_task.get(f"{shown.source}→{shown.target}"), len(row.matches)
     note = "" if share is None else f"{round(share * seeds)}/{seeds}"
-    return examples.answer(shown.source, said, right=shown.right, wanted=shown.target, note=note)
+    return examples.answer(shown.source, said, right=shown.right, target=shown.target, note=note)
 
 
 def loss_curve(title: str, row: Row, ends: tuple[float, float], beside: Row | None = None) -> Chart:

@@ -8,12 +8,13 @@ from seqwright.core.spec import Above, Count, Rate, Spec, vary
 from seqwright.data.batch import Pair
 from seqwright.data.vocabulary import Vocabulary
 from seqwright.models.transformer import TransformerSpec
-from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
+from seqwright.nn.attention import AttentionSpec, CrossAttentionSpec
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.position import SinusoidalPosition
+from seqwright.nn.stack import StackSpec
 from seqwright.studies.ladder.on_file import BATCH, LadderSize
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.schedule import WarmupCosine
@@ -58,18 +59,17 @@ class ModelScale(Spec):
 
     def spec(self, vocabulary: Vocabulary) -> TransformerSpec:
         """The whole model, which every part is taken from and added to: the paper's last rung, a size larger."""
-        decoder = StackSpec(
+        block = BlockSpec(
             feedforward=FeedForwardSpec(inner=2 * self.width),
-            self_attention=AttentionSpec(heads=self.heads, mask=CausalMask()),
-            cross_attention=AttentionSpec(heads=self.heads),
-            layers=self.layers,
-            position=SinusoidalPosition(),
+            mixer=AttentionSpec(heads=self.heads, mask=CausalMask()),
+            cross=CrossAttentionSpec(heads=self.heads),
             dropout=self.dropout,
         )
+        decoder = StackSpec(blocks=block, layers=self.layers, position=SinusoidalPosition())
         return TransformerSpec(
             width=self.width,
             embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=self.width**-0.5),
-            encoder=vary(decoder, {"self_attention.mask": NoMask(), "cross_attention": None}),
+            encoder=vary(decoder, {"blocks.mixer.mask": NoMask(), "blocks.cross": None}),
             decoder=decoder,
             head=SymbolHead(outputs=vocabulary.outputs),
         )

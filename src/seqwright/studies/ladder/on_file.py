@@ -61,12 +61,12 @@ class LadderSize(Spec):
 
     def edits(self) -> dict[str, Any]:
         """The size as edits of a rung's spec."""
-        edits: dict[str, Any] = {"width": self.width, "decoder.cross_attention.heads": self.heads}
+        edits: dict[str, Any] = {"width": self.width, "decoder.blocks.cross.heads": self.heads}
         for side in ("encoder", "decoder"):
             edits |= {
                 f"{side}.layers": self.layers,
-                f"{side}.self_attention.heads": self.heads,
-                f"{side}.feedforward.inner": 2 * self.width,
+                f"{side}.blocks.mixer.heads": self.heads,
+                f"{side}.blocks.feedforward.inner": 2 * self.width,
             }
         return edits
 

@@ -26,8 +26,8 @@ from seqwright.data.batch import PairSet
 from seqwright.data.batching import FullBatch
 from seqwright.data.vocabulary import Scalars, Vocabulary
 from seqwright.models.transformer import TransformerSpec
-from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
+from seqwright.nn.attention import CrossAttentionSpec
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import (
     LinearScalarEmbedding,
     ScalarEmbedding,
@@ -38,9 +38,11 @@ from seqwright.nn.embedding import (
 )
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
-from seqwright.nn.norm import NoNorm, PreNormResidual
+from seqwright.nn.norm import NoNorm
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition, SinusoidalPosition
+from seqwright.nn.residual import PreNormResidual
+from seqwright.nn.stack import StackSpec
 from seqwright.studies.cell import Cell
 from seqwright.studies.data import Exam, TaskData
 from seqwright.studies.experiment import Experiment
@@ -52,13 +54,13 @@ from seqwright.training.trainer import TrainingSpec
 RUNGS = ("plain", "token", "masked", "positions", "padding")
 BITS = Vocabulary(("0", "1"))
 
-_PLAIN_STACK = StackSpec(feedforward=FeedForwardSpec(inner=8))
+_PLAIN_STACK = StackSpec(blocks=BlockSpec(feedforward=FeedForwardSpec(inner=8)))
 
 PLAIN = TransformerSpec(
     width=1,
     embedding=ScalarEmbedding(),
     encoder=_PLAIN_STACK,
-    decoder=vary(_PLAIN_STACK, {"cross_attention": AttentionSpec()}),
+    decoder=vary(_PLAIN_STACK, {"blocks.cross": CrossAttentionSpec()}),
     head=VectorHead(),
 )
 TOKEN = vary(
@@ -70,7 +72,7 @@ TOKEN = vary(
         "head": SymbolHead(outputs=BITS.outputs),
     },
 )
-MASKED = vary(TOKEN, {"decoder.self_attention.mask": CausalMask()})
+MASKED = vary(TOKEN, {"decoder.blocks.mixer.mask": CausalMask()})
 POSITIONS = vary(
     MASKED,
     {
@@ -84,7 +86,7 @@ PADDING = vary(POSITIONS, {"embedding": TokenEmbedding(vocabulary=BITS.size)})
 BARE: dict[str, Any] = {
     f"{side}.{part}": value
     for side in ("encoder", "decoder")
-    for part, value in (("residual", PreNormResidual(norm=NoNorm())), ("final_norm", NoNorm()))
+    for part, value in (("blocks.residual", PreNormResidual(norm=NoNorm())), ("final_norm", NoNorm()))
 }
 """No normalisation anywhere."""
 
@@ -104,11 +106,9 @@ PLAIN_CONTROLS: dict[str, dict[str, Any]] = {
 
 def padding_controls(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
     """The last rung's controls, as edits; ``pad-in-loss`` also trains differently (:func:`_pad_in_loss`)."""
-    heads = {
-        f"{part}.heads": 1 for part in ("encoder.self_attention", "decoder.self_attention", "decoder.cross_attention")
-    }
+    heads = {f"{part}.heads": 1 for part in ("encoder.blocks.mixer", "decoder.blocks.mixer", "decoder.blocks.cross")}
     return {
-        "no-causal-mask": {"decoder.self_attention.mask": NoMask()},
+        "no-causal-mask": {"decoder.blocks.mixer.mask": NoMask()},
         "no-positions": {"encoder.position": NoPosition(), "decoder.position": NoPosition()},
         "no-padding-masks": {"padding": OrdinaryPadding()},
         "pad-in-loss": {"head": SymbolHead(outputs=vocabulary.size)},

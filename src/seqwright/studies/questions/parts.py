@@ -13,9 +13,10 @@ from typing import Any
 from seqwright.core.spec import diff, vary
 from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.mask import NoMask
-from seqwright.nn.norm import NoNorm, NoResidual, PostNormResidual
+from seqwright.nn.norm import NoNorm
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition
+from seqwright.nn.residual import NoResidual, PostNormResidual
 from seqwright.nn.scale import LinearScale, NoScale
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect, asked_alone
@@ -48,22 +49,22 @@ def _both(part: str, value: object) -> dict[str, Any]:
 
 
 def _attentions(field: str, value: object) -> dict[str, Any]:
-    places = ("encoder.self_attention", "decoder.self_attention", "decoder.cross_attention")
+    places = ("encoder.blocks.mixer", "decoder.blocks.mixer", "decoder.blocks.cross")
     return {f"{place}.{field}": value for place in places}
 
 
 PARTS = (
     Part("embedding-width", {**_attentions("heads", 1), "width": 1}, bone=True),
-    Part("cross-attention", {"decoder.cross_attention": None}, bone=True),
-    Part("causal-mask", {"decoder.self_attention.mask": NoMask()}),
+    Part("cross-attention", {"decoder.blocks.cross": None}, bone=True),
+    Part("causal-mask", {"decoder.blocks.mixer.mask": NoMask()}),
     Part("positions", _both("position", NoPosition())),
     Part("encoder-positions", {"encoder.position": NoPosition()}),
     Part("decoder-positions", {"decoder.position": NoPosition()}),
     Part("padding-masks", {"padding": OrdinaryPadding()}),
-    Part("residual", _both("residual", NoResidual())),
-    Part("norm", {**_both("residual.norm", NoNorm()), **_both("final_norm", NoNorm())}),
-    Part("pre-norm", _both("residual", PostNormResidual()), swap=True),
-    Part("feed-forward", _both("feedforward", None)),
+    Part("residual", _both("blocks.residual", NoResidual())),
+    Part("norm", {**_both("blocks.residual.norm", NoNorm()), **_both("final_norm", NoNorm())}),
+    Part("pre-norm", _both("blocks.residual", PostNormResidual()), swap=True),
+    Part("feed-forward", _both("blocks.feedforward", None)),
     Part("heads", _attentions("heads", 1)),
     Part("depth", _both("layers", 1)),
     Part("embedding-scale", {"embedding.scale": NoScale()}),

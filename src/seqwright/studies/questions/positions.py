@@ -34,7 +34,7 @@ SPREAD = 8
 def kinds(reach: int) -> Mapping[str, dict[str, Any]]:
     """Each kind as edits of a model whose sides have at most ``reach`` tokens."""
     places = SPREAD * reach
-    spread = RandomisedPosition(position=SinusoidalPosition(), places=places, longest=reach)
+    spread = RandomisedPosition(position=SinusoidalPosition(), positions=places, length=reach)
     of = {
         ABSENT: NoPosition(),
         "sinusoidal": SinusoidalPosition(),

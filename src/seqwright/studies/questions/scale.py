@@ -60,10 +60,10 @@ class ScaleStudy(Study):
         panels = []
         for task in tasks_of(rows):
             mine = [row for row in rows if row.task == task]
-            depths = sorted({row.spec.decoder.layers for row in mine})
+            depths = sorted({len(row.spec.decoder.each()) for row in mine})
             lines = []
             for depth in depths:
-                deep = [row for row in mine if row.spec.decoder.layers == depth]
+                deep = [row for row in mine if len(row.spec.decoder.each()) == depth]
                 lines.append(
                     Series(f"depth {depth}", [float(row.parameters) for row in deep], [row.eval_loss for row in deep])
                 )
@@ -83,13 +83,13 @@ def _sized(subject: TaskSource, width: int, depth: int) -> dict[str, object]:
     edits: dict[str, object] = {
         "width": width,
         "embedding.deviation": width**-0.5,
-        "decoder.cross_attention.heads": heads,
+        "decoder.blocks.cross.heads": heads,
     }
     for side in ("encoder", "decoder"):
         edits |= {
             f"{side}.layers": depth,
-            f"{side}.self_attention.heads": heads,
-            f"{side}.feedforward.inner": 2 * width,
+            f"{side}.blocks.mixer.heads": heads,
+            f"{side}.blocks.feedforward.inner": 2 * width,
         }
     return edits
 

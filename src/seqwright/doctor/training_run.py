@@ -1,4 +1,4 @@
-"""What a run of our own brings to its examination: rows that it was to learn, and the loss that it learnt them by."""
+"""The contract, the loss and the examples of a training run."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ import msgspec
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.tokens import Tokens
-from seqwright.doctor.adapters import Native
-from seqwright.doctor.calling import places
+from seqwright.core.model import Model
+from seqwright.doctor.adapters import NativeAdapter, with_positions
 from seqwright.doctor.contract import Contract
-from seqwright.models.transformer import Transformer
 from seqwright.runs.run import Run
 
 ROWS = 32
-"""So many rows are examples."""
+"""The number of examples."""
 LONGEST = 64
-"""So many tokens a stretch of text has, at most."""
+"""The greatest number of tokens of an example of running text."""
 
 
-def promised(run: Run) -> Contract | None:
+def contract_of(run: Run) -> Contract | None:
     """Return the contract of a run's model where its goal decides more of it than is read off the model."""
     fields = run.goal.contract(run.vocabulary)
-    return msgspec.structs.replace(Native(run.model).contract(), **fields) if fields else None
+    return msgspec.structs.replace(NativeAdapter(run.model).contract(), **fields) if fields else None
 
 
-def brought(run: Run) -> dict[str, Any]:
-    """Return ``loss`` and ``examples``; nothing where the run's data can no longer be read."""
+def inputs_of(run: Run) -> dict[str, Any]:
+    """Return ``loss`` and ``examples``; nothing where its data can no longer be read."""
     source = run.manifest.source
     path = Path(source.dev or source.path)
     if not path.is_absolute() and not path.exists():
@@ -42,15 +40,15 @@ def brought(run: Run) -> dict[str, Any]:
 
 
 def _loss(run: Run) -> Any:
-    """The run's own objective, on rows that hold both what goes in and what is to come out."""
+    """Return the run's own objective as a loss of rows that are both input and labels."""
     objective, pad = run.manifest.recipe.training.objective, run.vocabulary.pad
 
-    def loss(model: Transformer, examples: Mapping[str, Tensor]) -> Tensor:
+    def loss(model: Model, examples: Mapping[str, Tensor]) -> Tensor:
         target = examples["ids"] if "ids" in examples else examples["target"]
         source = examples.get("source")
-        read, labels = run.goal.inputs_and_labels(target, run.vocabulary)
-        given = None if source is None else Tokens(source, places(source, source != pad))
-        output, _ = model(Tokens(read, places(read, read != pad)), given)
+        inputs, labels = run.goal.inputs_and_labels(target, run.vocabulary)
+        state = model.start(None if source is None else with_positions(source, source != pad))
+        output, _ = model.advance(with_positions(inputs, inputs != pad), state)
         return objective.total(output, labels) / objective.count(labels)
 
     return loss
