@@ -233,9 +233,8 @@ class RunFolder:
         """
         raw = self._json(self.manifest_file)
         imports = raw.get("imports") if isinstance(raw, dict) else None
-        if imports:
-            modules = self._decoded(self.manifest_file, imports, tuple[ImportedModule, ...])
-            missing = missing_modules(modules)
+        if isinstance(imports, list):
+            missing = missing_modules([self._decoded(self.manifest_file, each, ImportedModule) for each in imports])
             if missing:
                 raise SeqwrightError(
                     f"this run has parts of {' and '.join(missing)}",
