@@ -131,13 +131,13 @@ def _finish(
     study: Experiment, judge: Callable[[list[Rung]], list[Claim]], folder: Path, workers: int | None, as_json: bool
 ) -> None:
     """Run, keep, report."""
-    from seqwright.cli.progress import foretelling, watching
+    from seqwright.cli.progress import print_estimate, watching
     from seqwright.core.files import write_atomically
     from seqwright.studies.ladder.report import write_report
     from seqwright.studies.ladder.rows import LadderResult, Rung
 
     with watching(f"study {study.name}, {study.seeds} seeds") as watch:
-        done = study.run(folder, workers=workers, foretell=foretelling(study, workers), watch=watch)
+        done = study.run(folder, workers=workers, foretell=print_estimate(study, workers), watch=watch)
     rows = [Rung.of(row) for row in done]
     seconds = sum(row.seconds for row in rows)
     result = LadderResult(study=study.name, seeds=study.seeds, seconds=seconds, rungs=rows, claims=judge(rows))

@@ -110,7 +110,7 @@ def _answer(
     ray: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run, keep, report."""
-    from seqwright.cli.progress import foretelling, watching
+    from seqwright.cli.progress import print_estimate, watching
     from seqwright.core.files import write_atomically
     from seqwright.studies.experiment import Experiment
     from seqwright.studies.report import write_report
@@ -126,7 +126,9 @@ def _answer(
 
         executor = Cluster(ray, workers)
     with watching(f"study {study.name}, {study.seeds} seeds") as watch:
-        rows = study.run(folder, workers=workers, executor=executor, foretell=foretelling(study, workers), watch=watch)
+        rows = study.run(
+            folder, workers=workers, executor=executor, foretell=print_estimate(study, workers), watch=watch
+        )
     result = StudyResult(
         study=study.name,
         seeds=study.seeds,
