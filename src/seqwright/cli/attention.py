@@ -114,8 +114,8 @@ def _of_run(
 
     if pair is not None:
         raise SeqwrightError("a run reads one text at a time", fix="leave --pair out")
-    decoder = None if not generate else Greedy() if beam is None else in_range(Beam(width=beam))
-    found = run.attention(prompt, answer, decoding=decoder, limit=limit, **selection)
+    decoding = None if not generate else Greedy() if beam is None else in_range(Beam(width=beam))
+    found = run.attention(prompt, answer, decoding=decoding, limit=limit, **selection)
     print_unknown(run)
     return found
 

@@ -130,10 +130,11 @@ def _resume(
     manifest = folder.manifest()
     device = checked_device(device) if device is not None else available_device(manifest.device)
     result = finished(folder, max_minutes)
+    plan = plan_again(folder, data=data, dev=dev) if result is None or data or dev else None
     if result is not None:
         print(result.to_json(indent=2) if as_json else f"finished: {result.why}")
         return
-    plan = plan_again(folder, data=data, dev=dev)
+    assert plan is not None, "the run has not ended"
     _print_differences(manifest)
     _run(plan, folder, max_minutes, as_json, resume=True, device=device)
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from seqwright.core.errors import SeqwrightError
@@ -82,15 +81,19 @@ def imported_modules(*specs: Spec) -> tuple[ImportedModule, ...]:
 
 def missing_modules(modules: Sequence[ImportedModule]) -> list[str]:
     """Return the names of those that are not imported."""
-    names = {_name(module) for module in list(sys.modules.values())}
-    return [module.name for module in modules if module.name not in names]
+    present = _present(modules)
+    return [module.name for module in modules if module.name not in present]
 
 
 def changed_modules(modules: Sequence[ImportedModule]) -> list[str]:
     """Return the names of those that are imported, and whose files have other contents than when they were recorded."""
+    present = _present(modules)
+    return [module.name for module in modules if module.name in present and _imported(present[module.name]) != module]
+
+
+def _present(modules: Sequence[ImportedModule]) -> dict[str, Any]:
     names = {module.name for module in modules}
-    now = [_imported(each) for each in list(sys.modules.values()) if _name(each) in names]
-    return sorted({module.name for module in now if module not in modules})
+    return {name: module for module in list(sys.modules.values()) if names and (name := _name(module)) in names}
 
 
 def _modules(value: Any) -> Iterator[str]:
@@ -103,17 +106,17 @@ def _modules(value: Any) -> Iterator[str]:
             yield from _modules(member)
 
 
-def _file(module: ModuleType) -> Path | None:
+def _file(module: Any) -> Path | None:
     file = getattr(module, "__file__", None)
     return None if not isinstance(file, str) else Path(file).resolve()
 
 
-def _name(module: ModuleType) -> str:
+def _name(module: Any) -> str:
     file, name = _file(module), getattr(module, "__name__", "")
     return name if file is None or "." in name or file.name == "__init__.py" else file.name
 
 
-def _imported(module: ModuleType) -> ImportedModule:
+def _imported(module: Any) -> ImportedModule:
     file = _file(module)
     assert file is not None, "it has a file"
     return ImportedModule(name=_name(module), sha256=hashlib.sha256(file.read_bytes()).hexdigest())

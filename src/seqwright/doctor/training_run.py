@@ -28,7 +28,7 @@ def contract_of(run: Run) -> Contract | None:
 
 
 def inputs_of(run: Run) -> dict[str, Any]:
-    """Return ``loss`` and ``examples``; nothing where the run's data can no longer be read."""
+    """Return ``loss`` and ``examples``; nothing where its data can no longer be read."""
     source = run.manifest.source
     path = Path(source.dev or source.path)
     if not path.is_absolute() and not path.exists():

@@ -117,7 +117,7 @@ class Goal(Place):
         """Yield everything that keeps a recipe from being trained on the data, before anything is written."""
         if recipe.evaluation.by == "exact_match" and not self.has_targets:
             name = type(self).__name__
-            raise SeqwrightError(f"{name} has no targets to match", fix="leave evaluation.by as it is")
+            yield SeqwrightError(f"{name} has no targets to match", fix="leave evaluation.by as it is")
         yield from _unfit_parts(recipe, self.vocabulary(split.train.symbols))
 
     def notes(self, split: Split, vocabulary: Vocabulary) -> list[str]:

@@ -104,7 +104,7 @@ class TransformerSpec(Spec, ModelSpec):
 
     @property
     def reads_source(self) -> bool:
-        return self.encoder is not None and any(block.cross for block in self.decoder.each())
+        return self.encoder is not None and any(each.cross or each.mixer.reads_source for each in self.decoder.each())
 
     @property
     def masks_padding(self) -> bool:
@@ -124,7 +124,7 @@ class TransformerSpec(Spec, ModelSpec):
 
     def with_vocabulary(self, source: int, target: int, outputs: int) -> TransformerSpec:
         own = self.source_embedding and self.source_embedding.resized(source)
-        embedding = self.embedding.resized(target if own or self.encoder is None else max(source, target))
+        embedding = self.embedding.resized(target if own or not self.reads_source else max(source, target))
         return vary(self, {"embedding": embedding, "source_embedding": own, "head": self.head.resized(outputs)})
 
     def flops_per_token(self, length: int) -> int:

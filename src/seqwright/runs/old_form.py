@@ -1,4 +1,7 @@
-"""Reading run folders of version 0.1: their JSON and the names of their parameters, rewritten to today's."""
+"""Reading run folders of version 0.1: their JSON and the names of their parameters, rewritten to today's.
+
+Their last checkpoints are not read: such a run answers and is evaluated, and is trained again in a new folder.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,13 @@ KINDS = {
 }
 """Classes by their names in version 0.1: their names today."""
 
+FIELDS = {"RandomisedPosition": {"places": "positions", "longest": "length"}}
+"""Fields by their class and their names in version 0.1: their names today."""
+
 PARAMETERS = (
+    (r"\.self_residual\.", ".mixer_residual."),
     (r"\.self_attention\.", ".mixer."),
     (r"\.cross_attention\.", ".cross."),
-    (r"\.self_residual\.", ".mixer_residual."),
 )
 """Patterns and replacements (:func:`re.sub`) for the names of parameters."""
 
@@ -33,50 +39,32 @@ def current(value: Any) -> Any:
         return [current(member) for member in value]
     if not isinstance(value, dict):
         return value
-    value = {name: current(member) for name, member in value.items()}
-    if isinstance(value.get("type"), str):
-        value["type"] = KINDS.get(value["type"], value["type"])
-    rewrite = REWRITES.get(value.get("type", ""))
-    return rewrite(value) if rewrite else value
+    kind = value.get("type")
+    fields = FIELDS.get(kind, {}) if isinstance(kind, str) else {}
+    value = {fields.get(name, name): current(member) for name, member in value.items()}
+    if kind == "StackSpec" and "blocks" not in value:
+        return _stack(value)
+    if kind == "Recipe" and "goal" not in value:
+        return _recipe(value)
+    return value | {"type": KINDS[kind]} if isinstance(kind, str) and kind in KINDS else value
 
 
 def _stack(stack: dict[str, Any]) -> dict[str, Any]:
-    """Gather the parts of a layer, which were fields of the stack, in a block."""
-    if "self_attention" not in stack:
-        return stack
-    cross = stack["cross_attention"]
-    block = {
-        "type": "BlockSpec",
-        "feedforward": stack["feedforward"],
-        "mixer": stack["self_attention"],
-        "cross": cross
-        and {name: cross[name] for name in ("heads", "scale") if name in cross} | {"type": "CrossAttentionSpec"},
-        "residual": stack["residual"],
-        "dropout": stack["dropout"],
-    }
-    kept = ("type", "layers", "position", "cross_position", "final_norm", "embedding_dropout")
-    return {"blocks": block} | {name: stack[name] for name in kept}
-
-
-def _randomised(position: dict[str, Any]) -> dict[str, Any]:
-    """Rename the fields of randomised positions."""
-    names = {"places": "positions", "longest": "length"}
-    return {names.get(name, name): value for name, value in position.items()}
+    """Put the parts of a layer, which were fields of the stack, into a block."""
+    names = {"feedforward": "feedforward", "self_attention": "mixer", "residual": "residual", "dropout": "dropout"}
+    block = {"type": "BlockSpec"} | {new: stack.pop(old) for old, new in names.items() if old in stack}
+    cross = stack.pop("cross_attention", None)
+    if cross is not None:
+        block["cross"] = {name: part for name, part in cross.items() if name != "mask"} | {"type": "CrossAttentionSpec"}
+    return {**stack, "blocks": block}
 
 
 def _recipe(recipe: dict[str, Any]) -> dict[str, Any]:
     """Add the goal, which followed from the model; the marks of sources were a field of the recipe."""
-    if "goal" in recipe:
-        return recipe
-    recipe = dict(recipe)
     sources, model = recipe.pop("sources", {"type": "BareSources"}), recipe.get("model")
     reads_source = isinstance(model, dict) and model.get("encoder") is not None
     goal = {"type": "Transduction", "sources": sources} if reads_source else {"type": "Continuation"}
     return {**recipe, "goal": goal}
-
-
-REWRITES = {"Recipe": _recipe, "StackSpec": _stack, "RandomisedPosition": _randomised}
-"""Functions that rewrite an object of JSON, by the name of its class."""
 
 
 def current_parameters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -88,7 +88,7 @@ def plan_run(
         limit=data.limit,
         imports=imported_modules(recipe, data.reading),
     )
-    return Plan(data, manifest)
+    return Plan(data, manifest.checked())
 
 
 def with_model(recipe: Recipe, name: str | None) -> Recipe:

@@ -144,7 +144,7 @@ class Run(TrainedModel):
         forced = self.goal.forced(self.vocabulary, known, ids, ended=ended)
         seen = attention_of(
             self.model,
-            self.manifest.recipe.model,
+            self.recipe.model,
             self.vocabulary,
             forced.source,
             forced.inputs,
