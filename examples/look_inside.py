@@ -18,8 +18,8 @@ def main(steps: int = STEPS) -> None:
 
     pair = sw.Pair.of("0101", "0101")
     record = sw.Record("cross_attention.weights")
-    question = bits.question([pair], limit=10)
-    sw.greedy(model.eval(), question.source, question.first, end=question.end, limit=10, probe=record)
+    prompts = bits.prompts([pair], limit=10)
+    sw.greedy(model.eval(), prompts.source, prompts.prefix, end=prompts.end, limit=10, probe=record)
     print("what the decoder looks at in", sw.spell(pair.source), "as it says each token:")
     for steps_weights in record.seen.values():
         for weights in steps_weights:  # [1 row, 1 head, 1 query, 4 keys], one a generated token

@@ -66,7 +66,7 @@ def _tell(measured: Measures) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    console.print(f"{measured.rows:,} rows, {measured.questions:,} different sources; 95 % intervals", soft_wrap=True)
+    console.print(f"{measured.rows:,} rows, {measured.sources:,} different sources; 95 % intervals", soft_wrap=True)
     table = Table()
     for heading in ("", "value", "low", "high"):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -81,13 +81,13 @@ def _tell(measured: Measures) -> None:
         lengths.add_column(heading, justify="right")
     for part in measured.by_length:
         ends = f"{part.shortest}" if part.shortest == part.longest else f"{part.shortest}–{part.longest}"
-        lengths.add_row(ends, f"{part.questions:,}", f"{part.exact_match:.3f}")
+        lengths.add_row(ends, f"{part.sources:,}", f"{part.exact_match:.3f}")
     console.print(lengths)
     if measured.confusion:
-        told = ", ".join(f"{c.gold or '∅'}→{c.said or '∅'} {c.count}×" for c in measured.confusion[:10])
+        told = ", ".join(f"{c.gold or '∅'}→{c.predicted or '∅'} {c.count}×" for c in measured.confusion[:10])
         console.print(f"confused most: {told}", markup=False, soft_wrap=True)
     for row in measured.worst[:10]:
-        console.print(f"  {row.edits:3} edits  {row.source} → {row.said}  (should be {row.target})", markup=False)
+        console.print(f"  {row.edits:3} edits  {row.source} → {row.answer}  (should be {row.target})", markup=False)
 
 
 def _tell_text(measured: TextMeasures) -> None:

@@ -16,7 +16,7 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
 
 if TYPE_CHECKING:
-    from seqwright.decoding.decoding import DecodingSpec
+    from seqwright.decoding.decoding import Decoding
     from seqwright.runs.run import Prediction, Run
 
 
@@ -54,7 +54,7 @@ def predict(
     asked: deque[str] = deque()  # questions that are read and not yet answered
 
     def sources() -> Iterator[tuple[str, ...] | None]:
-        for question in loaded.reading.questions(file):
+        for question in loaded.reading.prompts(file):
             if question is None:
                 yield None
                 continue
@@ -75,7 +75,7 @@ def predict(
 def _decoder(
     beam: int | None, length_penalty: float, answers: int, temperature: float | None, top_k: int | None,
     top_p: float | None, min_p: float | None, seed: int,
-) -> DecodingSpec:  # fmt: skip
+) -> Decoding:  # fmt: skip
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
     from seqwright.decoding.sampling import Sampling

@@ -80,7 +80,7 @@ def train(
         _go_on(resume, max_minutes, as_json)
         return
     assert data is not None
-    from seqwright.runs.options import PreprocessingOptions
+    from seqwright.data.options import PreprocessingOptions
     from seqwright.runs.prepare import begin
 
     options = PreprocessingOptions(

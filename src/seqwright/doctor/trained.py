@@ -13,8 +13,8 @@ from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.tokens import Tokens
-from seqwright.data.corpus import Corpus, TextCorpus
-from seqwright.data.text import TextVocabulary
+from seqwright.data.corpus import Corpus
+from seqwright.data.text import TextCorpus, TextVocabulary
 from seqwright.doctor.adapters import Native
 from seqwright.doctor.calling import places
 from seqwright.doctor.contract import Contract
@@ -59,7 +59,7 @@ def _stretches(run: Run, path: Path) -> dict[str, Tensor]:
     """The beginning of the text, cut into rows."""
     assert isinstance(run.vocabulary, TextVocabulary)
     corpus = TextCorpus.read(path, run.reading)
-    ids = run.vocabulary.numbers(corpus.symbols, corpus.ids)
+    ids = run.vocabulary.encode_text(corpus.symbols, corpus.ids)
     length = min(stretch_length(run.manifest.recipe), LONGEST, len(ids))
     rows = max(1, min(ROWS, len(ids) // length))
     return {"ids": torch.from_numpy(ids[: rows * length].astype("int64")).view(rows, length)}

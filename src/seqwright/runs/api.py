@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.data.options import PreprocessingOptions
 from seqwright.runs.folder import RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import plan_again
 from seqwright.runs.prepare import begin
 from seqwright.runs.run import Run, load
@@ -39,7 +39,7 @@ def train(
         seed: decides parameters, order, dropout and what is held out.
         device: ``cpu`` or ``cuda``.
         max_minutes: train no longer than this.
-        reading: how the data is read (:class:`seqwright.runs.options.PreprocessingOptions`), such as ``split_target_on=" "``.
+        reading: how the data is read (:class:`seqwright.data.options.PreprocessingOptions`), such as ``split_target_on=" "``.
 
     Raises:
         SeqwrightError: the data cannot be read, a setting does not fit, the folder is taken, or a loss is not a number.

@@ -62,7 +62,7 @@ def attention_of(
     logits, caught = _read(model, read, Tokens.of([target]).to(device), capture)
     logits = logits.index_fill(1, torch.tensor(forbidden, dtype=torch.long, device=device), -torch.inf)
     first = len(target) - len(labels)
-    steps = steps_of(logits[first:], labels, first, vocabulary.spelt)
+    steps = steps_of(logits[first:], labels, first, vocabulary.decode)
     sides = {"encoder": _side(vocabulary, source or ()), "decoder": _side(vocabulary, target)}
     records = []
     for attention, those in wanted.items():
@@ -120,6 +120,6 @@ def _read(
 
 
 def _side(vocabulary: Vocabulary, ids: Sequence[int]) -> Side:
-    tokens = vocabulary.spelt(ids)
+    tokens = vocabulary.decode(ids)
     special = frozenset(place for place, number in enumerate(ids) if number >= len(vocabulary.symbols))
     return Side(tokens, words_of(tokens, special), special)

@@ -33,7 +33,7 @@ def check_pairs(recipe: Recipe, train: Corpus, dev: Corpus, vocabulary: Vocabula
     if isinstance(recipe.batching, RandomStretches):
         raise SeqwrightError("batching=RandomStretches is for running text", fix='give {"type": "TokenBatches", …}')
     _check_parts(recipe, vocabulary)
-    marks = {"source": len(vocabulary.source(())), "target": 1}
+    marks = {"source": len(vocabulary.encode_source(())), "target": 1}
     for corpus in (train, dev):
         for stack, lengths, side in zip(
             (model.encoder, model.decoder), corpus.lengths(), ("source", "target"), strict=True

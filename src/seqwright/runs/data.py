@@ -8,9 +8,9 @@ from typing import Protocol, runtime_checkable
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.data.batching import Examples, PairExamples
-from seqwright.data.corpus import Corpus, CorpusExamples, TextCorpus
+from seqwright.data.corpus import Corpus, CorpusExamples
 from seqwright.data.preprocessing import Preprocessing
-from seqwright.data.text import Consecutive, Stretches, TextVocabulary
+from seqwright.data.text import ConsecutiveChunks, RandomChunks, TextCorpus, TextVocabulary
 from seqwright.data.vocabulary import Vocabulary
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.stream import answer_stream
@@ -84,7 +84,7 @@ class PairData:
     """Sources and targets."""
 
     def __init__(self, train: Corpus, dev: Corpus, vocabulary: Vocabulary, limit: int, *, held_out: bool) -> None:
-        self.vocabulary, self.reading = vocabulary, train.reading
+        self.vocabulary, self.reading = vocabulary, train.preprocessing
         self.pairs, self.dev, self.limit = train, dev, limit
         self.train: Examples = CorpusExamples(train, self.vocabulary)
         self.fingerprints = (train.fingerprint, dev.fingerprint)
@@ -113,7 +113,7 @@ class PairData:
             forbidden=(self.vocabulary.start,),
             device=device,
         )
-        said = [self.vocabulary.spelt(best[0].ids) if best[0].stopped else None for best in answers]
+        said = [self.vocabulary.decode(best[0].ids) if best[0].stopped else None for best in answers]
         right = sum(answer == pair.target for answer, pair in zip(said, asked, strict=True))
         return Measured(loss, right / len(asked), len(asked))
 
@@ -129,8 +129,8 @@ class TextData:
     """Running text, of which a model reads ``length`` tokens at once."""
 
     def __init__(self, train: TextCorpus, dev: TextCorpus, vocabulary: TextVocabulary, length: int) -> None:
-        self.vocabulary, self.reading = vocabulary, train.reading
-        ids = [vocabulary.numbers(corpus.symbols, corpus.ids) for corpus in (train, dev)]
+        self.vocabulary, self.reading = vocabulary, train.preprocessing
+        ids = [vocabulary.encode_text(corpus.symbols, corpus.ids) for corpus in (train, dev)]
         for corpus, known in zip((train, dev), ids, strict=True):
             if len(known) <= length:
                 raise SeqwrightError(
@@ -138,8 +138,8 @@ class TextData:
                     where=corpus.where,
                     fix=f"give more text, or --set batching.length={max(1, len(known) // 2)}",
                 )
-        self.train: Examples = Stretches(ids[0], length)
-        self.dev = Consecutive(ids[1], length, vocabulary.pad)
+        self.train: Examples = RandomChunks(ids[0], length)
+        self.dev = ConsecutiveChunks(ids[1], length, vocabulary.pad)
         self.fingerprints = (train.fingerprint, dev.fingerprint)
         self.summary = _read_from(train, dev)
         self.limit = 500
@@ -157,7 +157,7 @@ def read_pairs(reading: Preprocessing, path: Path, dev: Path | None, seed: int) 
     """
     corpus = Corpus.read(path, reading)
     if dev is not None:
-        return corpus, Corpus.read(dev, corpus.reading)
+        return corpus, Corpus.read(dev, corpus.preprocessing)
     train, held = corpus.split(HELD_OUT, MOST_HELD_OUT, seed)
     if not len(held) or not len(train):
         raise SeqwrightError(

@@ -63,7 +63,7 @@ def plan_pairs(
     if model is not None:
         recipe = with_model(recipe, model)
     recipe = with_precision(recipe, device).edited(edits)
-    vocabulary = Vocabulary(train.symbols, recipe.sources)
+    vocabulary = Vocabulary(train.symbols, marks=recipe.sources)
     check_pairs(recipe, train, held, vocabulary)
     limit = min(2 * (int(targets.max()) + 1), most_said(recipe.model))
     data = PairData(train, held, vocabulary, limit, held_out=dev is None)
@@ -155,7 +155,7 @@ def plan_again(folder: RunFolder) -> Plan:
         data: Data = TextData(train, held, TextVocabulary(train.symbols), stretch_length(manifest.recipe))
     else:
         train, held = read_pairs(reading, path, dev, manifest.seed)
-        vocabulary = Vocabulary(train.symbols, manifest.recipe.sources)
+        vocabulary = Vocabulary(train.symbols, marks=manifest.recipe.sources)
         data = PairData(train, held, vocabulary, manifest.limit, held_out=dev is None)
     if data.fingerprints != (source.fingerprint, source.dev_fingerprint):
         changed = path if data.fingerprints[0] != source.fingerprint else dev or path

@@ -10,8 +10,8 @@ import msgspec
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.data.lines import as_file
+from seqwright.data.options import PreprocessingOptions
 from seqwright.runs.folder import KEPT_DATA, RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan, default_folder, plan_pairs, plan_text
 from seqwright.training.device import checked_device
 from seqwright.training.processes import is_distributed, is_main_process
@@ -57,7 +57,7 @@ def begin(
         names = {str(path): _name(data, name) for name, (path, spooled) in held.items() if spooled}
         plan_of = plan_text if options.text else plan_pairs
         try:
-            reading = options.reading(paths["train"])
+            reading = options.preprocessing(paths["train"])
             plan = plan_of(
                 reading,
                 paths["train"],

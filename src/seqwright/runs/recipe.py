@@ -8,7 +8,7 @@ from typing import Any, Literal
 from seqwright.core.edits import edited
 from seqwright.core.spec import Count, Spec, leaves
 from seqwright.data.batching import BatchingSpec
-from seqwright.data.vocabulary import BareSources, SourcesSpec
+from seqwright.data.vocabulary import BareSources, SourceMarks
 from seqwright.models.transformer import TransformerSpec
 from seqwright.training.averaging import AveragingSpec, NoAverage
 from seqwright.training.trainer import TrainingSpec
@@ -46,7 +46,7 @@ class Recipe(Spec):
     batching: BatchingSpec
     evaluation: Evaluation
     averaging: AveragingSpec = NoAverage()
-    sources: SourcesSpec = BareSources()
+    sources: SourceMarks = BareSources()
 
     def settings(self) -> dict[str, Any]:
         """Every field under its path, as ``--set`` takes it."""

@@ -10,10 +10,10 @@ import torch
 
 from seqwright.core.errors import SeqwrightError, TooLongError
 from seqwright.data.batching import PairExamples
-from seqwright.data.corpus import Corpus, TextCorpus
-from seqwright.data.text import Consecutive, TextVocabulary
+from seqwright.data.corpus import Corpus
+from seqwright.data.text import ConsecutiveChunks, TextCorpus, TextVocabulary
 from seqwright.data.vocabulary import Vocabulary
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.request import Hypothesis
 from seqwright.decoding.stream import answer_stream
@@ -62,7 +62,7 @@ class Run:
         self.folder, self.manifest, self.model, self.device = folder, manifest, model, device
         symbols = folder.symbols()
         self.continues = model.encoder is None
-        self.vocabulary = TextVocabulary(symbols) if self.continues else Vocabulary(symbols, manifest.recipe.sources)
+        self.vocabulary = TextVocabulary(symbols) if self.continues else Vocabulary(symbols, marks=manifest.recipe.sources)
         self.reading = manifest.reading
         self.unknown: dict[str, int] = {}
 
@@ -72,7 +72,7 @@ class Run:
         return self.folder.path
 
     def predict(
-        self, questions: Iterable[str], decoder: DecodingSpec | None = None, *, seed: int = 0, limit: int | None = None
+        self, questions: Iterable[str], decoder: Decoding | None = None, *, seed: int = 0, limit: int | None = None
     ) -> list[str]:
         """The best answer to each question (a source, or a prompt), in order; see :meth:`answers`."""
         return [found[0].text for found in self.answers(questions, decoder, seed=seed, limit=limit)]
@@ -80,7 +80,7 @@ class Run:
     def answers(
         self,
         questions: Iterable[str],
-        decoder: DecodingSpec | None = None,
+        decoder: Decoding | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
@@ -97,13 +97,13 @@ class Run:
             limit: how many tokens an answer may have; as the run says if left out.
             window: how many questions are read before the first is answered.
         """
-        sources = (self.reading.question(question) for question in questions)
+        sources = (self.reading.prompt(question) for question in questions)
         return self.answers_to(sources, decoder, seed=seed, limit=limit, window=window)
 
     def answers_to(
         self,
         sources: Iterable[tuple[str, ...] | None],
-        decoder: DecodingSpec | None = None,
+        decoder: Decoding | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
@@ -115,14 +115,14 @@ class Run:
         for found in self._ask(known, decoder or Greedy(), generator, limit or self.manifest.limit, window):
             yield [self._prediction(hypothesis) for hypothesis in found]
 
-    def ask(self, sources: Iterable[tuple[str, ...]], decoder: DecodingSpec | None = None) -> Iterator[tuple[str, ...]]:
+    def ask(self, sources: Iterable[tuple[str, ...]], decoder: Decoding | None = None) -> Iterator[tuple[str, ...]]:
         """The best answer to each source, in symbols."""
         known = (self._known(source) for source in sources)
         for found in self._ask(known, decoder or Greedy(), None, self.manifest.limit, 4096):
-            yield self.vocabulary.spelt(found[0].ids)
+            yield self.vocabulary.decode(found[0].ids)
 
     def evaluate(
-        self, path: Path | str, decoder: DecodingSpec | None = None, *, also: Collection[TextMetric] = ()
+        self, path: Path | str, decoder: Decoding | None = None, *, also: Collection[TextMetric] = ()
     ) -> Measures | TextMeasures:
         """How well the model answers the rows of a file that is written as its training data was.
 
@@ -140,16 +140,16 @@ class Run:
         rows = (
             AnsweredRow(pair.source, pair.target, answer, float(nats), int(tokens), int(guessed))
             for pair, answer, nats, tokens, guessed in zip(
-                corpus, said, seen.nats, seen.tokens, seen.guessed, strict=True
+                corpus, said, seen.nll, seen.tokens, seen.correct, strict=True
             )
         )
-        return measure(rows, also=also, source_text=self.reading.source.join, target_text=self.reading.answer)
+        return measure(rows, also=also, source_text=self.reading.source.join, target_text=self.reading.target_text)
 
     def _evaluate_text(self, path: Path) -> TextMeasures:
         corpus = TextCorpus.read(path, self.reading)
         assert isinstance(self.vocabulary, TextVocabulary), "a run that continues text has one"
-        known = self.vocabulary.numbers(corpus.symbols, corpus.ids)
-        examples = Consecutive(known, stretch_length(self.manifest.recipe), self.vocabulary.pad)
+        known = self.vocabulary.encode_text(corpus.symbols, corpus.ids)
+        examples = ConsecutiveChunks(known, stretch_length(self.manifest.recipe), self.vocabulary.pad)
         return measure_text(token_likelihoods(self.model, examples, ignore=self.vocabulary.pad, device=self.device))
 
     def attention(
@@ -157,7 +157,7 @@ class Run:
         question: str,
         answer: str | None = None,
         *,
-        decoder: DecodingSpec | None = None,
+        decoder: Decoding | None = None,
         limit: int | None = None,
         layers: Iterable[int] | None = None,
         heads: Iterable[int] | None = None,
@@ -176,7 +176,7 @@ class Run:
         Raises:
             SeqwrightError: there is no such layer or head, or the sequences are too long for the model or for a page.
         """
-        asked = self._known(self.reading.question(question))
+        asked = self._known(self.reading.prompt(question))
         self.check_length(asked, "")
         said, stopped, cut = [], False, ""
         if answer is not None:
@@ -192,7 +192,7 @@ class Run:
         seen = attention_of(
             self.model,
             self.vocabulary,
-            None if self.continues else self.vocabulary.source(asked),
+            None if self.continues else self.vocabulary.encode_source(asked),
             [*before, *(labels[:-1])],
             labels,
             chosen=Selection.of(layers, heads),
@@ -215,7 +215,7 @@ class Run:
     def _ask(
         self,
         sources: Iterable[tuple[str, ...] | None],
-        decoder: DecodingSpec,
+        decoder: Decoding,
         generator: torch.Generator | None,
         limit: int,
         window: int,
@@ -253,7 +253,7 @@ class Run:
             SeqwrightError: it is longer than the model's learned positions.
         """
         places = None if self.model.spec.encoder is None else room(self.model.spec.encoder.position)
-        length = len(symbols) + len(self.vocabulary.source(()))
+        length = len(symbols) + len(self.vocabulary.encode_source(()))
         if places is not None and length > places:
             raise TooLongError(
                 f"a source of {length} tokens, and the model has {places} positions",
@@ -262,7 +262,7 @@ class Run:
             )
 
     def _prediction(self, hypothesis: Hypothesis) -> Prediction:
-        text = self.reading.answer(self.vocabulary.spelt(hypothesis.ids))
+        text = self.reading.target_text(self.vocabulary.decode(hypothesis.ids))
         return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.stopped)
 
 

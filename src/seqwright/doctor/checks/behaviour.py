@@ -100,10 +100,10 @@ def _forced(seen: Answers) -> Finding:
             "Give examples with targets, and what is generated is held against them."
         )
     known = [row for row, right in enumerate(seen.behaviour.forced) if right]
-    lost = [row for row in known if not seen.behaviour.padded[row].right]
+    lost = [row for row in known if not seen.behaviour.padded[row].correct]
     evidence: dict[str, float | str] = {
         "right when shown the truth": len(known) / len(seen.rows),
-        "right when generated": sum(answer.right for answer in seen.behaviour.padded) / len(seen.rows),
+        "right when generated": sum(answer.correct for answer in seen.behaviour.padded) / len(seen.rows),
     }
     if len(known) < KNOWN * len(seen.rows):
         return TEACHER_FORCED_ONLY.inconclusive("The model has not learnt the examples.", **evidence)
