@@ -10,7 +10,7 @@ from seqwright.core.tokens import Tokens
 from seqwright.data.batch import Prompts
 from seqwright.decoding import beam, generate
 from seqwright.decoding.beam import Beam
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy, greedy
 from seqwright.decoding.request import GenerationRequest
 from seqwright.decoding.sampling import Sampling
@@ -24,12 +24,12 @@ every_decoder = pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder:
 
 
 @every_decoder
-def test_rows_that_leave_the_batch_change_nothing(decoder: DecodingSpec, monkeypatch: pytest.MonkeyPatch):
+def test_rows_that_leave_the_batch_change_nothing(decoder: Decoding, monkeypatch: pytest.MonkeyPatch):
     model, request = small_model(4), asked(sources(many_words(24)), 12)
     found = []
     for share in (0.0, 0.75, 1.0):  # rows stay to the end; leave in groups; leave at once
-        monkeypatch.setattr(generate, "CROWDED", share)
-        monkeypatch.setattr(beam, "CROWDED", share)
+        monkeypatch.setattr(generate, "COMPACT_AT", share)
+        monkeypatch.setattr(beam, "COMPACT_AT", share)
         found.append(decoder.decode(model, request))
     lengths = {len(row[0].ids) for row in found[0]}
     assert len(lengths) > 1
@@ -41,7 +41,7 @@ def test_rows_that_leave_the_batch_change_nothing(decoder: DecodingSpec, monkeyp
 
 @every_decoder
 @pytest.mark.parametrize("eager", [0.0, -6.0], ids=["ends", "goes on"])
-def test_every_row_keeps_to_its_own_limit(decoder: DecodingSpec, eager: float):
+def test_every_row_keeps_to_its_own_limit(decoder: Decoding, eager: float):
     model, limits = small_model(1), [3, 1, 5, 2, 4, 3]
     with torch.no_grad():
         model.head.bias[ABC.end] += eager
@@ -61,7 +61,7 @@ def _question(limit: int, rows: torch.Tensor | None = None) -> Prompts:
 
 
 @every_decoder
-def test_what_is_forbidden_is_never_said(decoder: DecodingSpec):
+def test_what_is_forbidden_is_never_said(decoder: Decoding):
     model = small_model(1)
     with torch.no_grad():
         model.head.bias[[0, ABC.start]] += 100
@@ -70,7 +70,7 @@ def test_what_is_forbidden_is_never_said(decoder: DecodingSpec):
 
 
 @every_decoder
-def test_no_rows_and_no_room(decoder: DecodingSpec):
+def test_no_rows_and_no_room(decoder: Decoding):
     model = small_model()
     assert decoder.decode(model, GenerationRequest.of(_question(6, torch.zeros(0, dtype=torch.long)))) == []
     assert all(not answer.ids for row in decoder.decode(model, GenerationRequest.of(_question(0))) for answer in row)
@@ -79,14 +79,14 @@ def test_no_rows_and_no_room(decoder: DecodingSpec):
 def test_a_probe_sees_every_row_at_every_step():
     model, record = small_model(1), Record("cross.queries")
     question = _question(12)
-    generated = greedy(model, question.source, question.first, end=ABC.end, limit=12, probe=record)
+    generated = greedy(model, question.source, prompts.prefix, end=ABC.end, limit=12, probe=record)
     assert generated.stopped.any()
     for seen in record.seen.values():
         assert [x.shape[0] for x in seen] == [len(WORDS)] * generated.ids.shape[1]
 
 
 @every_decoder
-def test_numbers_cannot_be_ranked(decoder: DecodingSpec):
+def test_numbers_cannot_be_ranked(decoder: Decoding):
     question = Prompts(sources(), Tokens.of([[0.5]] * 6, dtype=torch.double), None, 3)
     with pytest.raises(SeqwrightError, match="numbers"):
         decoder.decode(small_model(), GenerationRequest.of(question))

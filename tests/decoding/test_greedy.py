@@ -73,9 +73,9 @@ def test_a_chosen_token_stays_chosen():
     """What is generated in one step is what later steps read, in causal decoders and in others."""
     for spec in (PADDING, TOKEN):
         model = build(spec, seed=3).eval()
-        question = BITS.question(EIGHT.pairs if spec is PADDING else COPIES.pairs, 8)
+        prompts = BITS.prompts(EIGHT.pairs if spec is PADDING else COPIES.pairs, 8)
         short, long = (
-            greedy(model, question.source, question.first, end=None, limit=limit, choose=BITS.choose).ids
+            greedy(model, prompts.source, prompts.prefix, end=None, limit=limit, choose=BITS.choose).ids
             for limit in (4, 8)
         )
         assert torch.equal(long[:, :4], short)
@@ -83,9 +83,9 @@ def test_a_chosen_token_stays_chosen():
 
 def test_cached_decoding_chooses_what_reading_the_whole_prefix_chooses():
     model = build(PADDING, seed=1).eval()
-    question = BITS.question(EIGHT.pairs, 8)
-    chosen = greedy(model, question.source, question.first, end=None, limit=6, choose=BITS.choose).ids
-    prefix = torch.cat([question.first.ids, chosen], 1)
+    prompts = BITS.prompts(EIGHT.pairs, 8)
+    chosen = greedy(model, prompts.source, prompts.prefix, end=None, limit=6, choose=BITS.choose).ids
+    prefix = torch.cat([prompts.prefix.ids, chosen], 1)
     at = torch.arange(prefix.shape[1]).expand_as(prefix)
-    whole = model(Tokens(prefix, at), question.source)[0].logits
+    whole = model(Tokens(prefix, at), prompts.source)[0].logits
     assert torch.equal(BITS.choose(whole)[:, :-1], chosen)

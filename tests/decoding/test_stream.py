@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqwright.decoding.beam import Beam
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.sampling import Sampling
 from seqwright.decoding.stream import answer_stream
@@ -16,7 +16,7 @@ DECODERS = [Greedy(), Sampling(), Beam(width=3, answers=2)]
 every_decoder = pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: type(decoder).__name__)
 
 
-def _stream(decoder: DecodingSpec, words, tokens: int, window: int, limit=lambda length: min(length, 4) + 1):
+def _stream(decoder: Decoding, words, tokens: int, window: int, limit=lambda length: min(length, 4) + 1):
     return answer_stream(
         small_model(4), ABC, words, decoder,
         limit=limit, tokens_per_batch=tokens, window=window, forbidden=[ABC.start],
@@ -25,7 +25,7 @@ def _stream(decoder: DecodingSpec, words, tokens: int, window: int, limit=lambda
 
 
 @every_decoder
-def test_answers_depend_neither_on_batches_nor_on_windows(decoder: DecodingSpec):
+def test_answers_depend_neither_on_batches_nor_on_windows(decoder: Decoding):
     words = [tuple(word) for word in many_words(14)]
     alone = list(_stream(decoder, words, tokens=1, window=14))
     assert len({row[0].ids for row in alone}) > 2

@@ -27,7 +27,7 @@ ROWS = [
 
 def test_known_values():
     found = measure(ROWS)
-    assert (found.rows, found.questions) == (4, 4)
+    assert (found.rows, found.sources) == (4, 4)
     assert found.exact_match == 0.25
     assert found.wer == 0.75
     assert found.per == 4 / 11
@@ -51,7 +51,7 @@ def test_a_source_with_several_targets_is_one_question():
         asked("live", "laivs", "lav", 3.0, 6, 3),
     ]
     found = measure(rows)
-    assert (found.rows, found.questions) == (4, 2)
+    assert (found.rows, found.sources) == (4, 2)
     assert found.wer == 0.5
     assert found.per == 1 / 6  # red against red, lav against liv
     assert found.loss == 7 / 18  # of all rows
@@ -61,7 +61,7 @@ def test_a_source_with_several_targets_is_one_question():
 
 def test_a_row_that_stands_twice_counts_once_as_a_question_and_twice_as_rows():
     found = measure([ROWS[1], ROWS[1], ROWS[0]])
-    assert (found.rows, found.questions, found.wer, found.per) == (3, 2, 0.5, 1 / 6)
+    assert (found.rows, found.sources, found.wer, found.per) == (3, 2, 0.5, 1 / 6)
     assert found.loss == 4.5 / 12
 
 
@@ -85,7 +85,7 @@ def test_rates_are_what_their_names_say(rows: list[tuple[tuple[str, ...], tuple[
         nearest = [min(wanted, key=lambda t: distance(t, said[s])) for s, wanted in targets.items()]
         assert found.per * sum(map(len, nearest)) == pytest.approx(edits)
     assert sum(c.count for c in found.confusion) == edits
-    assert sum(part.questions for part in found.by_length) == found.questions
+    assert sum(part.sources for part in found.by_length) == found.sources
     for name in ("exact_match", "wer"):
         low, high = found.intervals[name] or (0, 1)
         assert 0 <= low <= high <= 1
@@ -109,7 +109,7 @@ def test_accuracy_by_length_in_a_few_ranges_of_like_size():
     parts = measure(rows).by_length
     assert 5 <= len(parts) <= 8
     assert all(before.longest < after.shortest for before, after in pairwise(parts))
-    assert all(part.shortest <= part.longest and 50 <= part.questions <= 200 for part in parts)
+    assert all(part.shortest <= part.longest and 50 <= part.sources <= 200 for part in parts)
     assert (parts[0].exact_match, parts[-1].exact_match) == (1.0, 0.0)
     one = measure([asked("aa", "a", "a"), asked("bb", "a", "b")]).by_length
     assert [(part.shortest, part.longest, part.exact_match) for part in one] == [(2, 2, 0.5)]

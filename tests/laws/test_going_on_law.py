@@ -20,10 +20,10 @@ from seqwright.data.batching import (
     RandomStretches,
     TokenBatches,
 )
+from seqwright.data.options import PreprocessingOptions
 from seqwright.nn.dropout import Dropout
 from seqwright.runs import train as training
 from seqwright.runs.folder import RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan, plan_again
 from seqwright.runs.prepare import prepare
 from seqwright.runs.train import train

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
+from seqwright.data.options import PreprocessingOptions
 from seqwright.runs.folder import Result, RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan
 from seqwright.runs.prepare import prepare
 from seqwright.runs.run import load
@@ -120,7 +120,7 @@ def test_sources_are_marked_unless_asked_not_to_be_and_a_run_remembers(tmp_path:
         run = load(tmp_path / name)
         cat = run.vocabulary.encode("cat")
         marked = [run.vocabulary.start, *cat, run.vocabulary.end]
-        assert run.vocabulary.source("cat") == (marked if name == "marked" else cat)
+        assert run.vocabulary.encode_source("cat") == (marked if name == "marked" else cat)
         answers[name] = run.predict(["cat"])
     manifest = tmp_path / "bare" / "run.json"
     facts = json.loads(manifest.read_text())

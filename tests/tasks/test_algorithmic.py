@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import kinds
 from seqwright.core.spec import Spec, vary
 from seqwright.tasks.algorithmic import (
     AssociativeRecall,
@@ -28,12 +28,11 @@ from seqwright.tasks.algorithmic import (
     ReversedAddition,
     SelectiveCopy,
     Task,
-    TaskSpec,
     UniqueCopy,
 )
-from seqwright.tasks.algorithmic.task import letters
+from seqwright.tasks.alphabets import letters
 
-KINDS = get_args(TaskSpec)
+KINDS = tuple(kinds(Task).values())
 
 # What a source is and what its answer, said once more and otherwise: by trial, by rewriting text, by walking.
 
@@ -146,7 +145,7 @@ SOURCES = {
 }
 
 # Small ones, whose sources can all be written down.
-SMALL: dict[type, list[tuple[TaskSpec, list[int]]]] = {
+SMALL: dict[type, list[tuple[Task, list[int]]]] = {
     Copy: [(Copy(symbols=1), [1, 3]), (Copy(symbols=3), [1, 4])],
     UniqueCopy: [(UniqueCopy(symbols=4), [1, 3, 4])],
     Reverse: [(Reverse(symbols=2), [1, 5])],
@@ -160,7 +159,7 @@ SMALL: dict[type, list[tuple[TaskSpec, list[int]]]] = {
     Induction: [(Induction(symbols=3), [3, 5]), (Induction(symbols=4), [4])],
     Hops: [(Hops(symbols=4, hops=1), [3]), (Hops(symbols=3, hops=1), [3])],
     Parity: [(Parity(), [1, 6])],
-    CycleNavigation: [(CycleNavigation(), [2, 4]), (CycleNavigation(places=2), [1])],
+    CycleNavigation: [(CycleNavigation(), [2, 4]), (CycleNavigation(size=2), [1])],
     Majority: [(Majority(symbols=2), [3, 6]), (Majority(symbols=3), [3, 5]), (Majority(symbols=4), [4])],
     Histogram: [(Histogram(symbols=3), [1, 4])],
     BucketSort: [(BucketSort(symbols=3), [1, 4])],
@@ -183,7 +182,7 @@ def drawn(task: Task, length: int, rows: int, seed: int = 0) -> list[tuple[str, 
     return [task.source(length, generator) for _ in range(rows)]
 
 
-def enumerated(task: TaskSpec, length: int) -> list[tuple[str, ...]]:
+def enumerated(task: Task, length: int) -> list[tuple[str, ...]]:
     """Every sequence over the source symbols that is a source."""
     (whole,) = {len(source) for source in drawn(task, length, 3)}
     every = itertools.product(task.source_symbols(length), repeat=whole)
@@ -191,7 +190,7 @@ def enumerated(task: TaskSpec, length: int) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(("task", "length"), CASES)
-def test_a_space_has_as_many_sources_as_can_be_written_down_and_each_is_answered(task: TaskSpec, length: int):
+def test_a_space_has_as_many_sources_as_can_be_written_down_and_each_is_answered(task: Task, length: int):
     every = enumerated(task, length)
     assert task.space(length) == len(every)
     for source in every:
@@ -199,7 +198,7 @@ def test_a_space_has_as_many_sources_as_can_be_written_down_and_each_is_answered
 
 
 @pytest.mark.parametrize(("task", "length"), CASES)
-def test_every_source_is_drawn_as_often_as_any_other(task: TaskSpec, length: int):
+def test_every_source_is_drawn_as_often_as_any_other(task: Task, length: int):
     every = enumerated(task, length)
     rows = max(20 * len(every), 500)
     times = Counter(drawn(task, length, rows))
@@ -231,18 +230,18 @@ def test_sources_and_answers_are_right_at_any_size(kind: type[Task], data: st.Da
 
 
 class Holder(Spec):
-    task: TaskSpec
+    task: Task
 
 
 @pytest.mark.parametrize("task", DEFAULTS)
-def test_a_task_is_a_value(task: TaskSpec):
+def test_a_task_is_a_value(task: Task):
     assert Holder.from_json(Holder(task=task).to_json()) == Holder(task=task)
     assert drawn(task, 10, 5) == drawn(task, 10, 5) != drawn(task, 10, 5, seed=1)
     assert len(set(task.alphabet(10))) == len(task.alphabet(10))
 
 
 @pytest.mark.parametrize("task", DEFAULTS)
-def test_a_length_that_makes_no_sense_is_refused(task: TaskSpec):
+def test_a_length_that_makes_no_sense_is_refused(task: Task):
     with pytest.raises(SeqwrightError, match=f"{task.name} has no source of length 0; its lengths begin at"):
         task.source(0, np.random.default_rng(0))
     with pytest.raises(SeqwrightError, match="begin at"):
@@ -264,7 +263,7 @@ def test_names_are_told_apart():
     "task", [EvenPairs(), Parity(), Majority(symbols=2), Dyck(), Dyck(depth=3), MissingDuplicate(symbols=2)], ids=repr
 )
 @pytest.mark.parametrize("length", [6, 7, 31])
-def test_two_answers_come_about_equally_often(task: TaskSpec, length: int):
+def test_two_answers_come_about_equally_often(task: Task, length: int):
     times = Counter(task.answer(source) for source in drawn(task, length, 2000))
     assert len(times) == 2
     assert min(times.values()) > 880  # 1000 less five standard deviations

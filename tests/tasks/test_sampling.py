@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import kinds
 from seqwright.core.spec import vary
 from seqwright.data.batch import Pair
-from seqwright.tasks.algorithmic import Copy, Histogram, Parity, Reverse, ReversedAddition, TaskSpec, UniqueCopy
+from seqwright.tasks.algorithmic import Copy, Histogram, Parity, Reverse, ReversedAddition, Task, UniqueCopy
 from seqwright.tasks.sampling import Dataset, NoNoise, SourceFlips, TargetFlips, TestFlips
 
-TASKS = [pytest.param(kind(), id=kind.__name__) for kind in get_args(TaskSpec)]
+TASKS = [pytest.param(kind(), id=kind.__name__) for kind in kinds(Task).values()]
 WIDE = Dataset(task=Reverse(), train=400, test=90, lengths=(6, 8), beyond=(12, 16), seed=3)
 
 
@@ -30,7 +30,7 @@ def changed(clean: tuple[Pair, ...], noisy: tuple[Pair, ...], side: int) -> floa
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_rows_are_as_asked_and_none_held_out_is_trained_on(task: TaskSpec):
+def test_rows_are_as_asked_and_none_held_out_is_trained_on(task: Task):
     data = Dataset(task=task, train=500, test=60, lengths=(8, 10), beyond=(14, 20))
     draw = data.draw()
     assert [len(rows) for rows in draw[:3]] == [500, 60, 60]
@@ -69,7 +69,7 @@ def test_more_training_rows_begin_with_the_same_ones():
 )
 @settings(max_examples=60, deadline=None)
 def test_small_spaces_end_and_are_held_out_as_far_as_they_go(
-    task: TaskSpec, least: int, more: int, test: int, seed: int, noise: NoNoise | SourceFlips | TargetFlips
+    task: Task, least: int, more: int, test: int, seed: int, noise: NoNoise | SourceFlips | TargetFlips
 ):
     lengths = (least, least + more)
     data = Dataset(task=task, train=150, test=test, lengths=lengths, noise=noise, seed=seed)

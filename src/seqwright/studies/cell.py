@@ -175,7 +175,7 @@ class Learning:
         if step < self.next:
             return
         self.next += self.every
-        known = self.ensemble.agreement(self.batch, self.coder.agrees).tolist()
+        known = self.ensemble.agreement(self.batch, self.coder.correct_tokens).tolist()
         self.at = [step if at is None and part >= KNOWN else at for at, part in zip(self.at, known, strict=True)]
 
 
@@ -195,11 +195,11 @@ def _ask(
         eval_loss=_number(eval_loss),
         exact_match=exact_match(seen.padded),
         exact_match_alone=exact_match(seen.alone),
-        right=[answer.right for answer in seen.padded],
+        right=[answer.correct for answer in seen.padded],
         predicted=[spell(answer.symbols) for answer in seen.padded],
         stopped=[answer.stopped for answer in seen.padded],
         signatures=signatures(seen),
-        beyond=[answer.right for answer in further],
+        beyond=[answer.correct for answer in further],
         learnt_at=learnt_at,
         measured={measure.name: measure.of(member, data.coder, pairs) for measure in cell.measures},
     )

@@ -15,7 +15,7 @@ from seqwright.studies.experiment import Claim, Row
 from seqwright.studies.measures import MeasureSpec
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.task_source import SymbolData, TaskSource
-from seqwright.tasks.algorithmic import TaskSpec
+from seqwright.tasks.algorithmic import Task
 
 WHOLE = "whole"
 """The variant that nothing was changed in."""
@@ -62,7 +62,7 @@ class Study:
         return 3 if self.quick else 10
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         """What it is asked on where nobody says otherwise."""
         raise NotImplementedError
 

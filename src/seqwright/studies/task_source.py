@@ -15,8 +15,8 @@ from seqwright.data.corpus import Corpus
 from seqwright.data.vocabulary import MarkedSources, Vocabulary
 from seqwright.studies.data import Exam, StudyData, TaskData, parted, reach
 from seqwright.studies.scale import ModelScale
-from seqwright.tasks.algorithmic import TaskSpec
-from seqwright.tasks.sampling import Dataset, NoiseSpec, NoNoise
+from seqwright.tasks.algorithmic import Task
+from seqwright.tasks.sampling import Dataset, Noise, NoNoise
 
 CLEAN = NoNoise()
 
@@ -50,7 +50,7 @@ class TaskSource(Protocol):
         """The length up to which rows are trained on, where nobody says otherwise."""
         ...
 
-    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> SymbolData:
+    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: Noise = CLEAN) -> SymbolData:
         """Rows up to some length, with exams up to the same length and ``beyond``, and with noise.
 
         Raises:
@@ -68,7 +68,7 @@ class DrawnRows:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        return Vocabulary(self.dataset.symbols, MarkedSources())
+        return Vocabulary(self.dataset.symbols, marks=MarkedSources())
 
     @property
     def reach(self) -> int:
@@ -87,7 +87,7 @@ class DrawnRows:
 class DrawnTask:
     """An algorithmic task."""
 
-    task: TaskSpec
+    task: Task
     setting: ModelScale
 
     @property
@@ -98,7 +98,7 @@ class DrawnTask:
     def longest(self) -> int:
         return max(self.setting.lengths[1], self.task.shortest)
 
-    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> DrawnRows:
+    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: Noise = CLEAN) -> DrawnRows:
         """See :class:`TaskSource`; lengths that the task has none of are left out."""
         setting = self.setting
         most = max(longest or self.longest, self.task.shortest)
@@ -141,9 +141,9 @@ class FileTask:
     def longest(self) -> int:
         return int(self.corpus.lengths()[0].max())
 
-    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> FileRows:
+    def rows(self, *, longest: int | None = None, beyond: Sequence[int] = (), noise: Noise = CLEAN) -> FileRows:
         train, asked = parted(self.corpus, self.setting.test)
-        vocabulary = Vocabulary(self.corpus.symbols, MarkedSources())
+        vocabulary = Vocabulary(self.corpus.symbols, marks=MarkedSources())
         most = longest or self.longest
         short = [pair for pair in train if len(pair.source) <= most]
         inside = [pair for pair in asked if len(pair.source) <= most]
@@ -155,11 +155,11 @@ class FileTask:
                 fix="give more rows, or longer lengths",
             )
         sides, generator = SidesOf(train), np.random.default_rng(0)
-        trained = tuple(noise.trained(pair, sides, most, generator) for pair in short)
+        trained = tuple(noise.training_row(pair, sides, most, generator) for pair in short)
         exams = [
             exam
             for pairs, further in ((inside, False), (longer, True))
-            for exam in by_length([noise.tested(pair, sides, most, generator) for pair in pairs], beyond=further)
+            for exam in by_length([noise.test_row(pair, sides, most, generator) for pair in pairs], beyond=further)
         ]
         return FileRows(self.name, trained, tuple(exams), vocabulary)
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
 
 import numpy as np
 
 from seqwright.core.edits import edited
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import kinds
 from seqwright.report.formatting import listing
-from seqwright.tasks.algorithmic import TaskSpec
+from seqwright.tasks.algorithmic import Task
 
 LENGTH = 6
 """Of the row that is shown of each task."""
 
 
-def every_task() -> dict[str, TaskSpec]:
+def every_task() -> dict[str, Task]:
     """Each task with its own settings, by its name."""
-    return {task.name: task for task in (kind() for kind in get_args(TaskSpec))}
+    return {task.name: task for task in (kind() for kind in kinds(Task).values())}
 
 
-def task_called(said: str) -> TaskSpec:
+def task_called(said: str) -> Task:
     """The task of a name, with settings after a colon.
 
     >>> task_called("copy:symbols=4")
@@ -34,7 +34,7 @@ def task_called(said: str) -> TaskSpec:
     known = every_task()
     if name not in known:
         raise SeqwrightError(f"--task {name} is not known", fix=f"the tasks are {listing(known)}")
-    return edited(known[name], settings.split(",") if settings else [], said=f"--task {name}:")
+    return edited(known[name], settings.split(",") if settings else [], prefix=f"--task {name}:")  # pyright: ignore[reportArgumentType]
 
 
 def described() -> Iterator[tuple[str, str, str]]:

@@ -22,7 +22,6 @@ from dataclasses import replace
 from typing import Any
 
 from seqwright.core.spec import vary
-from seqwright.data.batch import PairSet
 from seqwright.data.batching import FullBatch
 from seqwright.data.vocabulary import Scalars, Vocabulary
 from seqwright.models.transformer import TransformerSpec
@@ -46,7 +45,7 @@ from seqwright.nn.stack import StackSpec
 from seqwright.studies.cell import Cell
 from seqwright.studies.data import Exam, TaskData
 from seqwright.studies.experiment import Experiment
-from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT, EIGHT_INVERTED, ONE_TO_THREE, THREE_TO_ONE
+from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT, EIGHT_INVERTED, ONE_TO_THREE, THREE_TO_ONE, PairSet
 from seqwright.training.objective import CrossEntropy, MeanSquaredError
 from seqwright.training.schedule import RateDrop
 from seqwright.training.trainer import TrainingSpec

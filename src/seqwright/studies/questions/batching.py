@@ -13,7 +13,7 @@ from seqwright.studies.experiment import Row
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import Study, cell, found, tasks_of
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import Copy, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import Copy, Reverse, Task
 
 PADDED, BUCKETS, ONE_LENGTH = "padded", "buckets", "one-length"
 
@@ -30,7 +30,7 @@ class BatchingStudy(Study):
         )
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         return (Copy(symbols=4),) if self.quick else (Copy(), Reverse())
 
     def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:

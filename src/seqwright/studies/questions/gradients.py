@@ -14,7 +14,7 @@ from seqwright.studies.questions.parts import WITHOUT
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import WHOLE, Study, cell, found, tasks_of
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import Copy, EvenPairs, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import Copy, EvenPairs, Reverse, Task
 
 UNTRAINED = "untrained"
 
@@ -37,7 +37,7 @@ class GradientStudy(Study):
         return ModelScale(steps=350, train=2000, test=60) if self.quick else ModelScale(lengths=(2, 16))
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         return (Reverse(symbols=4), EvenPairs()) if self.quick else (Copy(), Reverse(), EvenPairs())
 
     def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:

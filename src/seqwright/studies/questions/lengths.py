@@ -16,7 +16,7 @@ from seqwright.studies.questions.positions import kinds
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import Study, cell, tasks_of, variants_of
 from seqwright.studies.task_source import SymbolData, TaskSource
-from seqwright.tasks.algorithmic import Copy, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import Copy, Reverse, Task
 
 HALF = 0.5
 """A model has stopped working at the first length of which it answers less than this."""
@@ -32,7 +32,7 @@ class LengthStudy(Study):
         return ModelScale(steps=350, train=2000, test=60) if self.quick else ModelScale(test=200)
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         return (Copy(symbols=4),) if self.quick else (Copy(), Reverse())
 
     @property

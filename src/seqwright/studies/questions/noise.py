@@ -12,8 +12,8 @@ from seqwright.studies.experiment import Row
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import Study, cell, found, tasks_of, variants_of
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import AssociativeRecall, BucketSort, Copy, Majority, Reverse, TaskSpec
-from seqwright.tasks.sampling import NoiseSpec, NoNoise, SourceFlips, TargetFlips, TestFlips
+from seqwright.tasks.algorithmic import AssociativeRecall, BucketSort, Copy, Majority, Reverse, Task
+from seqwright.tasks.sampling import Noise, NoNoise, SourceFlips, TargetFlips, TestFlips
 
 CLEAN = "clean"
 
@@ -28,7 +28,7 @@ class NoiseStudy(Study):
         return ModelScale(steps=350, train=2000, test=60) if self.quick else ModelScale()
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         if self.quick:
             return (Copy(symbols=4), BucketSort(symbols=4))
         return (Copy(), Reverse(), BucketSort(), Majority(), AssociativeRecall(symbols=8))
@@ -38,9 +38,9 @@ class NoiseStudy(Study):
         """The parts of the tokens that are flipped."""
         return (0.1, 0.3) if self.quick else (0.02, 0.05, 0.1, 0.2, 0.4)
 
-    def kinds(self) -> dict[str, NoiseSpec]:
+    def kinds(self) -> dict[str, Noise]:
         """Each kind and rate of noise, by the name of its variant."""
-        noises = {CLEAN: NoNoise()}
+        noises: dict[str, Noise] = {CLEAN: NoNoise()}
         for name, kind in (("source", SourceFlips), ("target", TargetFlips), ("test", TestFlips)):
             noises |= {f"{name}-{rate:g}": kind(rate=rate) for rate in self.rates}
         return noises

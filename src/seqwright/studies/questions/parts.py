@@ -24,7 +24,7 @@ from seqwright.studies.experiment import Row
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import WHOLE, Study, cell, found, tasks_of
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import Copy, Histogram, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import Copy, Histogram, Reverse, Task
 
 SKELETON = "skeleton"
 
@@ -97,7 +97,7 @@ class PartStudy(Study):
         return ModelScale(steps=250, train=2000, test=60, lengths=(2, 6)) if self.quick else ModelScale()
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         if self.quick:
             return (Copy(symbols=4),)
         return (Copy(), Reverse(), Histogram())

@@ -29,7 +29,7 @@ from seqwright.tasks.algorithmic import (
     Parity,
     Reverse,
     SelectiveCopy,
-    TaskSpec,
+    Task,
 )
 from seqwright.tasks.paper import EIGHT
 
@@ -57,7 +57,7 @@ class Mixture:
     def vocabulary(self) -> Vocabulary:
         """The symbols of all parts, whichever are asked, so that every model of a study has the same size."""
         symbols = {symbol for part in self.parts for symbol in part.vocabulary.symbols}
-        return Vocabulary((*sorted(symbols), *(f"<{part.name}>" for part in self.parts)), MarkedSources())
+        return Vocabulary((*sorted(symbols), *(f"<{part.name}>" for part in self.parts)), marks=MarkedSources())
 
     @property
     def reach(self) -> int:
@@ -93,7 +93,7 @@ class PerTaskStudy(Study):
         return ModelScale(steps=2000, train=2000, test=100)
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         if self.quick:
             return (Copy(symbols=4), Reverse(symbols=4), Parity())
         return (

@@ -23,7 +23,7 @@ from seqwright.studies.report_parts import learnt_at
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import Study, cell, found, tasks_of, variants_of
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import Copy, Histogram, MissingDuplicate, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import Copy, Histogram, MissingDuplicate, Reverse, Task
 
 ABSENT = "absent"
 
@@ -57,7 +57,7 @@ class PositionStudy(Study):
         return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale(test=200)
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         if self.quick:
             return (Copy(symbols=4), Reverse(symbols=4))
         return (Copy(), Reverse(), MissingDuplicate(), Histogram())

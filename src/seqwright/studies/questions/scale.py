@@ -17,7 +17,7 @@ from seqwright.studies.experiment import Claim, Row
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import Study, cell, tasks_of
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import BucketSort, Copy, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import BucketSort, Copy, Reverse, Task
 
 DRAWS = 2000
 """How often seeds are redrawn for the uncertainty of an exponent."""
@@ -33,7 +33,7 @@ class ScaleStudy(Study):
         return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale()
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         return (Copy(),) if self.quick else (Copy(), Reverse(), BucketSort())
 
     @property

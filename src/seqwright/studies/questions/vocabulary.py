@@ -14,7 +14,7 @@ from seqwright.studies.experiment import Claim, Row
 from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import Study, cell, tasks_of
 from seqwright.studies.task_source import DrawnTask, TaskSource
-from seqwright.tasks.algorithmic import AssociativeRecall, BucketSort, Copy, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import AssociativeRecall, BucketSort, Copy, Reverse, Task
 
 HALF = 0.5
 
@@ -29,7 +29,7 @@ class VocabularyStudy(Study):
         return ModelScale(steps=350, train=2000, test=60, lengths=(2, 6)) if self.quick else ModelScale(train=8000)
 
     @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
+    def tasks(self) -> tuple[Task, ...]:
         return (Copy(), BucketSort()) if self.quick else (Copy(), Reverse(), BucketSort(), AssociativeRecall())
 
     @property
@@ -47,7 +47,7 @@ class VocabularyStudy(Study):
                 )
             for size in self.sizes:
                 try:
-                    varied = DrawnTask(vary(subject.task, {"symbols": size}), subject.setting)
+                    varied = DrawnTask(vary(subject.task, {"symbols": size}), subject.setting)  # pyright: ignore[reportArgumentType]
                     made.append(cell(varied, f"v{size}", rows=varied.rows()))
                 except SeqwrightError:  # so few symbols leave the task without rows of these lengths
                     continue
