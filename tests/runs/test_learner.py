@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from seqwright.data.options import PreprocessingOptions
 from seqwright.runs.data import Measured, PairData
 from seqwright.runs.folder import Result, RunFolder
 from seqwright.runs.learner import TrainerState
-from seqwright.data.options import PreprocessingOptions
 from seqwright.runs.plan import Plan
 from seqwright.runs.prepare import begin
 from seqwright.runs.run import load

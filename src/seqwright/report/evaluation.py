@@ -142,7 +142,9 @@ def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
 
 
 def _kind(one: Mapping[str, Any]) -> Text:
-    return Text("put in; of all gold symbols" if not one["gold"] else "left out" if not one["predicted"] else "", "quiet")
+    return Text(
+        "put in; of all gold symbols" if not one["gold"] else "left out" if not one["predicted"] else "", "quiet"
+    )
 
 
 def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:

@@ -62,7 +62,9 @@ class Run:
         self.folder, self.manifest, self.model, self.device = folder, manifest, model, device
         symbols = folder.symbols()
         self.continues = model.encoder is None
-        self.vocabulary = TextVocabulary(symbols) if self.continues else Vocabulary(symbols, marks=manifest.recipe.sources)
+        self.vocabulary = (
+            TextVocabulary(symbols) if self.continues else Vocabulary(symbols, marks=manifest.recipe.sources)
+        )
         self.reading = manifest.reading
         self.unknown: dict[str, int] = {}
 
