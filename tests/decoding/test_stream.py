@@ -52,7 +52,7 @@ def test_sources_are_read_a_window_at_a_time():
         assert read == -(-count // 8) * 8
 
 
-def test_what_has_come_is_answered_before_the_next_is_waited_for():
+def test_available_sources_are_answered_before_the_next_one_is_waited_for():
     words, read = [tuple(word) for word in many_words(5)], []
 
     def coming() -> Iterator[tuple[str, ...] | None]:
@@ -60,7 +60,7 @@ def test_what_has_come_is_answered_before_the_next_is_waited_for():
             read.append(word)
             yield word
             yield None
-            yield None  # however often that is said
+            yield None  # repeated waiting changes nothing
 
     found = []
     for number, answers in enumerate(_stream(Greedy(), coming(), tokens=100, window=8), 1):
@@ -74,6 +74,9 @@ def test_batches_keep_to_their_budget():
         def __init__(self):
             self.model, self.sizes, self.incremental = small_model(1), [], True
 
+        def probe_names(self):
+            return ()
+
         def start(self, source, probe=None):
             self.sizes.append(tuple(source.ids.shape))
             return self.model.start(source)
@@ -86,7 +89,7 @@ def test_batches_keep_to_their_budget():
     assert sum(rows for rows, _ in model.sizes) == 60
     assert all(rows * (length + 1) <= 30 for rows, length in model.sizes)
     wide = [length for _, length in model.sizes]
-    assert all(wide[i] >= wide[i + 1] for i in range(5))  # a window goes by length
+    assert all(wide[i] >= wide[i + 1] for i in range(5))  # a window is sorted by length
 
 
 def test_no_sources_no_answers():

@@ -56,7 +56,7 @@ class Tokens:
 
     @property
     def dense(self) -> bool:
-        """Whether no row is padded and every row has the positions 0 to t − 1, so that a causal mask is a triangle.
+        """True if no row is padded and every row has the positions 0 to t − 1, so that a causal mask is a triangle.
 
         Determined on the CPU alone, once, and kept by :meth:`to`; false where it is unknown: for tensors that were made
         on an accelerator, and inside ``torch.vmap`` and ``torch.compile``.

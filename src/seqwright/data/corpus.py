@@ -223,7 +223,7 @@ class Corpus(Sequence[Pair]):
 
     @cached_property
     def _used(self) -> Bool[np.ndarray, "2 v"]:
-        """Whether each symbol occurs on each side."""
+        """The occurrence of each symbol on each side."""
         used = np.zeros((2, len(self.table.symbols)), dtype=bool)
         for rows in self._chunks():
             for side in (0, 1):

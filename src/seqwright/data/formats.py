@@ -37,7 +37,7 @@ class Format(Place):
     """Endings of file names, such as ``.csv``, by which this format is chosen."""
 
     is_text: ClassVar[bool] = False
-    """Whether a file is one long text, all of it targets, instead of pairs."""
+    """True for files of one long text, all of it targets, instead of pairs."""
 
     @abstractmethod
     def rows(self, path: Path | str) -> Iterator[RawRow]:

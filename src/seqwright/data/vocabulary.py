@@ -142,7 +142,7 @@ class Vocabulary:
 
     @property
     def shared(self) -> bool:
-        """Whether both sides share one table."""
+        """True if both sides share one table."""
         return self.source_symbols is None
 
     @cached_property
