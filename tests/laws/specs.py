@@ -22,7 +22,7 @@ from seqwright.nn.position import (
     T5RelativePosition,
 )
 from seqwright.nn.scale import LinearScale, NoScale, RootScale
-from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.ladder.rungs import paper_cells
 
 VOCABULARY = 7
 
@@ -78,7 +78,7 @@ def _kind(position: PositionSpec) -> str:
 
 
 def _named() -> dict[str, TransformerSpec]:
-    specs = {f"ladder.{cell.key}": cell.spec for cell in paper_ladder(1).cells}
+    specs = {f"ladder.{cell.key}": cell.spec for cell in paper_cells()}
     for base, spec in (("both", ENCODER_DECODER), ("decoder", DECODER_ONLY)):
         for position in POSITIONS:
             specs[f"{base}.{_kind(position)}"] = _on_every_stack(spec, "position", position)

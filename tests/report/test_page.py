@@ -16,7 +16,7 @@ from seqwright.report.page import Card, Cards, Chart, Figure, Heading, Page, Pro
 from seqwright.studies.experiment import Claim, Shown
 from seqwright.studies.ladder.report import write_report
 from seqwright.studies.ladder.rows import LadderResult, Rung
-from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.ladder.rungs import paper_cells
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"'"
 
@@ -53,7 +53,7 @@ def check_offline(html: str) -> Seen:
 
 def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1) -> Rung:
     """A row of a study, its spec taken from the ladder."""
-    cell = next(cell for cell in paper_ladder(1).cells if (cell.base, cell.variant) == (rung, variant))
+    cell = next(cell for cell in paper_cells() if (cell.base, cell.variant) == (rung, variant))
     return Rung(
         base=rung,
         variant=variant,

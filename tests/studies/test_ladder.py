@@ -7,10 +7,10 @@ import pytest
 from seqwright.core.model import build
 from seqwright.core.spec import diff, vary
 from seqwright.studies.cell import train_cell
-from seqwright.studies.ladder.rungs import PADDING, paper_ladder
+from seqwright.studies.ladder.rungs import PADDING, paper_cells
 from seqwright.training.objective import CrossEntropy
 
-CELLS = {cell.key: cell for cell in paper_ladder(1).cells}
+CELLS = {cell.key: cell for cell in paper_cells()}
 
 
 def test_the_ladder_has_the_papers_cells_and_the_controls():

@@ -57,7 +57,7 @@ def foretelling(study: Experiment, workers: int | None) -> Callable[[Sequence[Wo
     from seqwright.report.formatting import count
 
     def foretell(todo: Sequence[WorkUnit]) -> None:
-        pieces = study.pieces()
+        pieces = study.units()
         work = f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(pieces), 'piece')}"
         left = f", {len(todo):,} left to do" if len(todo) < len(pieces) else ""
         time = _duration(study.seconds(todo, workers=workers)) if todo else "all is done already"

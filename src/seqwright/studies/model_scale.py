@@ -1,0 +1,117 @@
+"""The size of the models, the training and the data of a study; the only one of its files that builds a whole transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from seqwright.core.spec import Above, Count, Rate, Spec, vary
+from seqwright.data.batch import Pair
+from seqwright.data.vocabulary import Vocabulary
+from seqwright.models.transformer import TransformerSpec
+from seqwright.nn.attention import AttentionSpec
+from seqwright.nn.block import StackSpec
+from seqwright.nn.embedding import SymbolHead, TokenEmbedding
+from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.position import SinusoidalPosition
+from seqwright.training.objective import CrossEntropy
+from seqwright.training.schedule import WarmupCosine
+from seqwright.training.trainer import TrainingSpec
+
+SIDES = ("encoder", "decoder")
+SELF_ATTENTIONS = ("encoder.self_attention", "decoder.self_attention")
+CROSS_ATTENTION = "decoder.cross_attention"
+ATTENTIONS = (*SELF_ATTENTIONS, CROSS_ATTENTION)
+FEEDFORWARD, RESIDUAL = "feedforward", "residual"
+DECODER_MASK = "decoder.self_attention.mask"
+"""Paths into a transformer's spec: of its stacks, its attentions, and of parts within a stack."""
+
+
+def both_sides(part: str, value: object) -> dict[str, Any]:
+    """Return edits that set a part of the encoder and of the decoder."""
+    return {f"{side}.{part}": value for side in SIDES}
+
+
+def every_attention(field: str, value: object) -> dict[str, Any]:
+    """Return edits that set a field of all three attentions."""
+    return {f"{attention}.{field}": value for attention in ATTENTIONS}
+
+
+def size_edits(*, width: int, layers: int, heads: int) -> dict[str, Any]:
+    """Return edits that give a transformer another size; its feed-forward is twice as wide as the model."""
+    sizes = {**both_sides("layers", layers), **both_sides(f"{FEEDFORWARD}.inner", 2 * width)}
+    return {"width": width, **every_attention("heads", heads), **sizes}
+
+
+class ModelScale(Spec):
+    """The size of everything in a study.
+
+    Attributes:
+        width, heads, layers: of each side of a model; the feed-forward is twice as wide.
+        dropout: none for tasks whose rows never run out.
+        steps, rate, batch: of training: optimiser steps, the learning rate, rows a batch.
+        train, test: the number of training rows and of test rows of each task.
+        lengths: the shortest and longest training row; a task that begins later begins where it does.
+    """
+
+    width: Count = 16
+    heads: Count = 2
+    layers: Count = 2
+    dropout: Rate = 0.0
+    steps: Count = 500
+    rate: Above = 0.01
+    batch: Count = 32
+    train: Count = 4000
+    test: Count = 100
+    lengths: tuple[int, int] = (2, 8)
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair]) -> ModelScale:
+        """Choose a size for a file: width 32 and 2 heads, from 5,000 rows on 64 and 4; 120 passes, 400 to 1,500 steps."""
+        wide, batch = len(pairs) >= 5000, 64
+        return cls(
+            width=64 if wide else 32,
+            heads=4 if wide else 2,
+            dropout=0.1,
+            steps=min(1500, max(400, 120 * len(pairs) // batch)),
+            rate=0.005,
+            batch=batch,
+            test=200,
+        )
+
+    def summary(self) -> str:
+        """Say in a line how large the models are and how to change it."""
+        layers, heads = (f"{n} {noun}{'s' * (n > 1)}" for n, noun in ((self.layers, "layer"), (self.heads, "head")))
+        return (
+            f"models: width {self.width}, {layers} a side, {heads}; {self.steps} steps of up to {self.batch} rows"
+            " (change them with --set, such as --set width=16)"
+        )
+
+    def spec(self, vocabulary: Vocabulary) -> TransformerSpec:
+        """Return the whole model, which parts are taken from and added to: the paper's last rung, a size larger."""
+        decoder = StackSpec(
+            feedforward=FeedForwardSpec(inner=2 * self.width),
+            self_attention=AttentionSpec(heads=self.heads, mask=CausalMask()),
+            cross_attention=AttentionSpec(heads=self.heads),
+            layers=self.layers,
+            position=SinusoidalPosition(),
+            dropout=self.dropout,
+        )
+        return TransformerSpec(
+            width=self.width,
+            embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=self.width**-0.5),
+            encoder=vary(decoder, {"self_attention.mask": NoMask(), "cross_attention": None}),
+            decoder=decoder,
+            head=SymbolHead(outputs=vocabulary.outputs),
+        )
+
+    def training(self, vocabulary: Vocabulary) -> TrainingSpec:
+        """Return how every model is trained."""
+        return TrainingSpec(
+            steps=self.steps,
+            rate=self.rate,
+            schedule=WarmupCosine(),
+            objective=CrossEntropy(ignore=vocabulary.pad),
+            clip=1.0,
+        )
