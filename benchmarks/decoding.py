@@ -60,9 +60,9 @@ def trained(pairs: Path, folder: Path, steps: int, *, across: bool) -> Run:
             "evaluation.every": steps,
         }
         for side in ("encoder", "decoder"):
-            edits |= {f"model.{side}.layers": 4, f"model.{side}.feedforward.inner": 256}
-            edits[f"model.{side}.self_attention.heads"] = 4
-        edits["model.decoder.cross_attention.heads"] = 4
+            edits |= {f"model.{side}.layers": 4, f"model.{side}.blocks.feedforward.inner": 256}
+            edits[f"model.{side}.blocks.mixer.heads"] = 4
+        edits["model.decoder.blocks.cross.heads"] = 4
         if not across:
             edits["model.decoder.cross_position"] = "NoPosition"
         command = [sys.executable, "-m", "seqwright", "train", str(pairs), "--split-target-on", " "]

@@ -29,8 +29,8 @@ from seqwright.doctor import Report, examine
 
 
 def examined(case: Case, seed: int) -> Report:
-    patient = case.build(seed)
-    return examine(patient.model, patient.contract, **patient.extras)
+    subject = case.build(seed)
+    return examine(subject.model, subject.contract, **subject.extras)
 
 
 def judged(case: Case, report: Report) -> str:

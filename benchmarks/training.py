@@ -47,14 +47,14 @@ from seqwright.core.model import build
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
 from seqwright.data.batch import Batch, Pair
-from seqwright.data.batching import BatchingSpec, PaddedBatches, PairExamples, Sampler, TokenBatches
+from seqwright.data.batching import Batching, PaddedBatches, PairExamples, Sampler, TokenBatches
 from seqwright.data.vocabulary import Vocabulary
 from seqwright.nn.dropout import draw_from
 from seqwright.nn.position import NoPosition, RotaryPosition, SinusoidalPosition
 from seqwright.runs.defaults import pair_recipe
 from seqwright.runs.recipe import Recipe
 from seqwright.training.optimiser import Adam
-from seqwright.training.trainer import Loop, SingleModel
+from seqwright.training.trainer import SingleModel, Trainer
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -86,13 +86,13 @@ def recipe(vocabulary: Vocabulary, *, width: int, dropout: float, rotary: bool, 
     for side in ("encoder", "decoder"):
         edits |= {
             f"model.{side}.layers": 4,
-            f"model.{side}.self_attention.heads": 4,
-            f"model.{side}.feedforward.inner": 4 * width,
-            f"model.{side}.dropout": dropout,
+            f"model.{side}.blocks.mixer.heads": 4,
+            f"model.{side}.blocks.feedforward.inner": 4 * width,
+            f"model.{side}.blocks.dropout": dropout,
             f"model.{side}.embedding_dropout": dropout,
             f"model.{side}.position": RotaryPosition() if rotary else SinusoidalPosition(),
         }
-    return vary(pair_recipe(1, 1.0, vocabulary), edits | {"model.decoder.cross_attention.heads": 4})
+    return vary(pair_recipe(1, 1.0, vocabulary), edits | {"model.decoder.blocks.cross.heads": 4})
 
 
 def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> float:
@@ -105,19 +105,19 @@ def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> f
     return symbols / (cpu_seconds() - began)
 
 
-def ours(pairs: list[Pair], vocabulary: Vocabulary, batching: BatchingSpec, chosen: Recipe) -> Turn:
+def ours(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, chosen: Recipe) -> Turn:
     """The loop that runs are trained by."""
     model = build(chosen.model).train()
     draw_from(model, torch.Generator().manual_seed(0))
     sampler = Sampler(PairExamples(pairs, vocabulary), batching, torch.Generator().manual_seed(0))
-    loop = Loop(SingleModel(model), chosen.training)
+    trainer = Trainer(SingleModel(model), chosen.training)
 
     def step(batch: Batch) -> None:
-        loop.gradient([batch])
-        loop.update()
+        trainer.gradient([batch])
+        trainer.update()
 
     step(next(sampler))  # memory is found and kernels are chosen before anything is timed
-    sampler.resume(0, 0, sampler.began_with)
+    sampler.restore(sampler.state() | {"index": torch.tensor(0)})
     return lambda: pass_through(sampler, vocabulary.pad, step)
 
 
@@ -150,7 +150,7 @@ class Plain(nn.Module):
         return self.head(y)
 
 
-def plain(pairs: list[Pair], vocabulary: Vocabulary, batching: BatchingSpec, width: int, precision: str) -> Turn:
+def plain(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, width: int, precision: str) -> Turn:
     """A loop around ``torch.nn.Transformer``, Adam and nothing else."""
     torch.manual_seed(0)
     model = Plain(vocabulary.size, vocabulary.outputs, width, 0.1).train()
@@ -169,7 +169,7 @@ def plain(pairs: list[Pair], vocabulary: Vocabulary, batching: BatchingSpec, wid
         loss.item()
 
     step(next(sampler))
-    sampler.resume(0, 0, sampler.began_with)
+    sampler.restore(sampler.state() | {"index": torch.tensor(0)})
     return lambda: pass_through(sampler, vocabulary.pad, step)
 
 
@@ -203,7 +203,7 @@ def in_turns(turns: dict[str, Turn], number: int, against: dict[str, str]) -> di
     return {"rates": found, "ratios": {name: round(median(each), 2) for name, each in ratios.items()}}
 
 
-def batchings(pairs: Iterable[Pair], rows: int) -> dict[str, BatchingSpec]:
+def batchings(pairs: Iterable[Pair], rows: int) -> dict[str, Batching]:
     """``rows`` at random, and about as many of like lengths: what so many hold on average, as training's default is."""
     symbols = [len(pair.source) + len(pair.target) + 2 for pair in pairs]
     tokens = round(rows * sum(symbols) / len(symbols))

@@ -1,11 +1,11 @@
-"""The page of attention against BertViz's, on the same attention: size, time to write, to the first picture, to the next head, memory.
+"""The attention page beside BertViz's, for the same attention: size, time to write, to the first picture, to the next head, memory.
 
     python benchmarks/viewer.py [--model FOLDER] [--tokens 16 64 128 256 512] [--bertviz 16 64 128] [--scripts FOLDER] [--capture]
 
 The attention is 12 × 12 heads: a Hugging Face encoder's (``--model``) over as many texts as give 12 layers, or drawn at random, which
-squeezes worse. BertViz is measured where it is installed; its pages take three scripts from the network, and ``--scripts`` names a folder
-with ``require.js``, ``d3.min.js`` and ``jquery.min.js`` that are served in their place. Above 128 tokens its pages take gigabytes of memory.
-``--capture`` measures what watching costs a forward. The last line is JSON.
+compresses less. BertViz is measured where it is installed; its pages load three scripts from the network, in whose place those of the folder
+``--scripts`` are served (``require.js``, ``d3.min.js``, ``jquery.min.js``). Above 128 tokens its pages need gigabytes of memory.
+``--capture`` measures the cost of capture in a forward. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from typing import Any
 import numpy as np
 from ladder import machine
 
-from seqwright.viewer import AttentionRecord
+from seqwright.viewer import AttentionRecord, Pass
 
 LAYERS, HEADS, TIMES = 12, 12, 5
 PROSE = (Path(__file__).parents[1] / "examples" / "data" / "shakespeare.txt").read_text(encoding="utf-8")
 
 
 def drawn(tokens: int) -> tuple[list[str], np.ndarray]:
-    """Attention as sharp as trained heads' is on average, without its patterns."""
+    """Return random attention with the average sharpness of trained heads."""
     scores = 2 * np.random.default_rng(0).normal(size=(LAYERS, HEADS, tokens, tokens)).astype(np.float32)
     raised = np.exp(scores)
-    return [f"token{place}" for place in range(tokens)], raised / raised.sum(-1, keepdims=True)
+    return [f"token{index}" for index in range(tokens)], raised / raised.sum(-1, keepdims=True)
 
 
-def read_by(folder: str) -> Callable[[int], tuple[list[str], np.ndarray]]:
-    """The attention of a model on disk, layer upon layer, a text for every few."""
+def model_attention(folder: str) -> Callable[[int], tuple[list[str], np.ndarray]]:
+    """Return a function that stacks the attention of a model over several texts until there are enough layers."""
     from seqwright.huggingface import attention
     from seqwright.huggingface.loading import load_model, load_tokenizer
 
@@ -66,7 +66,7 @@ def read_by(folder: str) -> Callable[[int], tuple[list[str], np.ndarray]]:
 
 
 def opened(browser: Any, path: Path, scripts: Path | None, ready: str) -> tuple[Any, float]:
-    """A page, and after how many milliseconds it showed something."""
+    """Return a page, and the milliseconds to its first picture."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(180_000)
     if scripts is not None:
@@ -83,7 +83,7 @@ def _served(file: Path, route: Any) -> None:
 
 
 def heap(page: Any) -> float:
-    """Megabytes that the page's scripts hold; its text is not among them."""
+    """Return the megabytes of the page's JavaScript heap, without its text."""
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
     found = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
@@ -93,7 +93,7 @@ def heap(page: Any) -> float:
 def ours(browser: Any, folder: Path, names: Sequence[str], weights: np.ndarray) -> dict[str, float]:
     record = AttentionRecord(tokens=names, kind="encoder", weights=weights)
     began = time.perf_counter()
-    path = record.html(folder / "ours.html")
+    path = Pass("", (record,)).html(folder / "ours.html")
     wrote = time.perf_counter() - began
     firsts, switches, used = [], [], []
     for _ in range(3):
@@ -148,30 +148,32 @@ def bertviz(
 
 
 def capture() -> dict[str, float]:
-    """How many times as long a forward takes that is watched: all layers, one layer, and nobody watching."""
+    """Return the time of a forward with capture of all layers or one layer, relative to one without."""
     import torch
 
     import seqwright as sw
-    from seqwright.viewer.capture import PARTS, Capture
+    from seqwright.viewer.capture import PARTS, Capture, attention_paths
 
     torch.set_num_threads(1)
     inner = sw.FeedForwardSpec(inner=1024)
     heads = sw.AttentionSpec(heads=8, mask=sw.CausalMask())
     spec = sw.TransformerSpec(
-        width=256, embedding=sw.LookUpEmbedding(vocabulary=64), head=sw.SymbolHead(outputs=64),
-        decoder=sw.StackSpec(feedforward=inner, self_attention=heads, layers=6, position=sw.RotaryPosition()),
+        width=256, embedding=sw.TokenEmbedding(vocabulary=64), head=sw.SymbolHead(outputs=64),
+        decoder=sw.StackSpec(
+            blocks=sw.BlockSpec(feedforward=inner, mixer=heads), layers=6, position=sw.RotaryPosition()
+        ),
     )  # fmt: skip
     model = sw.build(spec).eval()
     ids = sw.Tokens.of([torch.randint(64, (256,)).tolist()])
     every = tuple(range(8))
-    name = "decoder.self_attention"
+    paths = attention_paths(model.probe_names())["decoder"]
 
-    def watching(layers: Sequence[int], parts: Sequence[str] = PARTS) -> Callable[[], object]:
-        return lambda: model(ids, probe=Capture(model, {name: (tuple(layers), every)}, parts))
+    def captured(layers: Sequence[int], parts: Sequence[str] = PARTS) -> Callable[[], object]:
+        return lambda: model(ids, probe=Capture({paths[layer]: every for layer in layers}, parts))
 
     ways: dict[str, Callable[[], object]] = {
-        "off": lambda: model(ids), "one layer": watching([3]), "one layer, weights": watching([3], ("weights",)),
-        "all layers, weights": watching(range(6), ("weights",)), "all layers": watching(range(6)),
+        "off": lambda: model(ids), "one layer": captured([3]), "one layer, weights": captured([3], ("weights",)),
+        "all layers, weights": captured(range(6), ("weights",)), "all layers": captured(range(6)),
     }  # fmt: skip
     took: dict[str, list[float]] = {way: [] for way in ways}
     with torch.no_grad():
@@ -189,29 +191,29 @@ def main() -> None:
     parser.add_argument("--model", help="a Hugging Face encoder's folder")
     parser.add_argument("--tokens", type=int, nargs="+", default=[16, 64, 128, 256, 512])
     parser.add_argument(
-        "--bertviz", type=int, nargs="*", default=[16, 64, 128], help="at which of these it is measured"
+        "--bertviz", type=int, nargs="*", default=[16, 64, 128], help="the numbers of tokens at which it is measured"
     )
     parser.add_argument("--scripts", type=Path)
     parser.add_argument("--capture", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     print(machine("cpu"), flush=True)
-    result: dict[str, Any] = {"measured": "viewer", "attention": asked.model or "drawn"}
-    if asked.capture:
+    result: dict[str, Any] = {"measured": "viewer", "attention": arguments.model or "drawn"}
+    if arguments.capture:
         result["capture, times a forward"] = capture()
     from playwright.sync_api import sync_playwright
 
-    attended = read_by(asked.model) if asked.model else drawn
+    attended = model_attention(arguments.model) if arguments.model else drawn
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     print(f"{'tokens':>6} {'':8} {'MB':>8} {'write s':>8} {'first ms':>9} {'switch ms':>9} {'heap MB':>8}")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        for tokens in asked.tokens:
+        for tokens in arguments.tokens:
             names, weights = attended(tokens)
             result[str(tokens)] = {}
             for tool in ("ours", "bertviz"):
-                if tool == "bertviz" and tokens not in asked.bertviz:
+                if tool == "bertviz" and tokens not in arguments.bertviz:
                     continue
                 browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-                measured = ours(browser, Path(folder), names, weights) if tool == "ours" else bertviz(browser, Path(folder), names, weights, asked.scripts)  # fmt: skip
+                measured = ours(browser, Path(folder), names, weights) if tool == "ours" else bertviz(browser, Path(folder), names, weights, arguments.scripts)  # fmt: skip
                 browser.close()
                 if measured is None:
                     continue

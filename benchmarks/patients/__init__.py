@@ -14,7 +14,7 @@ from . import (
     torch_encoder,
     torch_transformer,
 )
-from .case import Case, Patient
+from .case import Case, Subject
 
 FAULTY: tuple[Case, ...] = (
     *native.CASES,
@@ -31,4 +31,4 @@ FAULTY: tuple[Case, ...] = (
 )
 CASES: tuple[Case, ...] = FAULTY + healthy.CASES
 
-__all__ = ["CASES", "FAULTY", "Case", "Patient"]
+__all__ = ["CASES", "FAULTY", "Case", "Subject"]

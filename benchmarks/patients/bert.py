@@ -11,7 +11,7 @@ from transformers.models.bert.modeling_bert import BertEmbeddings, BertSelfAtten
 
 from seqwright.doctor.contract import Contract
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .huggingface import IGNORED, PLACES, VOCABULARY, become, changed
 from .rows import EOS, FIRST, PAD, sentences
 
@@ -72,22 +72,22 @@ class Unplaced(BertEmbeddings):
         return super().forward(input_ids, position_ids=torch.zeros_like(input_ids), **others)
 
 
-def bert_patient(seed: int, **config: Any) -> Patient:
+def bert_subject(seed: int, **config: Any) -> Subject:
     """A healthy one, unless configured otherwise."""
     contract = Contract(kind="encoder", vocabulary=VOCABULARY, pad=PAD, max_length=PLACES)
-    return Patient(bert(seed, **config), contract, {"loss": bert_loss, "examples": sentences(VOCABULARY, seed)})
+    return Subject(bert(seed, **config), contract, {"loss": bert_loss, "examples": sentences(VOCABULARY, seed)})
 
 
-def bert_decoder(seed: int) -> Patient:
+def bert_decoder(seed: int) -> Subject:
     """A BERT meant to continue sequences, without ``is_decoder=True`` (Hugging Face 48745)."""
     promised = {"pad": PAD, "bos": 1, "eos": EOS, "max_length": PLACES}
     model = bert(seed, BertLMHeadModel)
-    return Patient(model, Contract(kind="decoder", vocabulary=VOCABULARY, **promised))
+    return Subject(model, Contract(kind="decoder", vocabulary=VOCABULARY, **promised))
 
 
-def bert_with_loss(seed: int) -> Patient:
-    patient = bert_patient(seed)
-    return Patient(patient.model, patient.contract, {**patient.extras, "loss": bert_padding_counted})
+def bert_with_loss(seed: int) -> Subject:
+    subject = bert_subject(seed)
+    return Subject(subject.model, subject.contract, {**subject.extras, "loss": bert_padding_counted})
 
 
 def with_own_decoder(model: BertForMaskedLM) -> None:
@@ -96,22 +96,22 @@ def with_own_decoder(model: BertForMaskedLM) -> None:
 
 
 CASES: tuple[Case, ...] = (
-    case("bert/padding-seen", "padding-leak", changed(bert_patient, lambda model: become(model, PaddingSeen))),
+    case("bert/padding-seen", "padding-leak", changed(bert_subject, lambda model: become(model, PaddingSeen))),
     case(
         "bert/padding-seen-in-last-layer",
         "padding-leak",
-        changed(bert_patient, lambda model: become(model, PaddingSeen, only_last=True)),
+        changed(bert_subject, lambda model: become(model, PaddingSeen, only_last=True)),
     ),
-    case("bert/only-itself", "past-blocked", changed(bert_patient, lambda model: become(model, OnlyItself))),
-    case("bert/padding-inverted", "padding-polarity", changed(bert_patient, lambda model: become(model, Inverted))),
+    case("bert/only-itself", "past-blocked", changed(bert_subject, lambda model: become(model, OnlyItself))),
+    case("bert/padding-inverted", "padding-polarity", changed(bert_subject, lambda model: become(model, Inverted))),
     case(
         "bert/all-at-position-0",
         "order-blind",
-        changed(bert_patient, lambda model: become(model, Unplaced)),
+        changed(bert_subject, lambda model: become(model, Unplaced)),
         "positions-ineffective",
     ),
-    case("bert/too-few-positions", "position-overflow", lambda seed: bert_patient(seed, max_position_embeddings=16)),
+    case("bert/too-few-positions", "position-overflow", lambda seed: bert_subject(seed, max_position_embeddings=16)),
     case("bert/continues-without-a-mask", "future-leak", bert_decoder),
     case("bert/padding-counted", "padding-in-loss", bert_with_loss),
-    case("bert/decoder-of-its-own", "tied-weights", changed(bert_patient, with_own_decoder)),
+    case("bert/decoder-of-its-own", "tied-weights", changed(bert_subject, with_own_decoder)),
 )

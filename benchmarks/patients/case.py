@@ -13,7 +13,7 @@ from seqwright.doctor.contract import Contract
 
 
 @dataclass(frozen=True)
-class Patient:
+class Subject:
     """What is examined.
 
     Attributes:
@@ -29,27 +29,27 @@ class Patient:
 
 @dataclass(frozen=True)
 class Case:
-    """A patient to be, and its diagnosis.
+    """A subject to be, and its diagnosis.
 
     Attributes:
         name: base and what is odd, as in ``gpt/unmasked-last-layer``.
         base: which base model.
         fault: the check that should name it; ``None`` where it is healthy.
-        build: the patient, its parameters drawn from a seed.
+        build: the subject, its parameters drawn from a seed.
         also: checks that may name it just as rightly.
     """
 
     name: str
     base: str
     fault: str | None
-    build: Callable[[int], Patient]
+    build: Callable[[int], Subject]
     also: frozenset[str] = frozenset()
 
 
-def case(name: str, fault: str | None, build: Callable[[int], Patient], *also: str) -> Case:
+def case(name: str, fault: str | None, build: Callable[[int], Subject], *also: str) -> Case:
     """A case whose base is the first part of its name, and whose parameters follow from the seed alone."""
 
-    def drawn(seed: int) -> Patient:
+    def drawn(seed: int) -> Subject:
         torch.manual_seed(seed)
         return build(seed)
 

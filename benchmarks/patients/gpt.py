@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqwright.doctor.contract import Contract
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .rows import BOS, EOS, PAD, next_word_loss, padded, sentences
 
 Memory = tuple[Tensor, Tensor]
@@ -223,11 +223,11 @@ def gpt(
     ``without`` names the extras that the user has not.
     """
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         usual = size_of(seed)
         special = replace(usual, **(size or {}))
         has = {"step": step, "loss": loss, "examples": sentences(usual.vocabulary, seed), **extras}
         promised = contract_of(usual, **(contract or {}))
-        return Patient(model(special), promised, {name: has[name] for name in has if name not in without})
+        return Subject(model(special), promised, {name: has[name] for name in has if name not in without})
 
     return case(f"gpt/{name}", fault, build, *also)

@@ -11,7 +11,7 @@ from transformers.models.gpt2.modeling_gpt2 import GPT2Attention, GPT2Model
 
 from seqwright.doctor.contract import Contract
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .huggingface import IGNORED, PLACES, VOCABULARY, become, changed, with_own_head
 from .rows import EOS, PAD, sentences
 
@@ -81,23 +81,23 @@ class NeverEvaluating(nn.Dropout):
         return nn.functional.dropout(x, 0.1)
 
 
-def gpt2_patient(seed: int, contract: dict[str, Any] | None = None, **extras: Any) -> Patient:
+def gpt2_subject(seed: int, contract: dict[str, Any] | None = None, **extras: Any) -> Subject:
     """A healthy one."""
     promised = {"pad": PAD, "bos": 1, "eos": EOS, "max_length": PLACES, **(contract or {})}
     has = {"step": gpt2_step, "loss": gpt2_loss, "examples": sentences(VOCABULARY, seed), **extras}
-    return Patient(gpt2(seed), Contract(kind="decoder", vocabulary=VOCABULARY, **promised), has)
+    return Subject(gpt2(seed), Contract(kind="decoder", vocabulary=VOCABULARY, **promised), has)
 
 
-def gpt2_configured(seed: int, **config: Any) -> Patient:
+def gpt2_configured(seed: int, **config: Any) -> Subject:
     """One with a config that does not do."""
-    patient = gpt2_patient(seed)
-    return Patient(gpt2(seed, **config), patient.contract, patient.extras)
+    subject = gpt2_subject(seed)
+    return Subject(gpt2(seed, **config), subject.contract, subject.extras)
 
 
-def gpt2_ends_as_padding(seed: int) -> Patient:
+def gpt2_ends_as_padding(seed: int) -> Subject:
     """One whose user set ``pad_token = eos_token``."""
     examples = sentences(VOCABULARY, seed, pad=EOS)
-    return gpt2_patient(seed, {"pad": EOS}, loss=gpt2_padded_with_ends, examples=examples)
+    return gpt2_subject(seed, {"pad": EOS}, loss=gpt2_padded_with_ends, examples=examples)
 
 
 def not_causal(model: GPT2LMHeadModel) -> None:
@@ -111,24 +111,24 @@ def filled_with_20(model: GPT2LMHeadModel) -> None:
 
 
 CASES: tuple[Case, ...] = (
-    case("gpt2/last-layer-not-causal", "future-leak", changed(gpt2_patient, not_causal)),
-    case("gpt2/filled-with-20", "weak-mask-fill", changed(gpt2_patient, filled_with_20), "future-leak"),
-    case("gpt2/promises-left-padding", "padding-leak", lambda seed: gpt2_patient(seed, {"padding_side": "both"})),
+    case("gpt2/last-layer-not-causal", "future-leak", changed(gpt2_subject, not_causal)),
+    case("gpt2/filled-with-20", "weak-mask-fill", changed(gpt2_subject, filled_with_20), "future-leak"),
+    case("gpt2/promises-left-padding", "padding-leak", lambda seed: gpt2_subject(seed, {"padding_side": "both"})),
     case(
         "gpt2/all-at-position-0",
         "positions-ineffective",
-        changed(gpt2_patient, lambda model: become(model, AllAtZero)),
+        changed(gpt2_subject, lambda model: become(model, AllAtZero)),
     ),
-    case("gpt2/cached-positions-start-anew", "cache-mismatch", lambda seed: gpt2_patient(seed, step=gpt2_step_anew)),
+    case("gpt2/cached-positions-start-anew", "cache-mismatch", lambda seed: gpt2_subject(seed, step=gpt2_step_anew)),
     case(
         "gpt2/drops-out-always",
         "eval-nondeterministic",
-        changed(gpt2_patient, lambda model: become(model, NeverEvaluating)),
+        changed(gpt2_subject, lambda model: become(model, NeverEvaluating)),
     ),
-    case("gpt2/head-of-its-own", "tied-weights", changed(gpt2_patient, with_own_head)),
+    case("gpt2/head-of-its-own", "tied-weights", changed(gpt2_subject, with_own_head)),
     case("gpt2/initialised-with-1", "init-loss", lambda seed: gpt2_configured(seed, initializer_range=1.0)),
     case("gpt2/too-few-positions", "position-overflow", lambda seed: gpt2_configured(seed, n_positions=16)),
-    case("gpt2/shifted-twice", "target-shift", lambda seed: gpt2_patient(seed, loss=gpt2_shifted_twice)),
-    case("gpt2/padding-counted", "padding-in-loss", lambda seed: gpt2_patient(seed, loss=gpt2_padding_counted)),
+    case("gpt2/shifted-twice", "target-shift", lambda seed: gpt2_subject(seed, loss=gpt2_shifted_twice)),
+    case("gpt2/padding-counted", "padding-in-loss", lambda seed: gpt2_subject(seed, loss=gpt2_padding_counted)),
     case("gpt2/padded-with-ends", "labels-without-eos", gpt2_ends_as_padding),
 )

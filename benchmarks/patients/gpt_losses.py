@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .gpt import GPT, contract_of, generate, gpt, loss, size_of, step
 from .rows import EOS, PAD, counting, next_word_loss, sentences
 
@@ -52,18 +52,18 @@ def padded_with_ends(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
     return next_word_loss(model(ids, ids != EOS), ids, ignored=EOS)
 
 
-def ends_as_padding(seed: int) -> Patient:
+def ends_as_padding(seed: int) -> Subject:
     """One id means both the end and padding, and the loss ignores it."""
     size = size_of(seed)
     examples = sentences(size.vocabulary, seed, pad=EOS)
-    return Patient(GPT(size), contract_of(size, pad=EOS), {"loss": padded_with_ends, "examples": examples})
+    return Subject(GPT(size), contract_of(size, pad=EOS), {"loss": padded_with_ends, "examples": examples})
 
 
-def examples_without_ends(seed: int) -> Patient:
+def examples_without_ends(seed: int) -> Subject:
     """The ends were cut off when the rows were cut to length."""
     size = size_of(seed)
     examples = sentences(size.vocabulary, seed, ended=False)
-    return Patient(GPT(size), contract_of(size), {"loss": loss, "examples": examples})
+    return Subject(GPT(size), contract_of(size), {"loss": loss, "examples": examples})
 
 
 class OwnHead(GPT):
@@ -72,7 +72,7 @@ class OwnHead(GPT):
     tied = False
 
 
-def collapsed(seed: int) -> Patient:
+def collapsed(seed: int) -> Subject:
     """All that was learnt is how frequent the words are."""
     size = size_of(seed)
     model, examples = OwnHead(size), sentences(size.vocabulary, seed)
@@ -80,7 +80,7 @@ def collapsed(seed: int) -> Patient:
     with torch.no_grad():
         model.head.weight.mul_(1e-7)
         model.head.bias.copy_(frequency.log() - frequency.sum().log())
-    return Patient(model.eval(), contract_of(size), {"step": step, "loss": loss, "examples": examples})
+    return Subject(model.eval(), contract_of(size), {"step": step, "loss": loss, "examples": examples})
 
 
 def trained(model: nn.Module, examples: dict[str, Tensor], objective: Any, steps: int = 60) -> nn.Module:
@@ -94,22 +94,22 @@ def trained(model: nn.Module, examples: dict[str, Tensor], objective: Any, steps
     return model.eval()
 
 
-def endless(seed: int) -> Patient:
+def endless(seed: int) -> Subject:
     """It learnt to count, and was never told where to end."""
     size = size_of(seed)
     examples = counting(size.vocabulary, seed)
     model = trained(GPT(size), examples, ends_ignored)
-    return Patient(model, contract_of(size), {"loss": loss, "generate": generate, "examples": examples})
+    return Subject(model, contract_of(size), {"loss": loss, "generate": generate, "examples": examples})
 
 
-def forbidden(seed: int) -> Patient:
+def forbidden(seed: int) -> Subject:
     """The end's bias is so low that it is never said."""
     size = size_of(seed)
     model = OwnHead(size)
     with torch.no_grad():
         model.head.bias[EOS] = -15
     examples = sentences(size.vocabulary, seed)
-    return Patient(model.eval(), contract_of(size), {"loss": loss, "generate": generate, "examples": examples})
+    return Subject(model.eval(), contract_of(size), {"loss": loss, "generate": generate, "examples": examples})
 
 
 CASES: tuple[Case, ...] = (

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqwright.doctor.contract import Window
+from seqwright.doctor.visibility import Window
 
 from .gpt import GPT, Attention, Memory, Past, Size, gpt
 from .gpt_masks import RIGHT, with_attention

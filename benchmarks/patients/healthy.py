@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqwright.core.spec import vary
-from seqwright.doctor.contract import Contract, Prefix, Window
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.visibility import Prefix, Window
 from seqwright.nn.position import ALiBiPosition, LearnedPosition, T5RelativePosition
 
 from . import bert, gpt2, native, recurrent, t5, torch_encoder, torch_transformer
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .gpt import GPT, Size, contract_of, gpt, size_of, step
 from .gpt_losses import OwnHead, loss, trained
 from .gpt_masks import RIGHT, Experts, with_attention, with_experts
@@ -42,14 +43,14 @@ from .odd import (
 from .rows import PAD, next_word_loss, sentences
 
 
-def convolutions(seed: int) -> Patient:
+def convolutions(seed: int) -> Subject:
     """It takes no mask: what stands on the right cannot matter."""
-    return Patient(Convolutions(), Contract(kind="decoder", vocabulary=28, pad=PAD))
+    return Subject(Convolutions(), Contract(kind="decoder", vocabulary=28, pad=PAD))
 
 
-def averages(seed: int) -> Patient:
+def averages(seed: int) -> Subject:
     """A state space of its own decay in each feature; padding on the left adds nothing to the state."""
-    return Patient(Averages(), Contract(kind="decoder", vocabulary=28, pad=PAD, padding_side="both"))
+    return Subject(Averages(), Contract(kind="decoder", vocabulary=28, pad=PAD, padding_side="both"))
 
 
 def twelve_more(model: nn.Module, source: Tensor) -> Tensor:
@@ -61,12 +62,12 @@ def twelve_more(model: nn.Module, source: Tensor) -> Tensor:
     return ids
 
 
-def without_ends(seed: int) -> Patient:
+def without_ends(seed: int) -> Subject:
     """Music, say: no end, no padding, a fixed length."""
     size = size_of(seed)
     examples = {"ids": torch.randint(3, size.vocabulary, (6, 10))}
     extras = {"step": step, "loss": whole_loss, "generate": twelve_more, "examples": examples}
-    return Patient(GPT(size), Contract(kind="decoder", vocabulary=size.vocabulary, max_length=size.longest), extras)
+    return Subject(GPT(size), Contract(kind="decoder", vocabulary=size.vocabulary, max_length=size.longest), extras)
 
 
 def whole_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
@@ -94,30 +95,30 @@ def smoothed_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
     return F.cross_entropy(logits, ids[:, 1:].flatten(), ignore_index=PAD, label_smoothing=0.1)
 
 
-def in_training(seed: int) -> Patient:
+def in_training(seed: int) -> Subject:
     """A model left in training, half of it dropped out."""
     size = Size(**{**size_of(seed).__dict__, "dropout": 0.5})
     examples = sentences(size.vocabulary, seed)
-    return Patient(with_attention(Fused)(size).train(), contract_of(size), {"loss": loss, "examples": examples})
+    return Subject(with_attention(Fused)(size).train(), contract_of(size), {"loss": loss, "examples": examples})
 
 
-def batch_normed(seed: int) -> Patient:
+def batch_normed(seed: int) -> Subject:
     """In training its rows do mix, as BatchNorm's do; it answers from what it gathered."""
     size = size_of(seed)
     examples = sentences(size.vocabulary, seed)
     model = trained(BatchNormedGPT(size), examples, loss, steps=10)
-    return Patient(model, contract_of(size), {"step": step, "examples": examples})
+    return Subject(model, contract_of(size), {"step": step, "examples": examples})
 
 
-def in_double(seed: int) -> Patient:
+def in_double(seed: int) -> Subject:
     """Double precision."""
     size = size_of(seed)
-    return Patient(GPT(size).double(), contract_of(size), {"step": step})
+    return Subject(GPT(size).double(), contract_of(size), {"step": step})
 
 
 def relative(position: Any) -> Any:
     """One of our decoders with another kind of position."""
-    return native.patient(vary(native.DECODER, {"decoder.position": position}))
+    return native.subject(vary(native.DECODER, {"decoder.position": position}))
 
 
 class Summed(recurrent.Listener):
@@ -137,15 +138,15 @@ class GRU(recurrent.Recurrent):
 
 BASES = (
     gpt("healthy", None),
-    case("gpt2/healthy", None, gpt2.gpt2_patient),
-    case("gpt2/eager", None, changed(gpt2.gpt2_patient, lambda m: m.set_attn_implementation("eager"))),
-    case("bert/healthy", None, bert.bert_patient),
-    case("t5/healthy", None, t5.t5_patient),
+    case("gpt2/healthy", None, gpt2.gpt2_subject),
+    case("gpt2/eager", None, changed(gpt2.gpt2_subject, lambda m: m.set_attn_implementation("eager"))),
+    case("bert/healthy", None, bert.bert_subject),
+    case("t5/healthy", None, t5.t5_subject),
     case("translator/healthy", None, torch_transformer.translator()),
     case("continuer/healthy", None, torch_encoder.continuer()),
-    case("native-decoder/healthy", None, native.patient(native.DECODER)),
-    case("native-encoder/healthy", None, native.patient(native.ENCODER)),
-    case("native-both/healthy", None, native.patient(native.BOTH)),
+    case("native-decoder/healthy", None, native.subject(native.DECODER)),
+    case("native-encoder/healthy", None, native.subject(native.ENCODER)),
+    case("native-both/healthy", None, native.subject(native.BOTH)),
     case("lstm/healthy", None, recurrent.recurrent()),
     case("listener/healthy", None, recurrent.listener()),
 )
@@ -187,7 +188,7 @@ ODD = (
     case(
         "native-decoder/learned-places",
         None,
-        native.patient(
+        native.subject(
             vary(native.DECODER, {"decoder.position": LearnedPosition(length=24)}), promised={"max_length": 24}
         ),
     ),

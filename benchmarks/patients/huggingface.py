@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from .case import Patient
+from .case import Subject
 
 VOCABULARY = 32
 PLACES = 32
@@ -21,13 +21,13 @@ def become(model: nn.Module, ours: type[nn.Module], *, only_last: bool = False) 
         part.__class__ = ours
 
 
-def changed(healthy: Callable[[int], Patient], change: Callable[[Any], object]) -> Callable[[int], Patient]:
-    """Patients whose model something was done to."""
+def changed(healthy: Callable[[int], Subject], change: Callable[[Any], object]) -> Callable[[int], Subject]:
+    """Subjects whose model something was done to."""
 
-    def build(seed: int) -> Patient:
-        patient = healthy(seed)
-        change(patient.model)
-        return patient
+    def build(seed: int) -> Subject:
+        subject = healthy(seed)
+        change(subject.model)
+        return subject
 
     return build
 

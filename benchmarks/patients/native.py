@@ -25,7 +25,7 @@ from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import LearnedPosition, NoPosition, RotaryPosition, Sinusoidal, SinusoidalPosition
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .rows import BOS, EOS, PAD, next_word_loss, pairs, sentences
 
 VOCABULARY = 30
@@ -171,7 +171,7 @@ class Counting(Stack):
         return super().forward(x if self.calls % 2 else -x, *others)
 
 
-# patients
+# subjects
 
 
 def sized(spec: TransformerSpec, seed: int) -> TransformerSpec:
@@ -179,14 +179,14 @@ def sized(spec: TransformerSpec, seed: int) -> TransformerSpec:
     return spec if spec.width == 1 else vary(spec, {"width": (16, 32)[seed % 2]})
 
 
-def patient(
+def subject(
     spec: TransformerSpec, change: Callable[[Transformer], object] | None = None, **differently: Any
-) -> Callable[[int], Patient]:
-    """Patients of a spec, to whom something may be done; an extra given as ``None`` is one that their user has not."""
+) -> Callable[[int], Subject]:
+    """Subjects of a spec, to whom something may be done; an extra given as ``None`` is one that their user has not."""
     kind = differently.pop("kind", "encoder-decoder" if spec.encoder else "decoder" if causal(spec) else "encoder")
     promised = differently.pop("promised", {})
 
-    def prepared(seed: int) -> Patient:
+    def prepared(seed: int) -> Subject:
         model = build(sized(spec, seed), seed=seed)
         if change:
             change(model)
@@ -198,13 +198,13 @@ def patient(
             "encoder": {"call": call},
         }
         extras = {**usual[kind], **differently}
-        return Patient(model, contract, {name: extra for name, extra in extras.items() if extra is not None})
+        return Subject(model, contract, {name: extra for name, extra in extras.items() if extra is not None})
 
     return prepared
 
 
 def causal(spec: TransformerSpec) -> bool:
-    return spec.decoder.self_attention.mask.causal
+    return spec.decoder.blocks.mixer.mask.causal
 
 
 def last_mask(mask: Any) -> Callable[[Transformer], object]:
@@ -243,10 +243,10 @@ SCALAR = TransformerSpec(
     decoder=StackSpec(FeedForwardSpec(inner=8), AttentionSpec(mask=CausalMask()), position=SinusoidalPosition()),
     head=VectorHead(),
 )
-ONE_WIDE = vary(BOTH, {"width": 1, "encoder.self_attention.heads": 1, "decoder.self_attention.heads": 1})
-ONE_WIDE = vary(ONE_WIDE, {"decoder.cross_attention.heads": 1})
-UNMASKED = vary(DECODER, {"decoder.self_attention.mask": NoMask()})
-UNMASKED_BOTH = vary(BOTH, {"decoder.self_attention.mask": NoMask()})
+ONE_WIDE = vary(BOTH, {"width": 1, "encoder.blocks.mixer.heads": 1, "decoder.blocks.mixer.heads": 1})
+ONE_WIDE = vary(ONE_WIDE, {"decoder.blocks.cross.heads": 1})
+UNMASKED = vary(DECODER, {"decoder.blocks.mixer.mask": NoMask()})
+UNMASKED_BOTH = vary(BOTH, {"decoder.blocks.mixer.mask": NoMask()})
 SHORT = vary(DECODER, {"decoder.position": LearnedPosition(length=12)})
 UNPLACED = vary(ENCODER, {"decoder.position": NoPosition()})
 UNPLACED_SOURCE = vary(BOTH, {"encoder.position": NoPosition()})
@@ -254,42 +254,42 @@ PADDING_READ = {"padding": OrdinaryPadding()}
 CAREFUL = {"promised": {"padding_side": "right"}}
 
 CASES: tuple[Case, ...] = (
-    case("native-decoder/unmasked", "future-leak", patient(UNMASKED, kind="decoder")),
-    case("native-decoder/unmasked-last-layer", "future-leak", patient(DECODER, last_mask(NoMask()))),
-    case("native-decoder/one-too-far-from-12", "future-leak", patient(DECODER, last_mask(OneTooFarFrom(12)))),
-    case("native-decoder/too-few-places", "position-overflow", patient(SHORT, promised={"max_length": 24})),
-    case("native-decoder/cached-places-start-anew", "cache-mismatch", patient(DECODER, step=step_anew)),
-    case("native-decoder/drops-out-always", "eval-nondeterministic", patient(DECODER, all_dropping)),
-    case("native-decoder/not-a-number", "nan", patient(DECODER, not_a_number)),
-    case("native-decoder/turns-round", "stateful", patient(DECODER, become(Counting, lambda model: model.decoder))),
+    case("native-decoder/unmasked", "future-leak", subject(UNMASKED, kind="decoder")),
+    case("native-decoder/unmasked-last-layer", "future-leak", subject(DECODER, last_mask(NoMask()))),
+    case("native-decoder/one-too-far-from-12", "future-leak", subject(DECODER, last_mask(OneTooFarFrom(12)))),
+    case("native-decoder/too-few-places", "position-overflow", subject(SHORT, promised={"max_length": 24})),
+    case("native-decoder/cached-places-start-anew", "cache-mismatch", subject(DECODER, step=step_anew)),
+    case("native-decoder/drops-out-always", "eval-nondeterministic", subject(DECODER, all_dropping)),
+    case("native-decoder/not-a-number", "nan", subject(DECODER, not_a_number)),
+    case("native-decoder/turns-round", "stateful", subject(DECODER, become(Counting, lambda model: model.decoder))),
     case(
         "native-decoder/normed-over-batch",
         "batch-mixing",
-        patient(DECODER, lambda model: setattr(model.decoder, "norm", NormedOverBatch()), **CAREFUL),
+        subject(DECODER, lambda model: setattr(model.decoder, "norm", NormedOverBatch()), **CAREFUL),
     ),
-    case("native-scalar/one-wide", "mean-collapse", patient(SCALAR, call=call_scalar, step=None, loss=None)),
-    case("native-encoder/unplaced", "order-blind", patient(UNPLACED), "positions-ineffective"),
-    case("native-encoder/padding-read", "padding-leak", patient(vary(ENCODER, PADDING_READ), **CAREFUL)),
+    case("native-scalar/one-wide", "mean-collapse", subject(SCALAR, call=call_scalar, step=None, loss=None)),
+    case("native-encoder/unplaced", "order-blind", subject(UNPLACED), "positions-ineffective"),
+    case("native-encoder/padding-read", "padding-leak", subject(vary(ENCODER, PADDING_READ), **CAREFUL)),
     case(
         "native-encoder/faint-waves",
         "positions-ineffective",
-        patient(ENCODER, become(FaintWaves, lambda model: model.decoder.position)),
+        subject(ENCODER, become(FaintWaves, lambda model: model.decoder.position)),
         "order-blind",
     ),
-    case("native-both/unmasked", "future-leak", patient(UNMASKED_BOTH)),
-    case("native-both/one-too-far-from-5", "future-leak", patient(BOTH, last_mask(OneTooFarFrom(5)))),
+    case("native-both/unmasked", "future-leak", subject(UNMASKED_BOTH)),
+    case("native-both/one-too-far-from-5", "future-leak", subject(BOTH, last_mask(OneTooFarFrom(5)))),
     case(
         "native-both/source-padding-heard",
         "cross-padding-leak",
-        patient(BOTH, become(PaddingRemembered, lambda model: model.decoder.blocks[-1].cross_attention)),
+        subject(BOTH, become(PaddingRemembered, lambda model: model.decoder.blocks[-1].cross_attention)),
         "padding-leak",
     ),
     case(
-        "native-both/padding-read", "padding-leak", patient(vary(BOTH, PADDING_READ), **CAREFUL), "cross-padding-leak"
+        "native-both/padding-read", "padding-leak", subject(vary(BOTH, PADDING_READ), **CAREFUL), "cross-padding-leak"
     ),
-    case("native-both/source-unread", "source-ignored", patient(BOTH, become(SourceUnread, lambda model: model))),
-    case("native-both/source-detached", "untrained-part", patient(BOTH, become(SourceDetached, lambda model: model))),
-    case("native-both/source-unplaced", "order-blind", patient(UNPLACED_SOURCE), "positions-ineffective"),
-    case("native-both/one-wide", "mean-collapse", patient(ONE_WIDE), "source-ignored"),
-    case("native-both/copying-loss", "target-shift", patient(BOTH, loss=copying_loss)),
+    case("native-both/source-unread", "source-ignored", subject(BOTH, become(SourceUnread, lambda model: model))),
+    case("native-both/source-detached", "untrained-part", subject(BOTH, become(SourceDetached, lambda model: model))),
+    case("native-both/source-unplaced", "order-blind", subject(UNPLACED_SOURCE), "positions-ineffective"),
+    case("native-both/one-wide", "mean-collapse", subject(ONE_WIDE), "source-ignored"),
+    case("native-both/copying-loss", "target-shift", subject(BOTH, loss=copying_loss)),
 )

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqwright.doctor.contract import Contract
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .gpt import generate
 from .gpt_losses import ends_ignored, not_shifted, padding_counted, trained
 from .rows import BOS, EOS, PAD, counting, next_word_loss, pairs, sentences
@@ -137,26 +137,26 @@ def loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
 def recurrent(
     kind: type[Recurrent] = Recurrent, promised: dict[str, Any] | None = None, step: Any = step, **extras: Any
 ) -> Any:
-    """Patients of this class; ``step=None`` for those that have none."""
+    """Subjects of this class; ``step=None`` for those that have none."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(
             **{"kind": "decoder", "pad": PAD, "bos": BOS, "eos": EOS, **(promised or {})}, vocabulary=VOCABULARY
         )
         stepping = {"step": step} if step else {}
         usual = {"loss": loss, "examples": sentences(VOCABULARY, seed), **stepping}
-        return Patient(kind((16, 32)[seed % 2]), contract, {**usual, **extras})
+        return Subject(kind((16, 32)[seed % 2]), contract, {**usual, **extras})
 
     return build
 
 
 def counter(objective: Any) -> Any:
-    """Patients that learnt to count with this loss; their user's own is right."""
+    """Subjects that learnt to count with this loss; their user's own is right."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         examples = counting(VOCABULARY, seed)
-        patient = recurrent(generate=generate, examples=examples)(seed)
-        return Patient(trained(patient.model, examples, objective), patient.contract, patient.extras)
+        subject = recurrent(generate=generate, examples=examples)(seed)
+        return Subject(trained(subject.model, examples, objective), subject.contract, subject.extras)
 
     return build
 
@@ -278,12 +278,12 @@ def listener_loss(model: Listener, examples: dict[str, Tensor]) -> Tensor:
 
 
 def listener(kind: type[Listener] = Listener) -> Any:
-    """Patients of this class."""
+    """Subjects of this class."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, bos=BOS, eos=EOS)
         extras = {"call": call, "loss": listener_loss, "examples": pairs(VOCABULARY, seed)}
-        return Patient(kind((16, 32)[seed % 2]), contract, extras)
+        return Subject(kind((16, 32)[seed % 2]), contract, extras)
 
     return build
 

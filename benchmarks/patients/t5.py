@@ -12,7 +12,7 @@ from transformers.models.t5.modeling_t5 import T5Attention, T5Stack
 
 from seqwright.doctor.contract import Contract
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .huggingface import IGNORED, VOCABULARY, become, changed, with_own_head
 from .rows import EOS, PAD, pairs
 
@@ -66,12 +66,12 @@ class NoDistances(T5Attention):
         return torch.zeros_like(super().compute_bias(*sizes, **others))
 
 
-def t5_patient(seed: int, **extras: Any) -> Patient:
+def t5_subject(seed: int, **extras: Any) -> Subject:
     """A healthy one; its examples' targets have no beginning, for that is not written in Hugging Face's labels."""
     contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, eos=EOS)
     examples = pairs(VOCABULARY, seed)
     examples["target"] = examples["target"][:, 1:].contiguous()
-    return Patient(t5(seed), contract, {"loss": t5_loss, "examples": examples, **extras})
+    return Subject(t5(seed), contract, {"loss": t5_loss, "examples": examples, **extras})
 
 
 def decoder_not_causal(model: T5ForConditionalGeneration) -> None:
@@ -79,22 +79,22 @@ def decoder_not_causal(model: T5ForConditionalGeneration) -> None:
     model.decoder.block[0].layer[0].SelfAttention.is_causal = False
 
 
-def decoder_becomes(ours: type[nn.Module]) -> Callable[[int], Patient]:
-    """Patients whose decoder is of another class."""
-    return changed(t5_patient, lambda model: setattr(model.decoder, "__class__", ours))
+def decoder_becomes(ours: type[nn.Module]) -> Callable[[int], Subject]:
+    """Subjects whose decoder is of another class."""
+    return changed(t5_subject, lambda model: setattr(model.decoder, "__class__", ours))
 
 
 CASES: tuple[Case, ...] = (
-    case("t5/decoder-not-causal", "future-leak", changed(t5_patient, decoder_not_causal)),
+    case("t5/decoder-not-causal", "future-leak", changed(t5_subject, decoder_not_causal)),
     case("t5/source-padding-seen", "cross-padding-leak", decoder_becomes(SourcePaddingSeen), "padding-leak"),
     case("t5/source-lost", "source-ignored", decoder_becomes(SourceLost)),
     case(
         "t5/no-distances",
         "order-blind",
-        changed(t5_patient, lambda model: become(model, NoDistances)),
+        changed(t5_subject, lambda model: become(model, NoDistances)),
         "positions-ineffective",
     ),
-    case("t5/head-of-its-own", "tied-weights", changed(t5_patient, with_own_head)),
-    case("t5/not-shifted", "target-shift", lambda seed: t5_patient(seed, loss=t5_not_shifted)),
-    case("t5/padding-counted", "padding-in-loss", lambda seed: t5_patient(seed, loss=t5_padding_counted)),
+    case("t5/head-of-its-own", "tied-weights", changed(t5_subject, with_own_head)),
+    case("t5/not-shifted", "target-shift", lambda seed: t5_subject(seed, loss=t5_not_shifted)),
+    case("t5/padding-counted", "padding-in-loss", lambda seed: t5_subject(seed, loss=t5_padding_counted)),
 )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seqwright.doctor.contract import Contract
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .rows import BOS, EOS, PAD, next_word_loss, sentences
 from .torch_transformer import VOCABULARY, Places, real
 
@@ -91,14 +91,14 @@ def continuer_loss(model: Continuer, examples: dict[str, Tensor]) -> Tensor:
 
 
 def continuer(kind: type[Continuer] = Continuer, **promised: Any) -> Any:
-    """Patients of this class."""
+    """Subjects of this class."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(
             **{"kind": "decoder", "pad": PAD, "bos": BOS, "eos": EOS, "max_length": 64, **promised},
             vocabulary=VOCABULARY,
         )
-        return Patient(
+        return Subject(
             kind((16, 32)[seed % 2], 2), contract, {"loss": continuer_loss, "examples": sentences(VOCABULARY, seed)}
         )
 
@@ -106,10 +106,10 @@ def continuer(kind: type[Continuer] = Continuer, **promised: Any) -> Any:
 
 
 def encoder(kind: type[Continuer]) -> Any:
-    """Patients of this class that see in both directions, and have no padding."""
+    """Subjects of this class that see in both directions, and have no padding."""
 
-    def build(seed: int) -> Patient:
-        return Patient(kind((16, 32)[seed % 2], 2), Contract(kind="encoder", vocabulary=VOCABULARY, max_length=64))
+    def build(seed: int) -> Subject:
+        return Subject(kind((16, 32)[seed % 2], 2), Contract(kind="encoder", vocabulary=VOCABULARY, max_length=64))
 
     return build
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqwright.doctor.contract import Contract
 
-from .case import Case, Patient, case
+from .case import Case, Subject, case
 from .rows import BOS, EOS, PAD, pairs
 
 VOCABULARY = 30
@@ -231,21 +231,21 @@ def generate(model: Translator, source: Tensor, steps: int = 12) -> Tensor:
     return said
 
 
-def never_ending(seed: int) -> Patient:
+def never_ending(seed: int) -> Subject:
     """The end is so unlikely that it is never said."""
-    patient = translator()(seed)
+    subject = translator()(seed)
     with torch.no_grad():
-        patient.model.head.bias[EOS] = -15
-    return Patient(patient.model.eval(), patient.contract, {**patient.extras, "generate": generate})
+        subject.model.head.bias[EOS] = -15
+    return Subject(subject.model.eval(), subject.contract, {**subject.extras, "generate": generate})
 
 
 def translator(kind: type[Translator] = Translator, **extras: Any) -> Any:
-    """Patients of this class."""
+    """Subjects of this class."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, bos=BOS, eos=EOS, max_length=64)
         model = kind((16, 32)[seed % 2], 2)
-        return Patient(model, contract, {"call": call, "loss": loss, "examples": pairs(VOCABULARY, seed), **extras})
+        return Subject(model, contract, {"call": call, "loss": loss, "examples": pairs(VOCABULARY, seed), **extras})
 
     return build
 

@@ -99,7 +99,7 @@ def convert(run: Path, folder: Path) -> list[str]:
         for index, layer in enumerate(spec.layer):
             block = f"{side}.blocks.{index}"
             own = f"{block}.self_attention"
-            norm(layer.self_attention.layer_norm, f"{block}.self_residual.norm")
+            norm(layer.self_attention.layer_norm, f"{block}.mixer_residual.norm")
             linear(layer.self_attention.linear[0], f"{own}.query", f"{own}.key", f"{own}.value")
             linear(layer.self_attention.linear[1], f"{own}.output")
             if side == "decoder":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import PAD
 from torch import Tensor, nn
 
@@ -118,11 +118,11 @@ class Alibi(nn.Module):
 
 
 def alibi(bug: str = "", *odd: str, layers: int = 2, **promised: Any) -> Build:
-    """Patients with this bug, or with what is odd and right; what else they promise."""
+    """Subjects with this bug, or with what is odd and right; what else they promise."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(**{"kind": "decoder", "vocabulary": 7, "max_length": 16, **promised})
-        return Patient(Alibi(contract.vocabulary, layers, bug, odd), contract)
+        return Subject(Alibi(contract.vocabulary, layers, bug, odd), contract)
 
     return build
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import BOS, EOS, PAD
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -107,14 +107,14 @@ class Translator(nn.Module):
 def bahdanau(
     bug: str = "", *, bridged: bool = True, loss: Callable[[nn.Module, dict[str, Tensor]], Tensor] | None = None
 ) -> Build:
-    """Patients with this bug; with examples where there is a loss."""
+    """Subjects with this bug; with examples where there is a loss."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, bos=BOS, eos=EOS, max_length=20)
         extras: dict[str, Any] = {"call": call_translator}
         if loss is not None:
             extras |= {"loss": loss, "examples": pairs(VOCABULARY, seed)}
-        return Patient(Translator(bug, bridged), contract, extras)
+        return Subject(Translator(bug, bridged), contract, extras)
 
     return build
 

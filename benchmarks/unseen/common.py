@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from patients.case import Patient
+from patients.case import Subject
 from patients.rows import BOS, EOS, FIRST, PAD, padded
 from torch import Tensor, nn
 
-Build = Callable[[int], Patient]
-"""What makes a patient of a seed."""
+Build = Callable[[int], Subject]
+"""What makes a subject of a seed."""
 
 IGNORED = -100
 """The label that PyTorch leaves out."""

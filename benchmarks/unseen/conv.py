@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from torch import Tensor, nn
 
 from seqwright.doctor.contract import Contract
@@ -94,10 +94,10 @@ class ConvModel(nn.Module):
 
 
 def conv(bug: str = "", *, normed: bool = False) -> Build:
-    """Patients with this bug, with batch norm or without."""
+    """Subjects with this bug, with batch norm or without."""
 
-    def build(seed: int) -> Patient:
-        return Patient(ConvModel(bug, normed), Contract(kind="decoder", vocabulary=VOCABULARY, max_length=64))
+    def build(seed: int) -> Subject:
+        return Subject(ConvModel(bug, normed), Contract(kind="decoder", vocabulary=VOCABULARY, max_length=64))
 
     return build
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import BOS, EOS, PAD
 from torch import Tensor, nn
 
@@ -67,12 +67,12 @@ def step(
 
 
 def cross(bug: str = "") -> Build:
-    """Patients with this bug."""
+    """Subjects with this bug."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         promised: dict[str, Any] = {"pad": PAD, "bos": BOS, "eos": EOS, "max_length": 30}
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, **promised)
-        return Patient(Cross(bug), contract, {"call": call_translator, "step": step})
+        return Subject(Cross(bug), contract, {"call": call_translator, "step": step})
 
     return build
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import BOS, EOS, PAD, next_word_loss
 from torch import Tensor, nn
 
@@ -243,15 +243,15 @@ def deep(
     examples: dict[str, Any] | None = None,
     **size: Any,
 ) -> Build:
-    """Patients with this bug, what else they promise, and how their examples are special where there is a loss."""
+    """Subjects with this bug, what else they promise, and how their examples are special where there is a loss."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         usual = {"kind": "decoder", "vocabulary": 1000, "pad": PAD, "bos": BOS, "eos": EOS, "max_length": 64}
         contract = Contract(**{**usual, "padding_side": "both", **(promised or {})})
         extras: dict[str, Any] = {"call": call}
         if loss is not None:
             extras |= {"loss": loss, "examples": rows(contract.vocabulary, seed, **(examples or {}))}
-        return Patient(Deep(contract.vocabulary, bug, **size), contract, extras)
+        return Subject(Deep(contract.vocabulary, bug, **size), contract, extras)
 
     return build
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.huggingface import become
 from patients.rows import BOS, EOS, PAD
 from torch import Tensor, nn
@@ -32,7 +32,8 @@ from transformers import (
 )
 from transformers.models.llama.modeling_llama import LlamaAttention
 
-from seqwright.doctor.contract import Contract, Window
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.visibility import Window
 
 from .common import IGNORED, Build, pairs, rows
 
@@ -278,9 +279,9 @@ def hf(
     loss: Loss | None = None,
     **config: Any,
 ) -> Build:
-    """Patients of this kind, called like this, perhaps changed; with examples where there is a loss."""
+    """Subjects of this kind, called like this, perhaps changed; with examples where there is a loss."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         made = model(**config)
         if change is not None:
             change(made)
@@ -289,7 +290,7 @@ def hf(
             both = contract.kind == "encoder-decoder"
             examples = pairs(VOCABULARY, seed) if both else rows(VOCABULARY, seed, pad=contract.pad or PAD)
             extras |= {"loss": loss, "examples": examples}
-        return Patient(made, contract, extras)
+        return Subject(made, contract, extras)
 
     return build
 

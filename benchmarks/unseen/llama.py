@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import BOS, EOS, PAD
 from torch import Tensor, nn
 
@@ -237,20 +237,20 @@ def loss(model: Llama, examples: dict[str, Tensor]) -> Tensor:
 
 
 def llama(bug: str, promised: dict[str, Any] = PADDING, *, steps: bool = False, **size: Any) -> Build:
-    """Patients with this bug, who have a cached step or none."""
+    """Subjects with this bug, who have a cached step or none."""
 
-    def build(seed: int) -> Patient:
-        return Patient(Llama(bug, **size), Contract(**promised), {"call": call, **({"step": step} if steps else {})})
+    def build(seed: int) -> Subject:
+        return Subject(Llama(bug, **size), Contract(**promised), {"call": call, **({"step": step} if steps else {})})
 
     return build
 
 
 def healthy(*odd: str, **size: Any) -> Build:
-    """Patients whose user has all there is, and who may be odd."""
+    """Subjects whose user has all there is, and who may be odd."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         extras = {"call": call, "step": step, "loss": loss, "examples": rows(VOCABULARY, seed)}
-        return Patient(Llama("", odd, **size), Contract(**PADDING), extras)
+        return Subject(Llama("", odd, **size), Contract(**PADDING), extras)
 
     return build
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from torch import Tensor, nn
 
 from seqwright.doctor.contract import Contract
@@ -162,11 +162,11 @@ class MixModel(nn.Module):
 
 
 def mix(kind: type[Mixer], bug: str = "", *, layers: int = 2, steps: bool = False) -> Build:
-    """Patients of this kind, with this bug, who have a cached step or none."""
+    """Subjects of this kind, with this bug, who have a cached step or none."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=VOCABULARY, max_length=LENGTH)
-        return Patient(
+        return Subject(
             MixModel(kind, bug, layers), contract, {"call": call_unmasked, **({"step": step} if steps else {})}
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from torch import Tensor, nn
 
 from seqwright.doctor.contract import Contract
@@ -44,11 +44,11 @@ class NoPlaces(nn.Module):
 
 
 def nope(bug: str = "", *, vocabulary: int = 33, layers: int = 4) -> Build:
-    """Patients with this bug."""
+    """Subjects with this bug."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=vocabulary, max_length=24)
-        return Patient(NoPlaces(vocabulary, layers, bug), contract)
+        return Subject(NoPlaces(vocabulary, layers, bug), contract)
 
     return build
 

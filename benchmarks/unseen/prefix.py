@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from torch import Tensor, nn
 
-from seqwright.doctor.contract import Contract, Prefix
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.visibility import Prefix
 
 from .common import Build
 
@@ -54,11 +55,11 @@ class PrefixModel(nn.Module):
 
 
 def prefix(bug: str = "") -> Build:
-    """Patients with this bug."""
+    """Subjects with this bug."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=VOCABULARY, visibility=Prefix(PREFIX), max_length=LENGTH)
-        return Patient(PrefixModel(bug), contract)
+        return Subject(PrefixModel(bug), contract)
 
     return build
 

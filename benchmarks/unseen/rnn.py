@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from torch import Tensor, nn
 
 from seqwright.doctor.contract import Contract
@@ -35,11 +35,11 @@ class Recurrent(nn.Module):
 
 
 def rnn(bug: str = "", *, steps: bool = False) -> Build:
-    """Patients with this bug, who have a cached step or none."""
+    """Subjects with this bug, who have a cached step or none."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=VOCABULARY, max_length=32)
-        return Patient(Recurrent(bug), contract, {"call": call_unmasked, **({"step": step} if steps else {})})
+        return Subject(Recurrent(bug), contract, {"call": call_unmasked, **({"step": step} if steps else {})})
 
     return build
 

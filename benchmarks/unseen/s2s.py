@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import BOS, EOS, PAD
 from torch import Tensor, nn
 
@@ -153,16 +153,16 @@ def loss_mean_over_all(model: Translator, examples: dict[str, Tensor]) -> Tensor
 
 
 def s2s(bug: str = "", *, loss: Loss | None = None, max_length: int = 40, **size: Any) -> Build:
-    """Patients with this bug; with examples where there is a loss."""
+    """Subjects with this bug; with examples where there is a loss."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(
             kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, bos=BOS, eos=EOS, max_length=max_length
         )
         extras: dict[str, Any] = {"call": call_translator}
         if loss is not None:
             extras |= {"loss": loss, "examples": pairs(VOCABULARY, seed)}
-        return Patient(Translator(bug, **size), contract, extras)
+        return Subject(Translator(bug, **size), contract, extras)
 
     return build
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import PAD
 from torch import Tensor, nn
 
@@ -57,11 +57,11 @@ class Scalar(nn.Module):
 
 
 def scalar(bug: str = "") -> Build:
-    """Patients with this bug."""
+    """Subjects with this bug."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, max_length=LENGTH)
-        return Patient(Scalar(bug), contract, {"call": call_translator})
+        return Subject(Scalar(bug), contract, {"call": call_translator})
 
     return build
 

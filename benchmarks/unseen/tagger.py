@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import PAD
 from torch import Tensor, nn
 
@@ -173,15 +173,15 @@ def tagger(
     dropout: float = 0.1,
     named: bool = False,
 ) -> Build:
-    """Patients with this bug; with examples where there is a loss."""
+    """Subjects with this bug; with examples where there is a loss."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         extras: dict[str, Any] = {"call": call}
         if loss is not None:
             extras |= {"loss": loss, "examples": rows(VOCABULARY, seed, begun=False, ended=False)}
         model = Tagger(bug, labels=labels, layers=layers, shared=shared, frozen=frozen, dropout=dropout, named=named)
         contract = Contract(kind="encoder", vocabulary=VOCABULARY, pad=PAD, max_length=32, padding_side="both")
-        return Patient(model, contract, extras)
+        return Subject(model, contract, extras)
 
     return build
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from patients.rows import BOS, EOS, PAD, next_word_loss, padded
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -93,14 +93,14 @@ def generating(
 
 
 def backwards(generate: Generate, objective: Loss = translation_loss, loss: Loss | None = None) -> Build:
-    """Patients trained with this objective, who answer like this; whose user's loss may be known."""
+    """Subjects trained with this objective, who answer like this; whose user's loss may be known."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         model, examples = Backwards(), pairs(WORDS, seed, count=12, longest=6)
         fit(model, examples, objective, 250)
         extras = {"call": call_translator, "generate": generate, "examples": examples}
         contract = Contract(kind="encoder-decoder", vocabulary=WORDS, pad=PAD, bos=BOS, eos=EOS)
-        return Patient(model, contract, {**extras, **({"loss": loss} if loss else {})})
+        return Subject(model, contract, {**extras, **({"loss": loss} if loss else {})})
 
     return build
 
@@ -132,15 +132,15 @@ def count_on_from_the_first(model: Counter, ids: Tensor) -> Tensor:
 
 
 def counting(objective: Loss, generate: Generate = count_on, loss: Loss | None = None) -> Build:
-    """Patients trained to count up to the last number with this objective, who go on like this."""
+    """Subjects trained to count up to the last number with this objective, who go on like this."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         model = Counter()
         examples = {"ids": padded([BOS, *range(first, NUMBERS), EOS] for first in range(8, 16))}
         fit(model, examples, objective, 200)
         extras = {"call": call_unmasked, "generate": generate, "examples": examples}
         contract = Contract(kind="decoder", vocabulary=NUMBERS, pad=PAD, bos=BOS, eos=EOS)
-        return Patient(model, contract, {**extras, **({"loss": loss} if loss else {})})
+        return Subject(model, contract, {**extras, **({"loss": loss} if loss else {})})
 
     return build
 

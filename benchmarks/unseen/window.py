@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from patients.case import Case, Patient, case
+from patients.case import Case, Subject, case
 from torch import Tensor, nn
 
-from seqwright.doctor.contract import Contract, Window
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.visibility import Causal, Window
 
 from .common import Build, call_unmasked, step
 from .llama import rotated
@@ -96,12 +97,12 @@ class WindowModel(nn.Module):
 
 
 def window(bug: str = "", **promised: Any) -> Build:
-    """Patients with this bug, and what else they promise."""
+    """Subjects with this bug, and what else they promise."""
 
-    def build(seed: int) -> Patient:
+    def build(seed: int) -> Subject:
         usual = {"kind": "decoder", "vocabulary": VOCABULARY, "max_length": LENGTH}
         contract = Contract(**{**usual, "visibility": Window(WINDOW, layers=LAYERS), **promised})
-        return Patient(WindowModel(bug), contract, {"step": step, "call": call_unmasked})
+        return Subject(WindowModel(bug), contract, {"step": step, "call": call_unmasked})
 
     return build
 
@@ -117,5 +118,5 @@ CASES: tuple[Case, ...] = (
     case("window/places-modulo-window", "cache-mismatch", window("places-modulo-window")),
     case("window/healthy", None, window()),
     case("window/layers-unsaid", None, window(visibility=Window(WINDOW, layers=None))),
-    case("window/called-causal", None, window(visibility="causal")),
+    case("window/called-causal", None, window(visibility=Causal())),
 )

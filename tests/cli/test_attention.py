@@ -1,4 +1,4 @@
-"""``attention`` and ``heads`` by the command: runs and Hugging Face folders, and every slip told in one line."""
+"""``attention`` and ``heads`` on the command line: runs and Hugging Face folders, and every mistake answered in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two layers, and its tokenizer."""
+    """Save a BERT of two layers with its tokenizer."""
     made = tmp_path_factory.mktemp("bert")
     model("bert").save_pretrained(made)
     tokenizer().save_pretrained(made)
@@ -24,49 +24,49 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_runs_generation_is_a_page(run: Path, tmp_path: Path):  # noqa: F811
-    told = tell("attention", run, "--source", "abca", "-o", tmp_path / "page.html", "--json")
-    assert told.code == 0, told.err
-    found = json.loads(told.out)
+    result = tell("attention", run, "--source", "abca", "-o", tmp_path / "page.html", "--json")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
     kinds = {record["kind"]: record for record in found["passes"][0]["attention"]}
     assert list(kinds) == ["encoder", "decoder", "cross"]
-    assert kinds["cross"]["looked_at"] == kinds["encoder"]["tokens"]
+    assert kinds["cross"]["key_tokens"] == kinds["encoder"]["tokens"]
     page = (tmp_path / "page.html").read_text()
     assert found["bytes"] == len(page.encode())
     assert "default-src 'none'" in page
 
 
-def test_a_text_is_read_or_gone_on_with(text_run: Path, tmp_path: Path):  # noqa: F811
+def test_a_text_is_read_or_continued(text_run: Path, tmp_path: Path):  # noqa: F811
     out = tmp_path / "page.html"
     read = json.loads(tell("attention", text_run, "--text", "to be", "-o", out, "--json").out)
     more = json.loads(tell("attention", text_run, "--text", "to be", "--limit", "3", "-o", out, "--json").out)
     lengths = [len(each["passes"][0]["attention"][0]["tokens"]) for each in (read, more)]
-    assert lengths == [5, 7]  # the last of three is chosen, and read by nobody
+    assert lengths == [5, 7]  # the last of three is generated and not read
 
 
-def test_a_text_goes_on_as_far_as_it_can_be_looked_at(text_run: Path, tmp_path: Path):  # noqa: F811
-    told = tell("attention", text_run, "--text", "to be or", "--generate", "-o", tmp_path / "page.html")
-    assert told.code == 0, told.err
-    assert "more would not fit into its" in told.out
+def test_a_text_is_continued_to_the_last_position(text_run: Path, tmp_path: Path):  # noqa: F811
+    result = tell("attention", text_run, "--text", "to be or", "--generate", "-o", tmp_path / "page.html")
+    assert result.code == 0, result.err
+    assert "Generation stops after" in result.out
 
 
-def test_an_answer_with_symbols_that_training_never_showed_says_so(run: Path, tmp_path: Path):  # noqa: F811
-    told = tell("attention", run, "--source", "abc", "--target", "CBX", "-o", tmp_path / "page.html")
-    assert told.code == 0
-    assert "'X' 1×" in told.err
+def test_unknown_symbols_of_an_answer_are_reported(run: Path, tmp_path: Path):  # noqa: F811
+    result = tell("attention", run, "--source", "abc", "--target", "CBX", "-o", tmp_path / "page.html")
+    assert result.code == 0
+    assert "'X' 1×" in result.err
 
 
 def test_two_texts_are_compared(folder: Path, tmp_path: Path):
-    told = tell("attention", folder, "--text", "the cat was scared .", "--compare-text", "the cat was hungry .", "--layers", "1", "--heads", "0,2-3", "-o", tmp_path / "page.html")  # fmt: skip
-    assert told.code == 0, told.err
-    assert "A: the cat was scared .: encoder, 1 layers × 3 heads, 8 × 8 tokens" in told.out
-    assert "B: the cat was hungry .: encoder" in told.out
+    result = tell("attention", folder, "--text", "the cat was scared .", "--compare-text", "the cat was hungry .", "--layers", "1", "--heads", "0,2-3", "-o", tmp_path / "page.html")  # fmt: skip
+    assert result.code == 0, result.err
+    assert "A: the cat was scared .: encoder, 1 layers × 3 heads, 8 × 8 tokens" in result.out
+    assert "B: the cat was hungry .: encoder" in result.out
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["--text", "x", "--source", "y"], "--text and --source are one thing"),
-        ([], "there is no text to look at"),
+        (["--text", "x", "--source", "y"], "--text and --source exclude each other"),
+        ([], "there is no text to read"),
         (["--text", "x", "--target", "y"], "--target belongs to --source"),
         (["--source", "x", "--pair", "y"], "--pair belongs to --text"),
         (["--text", "x", "--layers", "9"], "there is no layer 9"),
@@ -79,51 +79,53 @@ def test_two_texts_are_compared(folder: Path, tmp_path: Path):
         (["--text", "x", "-o", "nowhere/page.html"], "its folder does not exist"),
     ],
 )
-def test_a_slip_about_attention_is_one_line(folder: Path, tmp_path: Path, monkeypatch, arguments: list[str], told: str):
+def test_a_mistake_in_attention_is_one_line(
+    folder: Path, tmp_path: Path, monkeypatch, arguments: list[str], message: str
+):
     monkeypatch.chdir(tmp_path)
     found = tell("attention", folder, *arguments)
     assert found.code == 2
-    assert told in found.line
+    assert message in found.line
     assert not (tmp_path / "attention.html").exists()
 
 
-def test_heads_of_a_model_that_reads_words(folder: Path, tmp_path: Path):
+def test_heads_of_a_hugging_face_model(folder: Path, tmp_path: Path):
     (tmp_path / "trees.conllu").write_text(CONLLU.replace("The", "the").replace("cat", "cat") * 40)
     (tmp_path / "pairs.txt").write_text(LINES)
     options = ["--treebank", tmp_path / "trees.conllu", "--coreference", tmp_path / "pairs.txt"]
-    told = tell("heads", folder, *options, "--json", "--layers", "1")
-    assert told.code == 0, told.err
-    found = json.loads(told.out)
+    result = tell("heads", folder, *options, "--json", "--layers", "1")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
     assert {role["kind"] for role in found["roles"]} == {"encoder"}
     assert found["roles"][0]["layers"] == [1]
     assert {each["name"] for each in found["relations"]["relations"]} >= {"all", "det", "nsubj"}
     assert all(each["layer"] == 1 for each in found["relations"]["relations"])
     assert found["coreference"]["sentences"] == 2
-    told = tell("heads", folder, *options, "--html", tmp_path / "page.html")
-    assert "relations, 40 sentences" in told.out
-    assert "Which head knows which relation?" in (tmp_path / "page.html").read_text()
+    result = tell("heads", folder, *options, "--html", tmp_path / "page.html")
+    assert "relations, 40 sentences" in result.out
+    assert "Grammatical relations" in (tmp_path / "page.html").read_text()
 
 
 def test_heads_of_a_run(run: Path, tmp_path: Path):  # noqa: F811
     (tmp_path / "texts.txt").write_text("abca\ndda\tADD\n")
-    told = tell("heads", run, "--text", tmp_path / "texts.txt")
-    assert told.code == 0, told.err
-    assert all(f"{kind}, 2 texts" in told.out for kind in ("encoder", "decoder", "cross"))
+    result = tell("heads", run, "--text", tmp_path / "texts.txt")
+    assert result.code == 0, result.err
+    assert all(f"{kind}, 2 texts" in result.out for kind in ("encoder", "decoder", "cross"))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        ([], "there is nothing for it to read"),
+        ([], "there is no text to read"),
         (["--text", "absent.txt"], "the texts cannot be read"),
         (["--text", "empty.txt"], "there is no text in it"),
-        (["--text", "empty.txt", "--treebank", "empty.txt"], "symbols are no words"),
+        (["--text", "empty.txt", "--treebank", "empty.txt"], "symbols are not words"),
         (["--text", "empty.txt", "--html", "nowhere/x.html"], "its folder does not exist"),
     ],
 )
-def test_a_slip_about_heads_is_one_line(run: Path, tmp_path: Path, monkeypatch, arguments: list[str], told: str):  # noqa: F811
+def test_a_mistake_in_heads_is_one_line(run: Path, tmp_path: Path, monkeypatch, arguments: list[str], message: str):  # noqa: F811
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.txt").write_text("\n")
     found = tell("heads", run, *arguments)
     assert found.code == 2
-    assert told in found.line
+    assert message in found.line

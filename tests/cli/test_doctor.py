@@ -50,7 +50,7 @@ def here(tmp_path: Path) -> Path:
 def test_the_exit_code_says_whether_it_is_healthy(here: Path):
     done = seqwright("doctor", "mine:healthy", cwd=here)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "no promise is broken" in done.stdout
+    assert "no check failed" in done.stdout
     done = seqwright("doctor", "mine:leaking", "--html", "out/report.html", "--json", cwd=here)
     assert done.returncode == 1, done.stderr
     found = {finding["check"]: finding for finding in json.loads(done.stdout)["findings"]}
@@ -62,10 +62,10 @@ def test_the_exit_code_says_whether_it_is_healthy(here: Path):
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("nowhere", "is no run, no Hugging Face folder"),
+        ("nowhere", "is not a run, a Hugging Face folder"),
         ("mine:missing", "cannot be imported"),
         ("absent:model", "cannot be imported"),
-        ("mine:strange", "gives temperature, which is not asked for"),
+        ("mine:strange", "returns an unknown 'temperature'"),
         ("mine:nothing", "returns NoneType"),
     ],
 )

@@ -21,7 +21,7 @@ from seqwright.cli.main import main
 from tests.runs.small import SMALL, command, environment, losses, sets, write_pairs
 
 FEW = sets(*SMALL, "training.steps=2", "evaluation.every=2")
-FEW_TEXT = sets("model.width=16", "model.decoder.layers=1", "model.decoder.feedforward.inner=16", "batching.rows=2",
+FEW_TEXT = sets("model.width=16", "model.decoder.layers=1", "model.decoder.blocks.feedforward.inner=16", "batching.rows=2",
                 "training.steps=2", "evaluation.every=2")  # fmt: skip
 
 

@@ -7,11 +7,11 @@ from seqwright.core.probe import Edit, Record
 from seqwright.studies.ladder.rungs import BITS, PADDING
 from seqwright.tasks.paper import EIGHT
 
-NAME = "decoder.blocks.0.cross_attention.weights"
+NAME = "decoder.blocks.0.cross.weights"
 
 
 def test_a_record_keeps_what_it_asked_for():
-    batch, record = BITS.batch(EIGHT.pairs), Record("cross_attention.weights")
+    batch, record = BITS.batch(EIGHT.pairs), Record("cross.weights")
     build(PADDING).eval()(batch.target, batch.source, probe=record)
     assert list(record.seen) == [NAME]
     assert record.seen[NAME][0].shape == (8, 1, 5, 4)

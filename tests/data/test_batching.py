@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from seqwright.data.batch import Batch
 from seqwright.data.batching import (
-    BatchingSpec,
+    Batching,
     EqualLengthBatches,
     FullBatch,
     PaddedBatches,
@@ -24,7 +24,7 @@ from seqwright.tasks.paper import EIGHT
 BITS = Vocabulary(("0", "1"))
 
 
-def _sampler(batching: BatchingSpec, seed: int = 0) -> Sampler:
+def _sampler(batching: Batching, seed: int = 0) -> Sampler:
     return Sampler(PairExamples(EIGHT.rows(), BITS), batching, torch.Generator().manual_seed(seed))
 
 
@@ -72,15 +72,15 @@ def test_no_row_is_dropped_and_no_batch_too_large():
 
 
 @given(at=st.integers(0, 40), batching=st.sampled_from([PaddedBatches(rows=30), TokenBatches(tokens=99), FullBatch()]))
-def test_a_sampler_goes_on_from_its_place(at: int, batching: BatchingSpec):
+def test_a_sampler_continues_from_its_state(at: int, batching: Batching):
     sampler = _sampler(batching)
     for _ in range(at):
         next(sampler)
     again = _sampler(batching, seed=9)
-    again.resume(*sampler.place())
+    again.restore(sampler.state())
     for _ in range(20):
         assert torch.equal(next(sampler).target.ids, next(again).target.ids)
-    assert sampler.passes == again.passes
+    assert sampler.epochs == again.epochs
 
 
 def test_shares_together_are_the_whole_batch():
@@ -89,7 +89,7 @@ def test_shares_together_are_the_whole_batch():
         Sampler(PairExamples(EIGHT.rows(), BITS), PaddedBatches(rows=3), torch.Generator().manual_seed(0), (rank, 4))
         for rank in range(4)
     ]
-    for _ in range(80):  # three rows for four processes: somebody has none, and still takes part
+    for _ in range(80):  # three rows for four processes: one has none, and still takes part
         parts = [next(share) for share in shares]
         assert Counter(_rows(next(whole))) == Counter(row for part in parts for row in _rows(part))
         assert 0 in [len(part.labels) for part in parts]

@@ -77,7 +77,7 @@ def test_no_rows_and_no_room(decoder: DecodingSpec):
 
 
 def test_a_probe_sees_every_row_at_every_step():
-    model, record = small_model(1), Record("cross_attention.queries")
+    model, record = small_model(1), Record("cross.queries")
     question = _question(12)
     generated = greedy(model, question.source, question.first, end=ABC.end, limit=12, probe=record)
     assert generated.stopped.any()

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import seqwright as sw
 from seqwright.core.errors import SeqwrightError
 from seqwright.doctor import Contract, Prefix, Window, assert_healthy, examine
-from seqwright.doctor.causes import FOLLOWS
+from seqwright.doctor.causes import CONSEQUENCES
 from seqwright.nn.mask import NoMask
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition
@@ -279,8 +279,8 @@ def test_a_counterexample_can_be_run_again():
     proof = examine(model, CONTRACT).of("future-leak").counterexample
     assert proof is not None
     one, other = (torch.tensor([ids["ids"]]) for ids in (proof.first, proof.second))
-    place = int(proof.at.partition("position ")[2].split()[0])
-    if "drawn anew" not in proof.at:
+    place = int(proof.output.partition("position ")[2].split()[0])
+    if "re-initialised" not in proof.output:
         assert not torch.equal(model(one)[0, place], model(other)[0, place])
     assert torch.equal(one[0, : place + 1], other[0, : place + 1])  # all that it may see is the same
 
@@ -388,7 +388,7 @@ def test_what_is_not_given_is_not_examined_and_said():
 def test_a_stranger_without_a_contract_is_refused():
     with pytest.raises(SeqwrightError, match="cannot be read off"):
         examine(Decoder())
-    with pytest.raises(SeqwrightError, match="is no id"):
+    with pytest.raises(SeqwrightError, match="is outside"):
         Contract(kind="decoder", vocabulary=9, pad=9)
     with pytest.raises(SeqwrightError, match="fewer than two"):
         Contract(kind="decoder", vocabulary=3, pad=0, eos=1)
@@ -410,7 +410,7 @@ def test_a_report_reads_as_a_page_and_in_a_notebook(tmp_path):
 def test_a_remedy_for_a_native_model_is_an_edit_that_mends_it():
     whole = sw.ladder.PADDING
     for edits, check in (
-        ({"decoder.self_attention.mask": NoMask()}, "future-leak"),
+        ({"decoder.blocks.mixer.mask": NoMask()}, "future-leak"),
         ({"encoder.position": NoPosition()}, "order-blind"),
         ({"padding": OrdinaryPadding()}, "padding-leak"),
     ):
@@ -441,7 +441,7 @@ def test_models_of_hugging_face_are_healthy_without_being_told_anything(name: st
     kind = getattr(transformers, name)
     report = examine(kind(kind.config_class(vocab_size=30, **sizes[name])))
     assert report.healthy, report.text()
-    assert report.read_off
+    assert report.contract_inferred
     assert report.contract.kind == {"G": "decoder", "B": "encoder", "T": "encoder-decoder"}[name[0]]
     if report.contract.kind == "decoder":
         assert report.of("cache-mismatch").verdict == "pass"
@@ -450,4 +450,4 @@ def test_models_of_hugging_face_are_healthy_without_being_told_anything(name: st
 def test_every_check_has_a_page():
     pages = Path(__file__).parents[2] / "docs" / "doctor"
     examined = {finding.check for finding in examine(sw.build(sw.ladder.PADDING)).findings}
-    assert examined | set(FOLLOWS) <= {page.stem for page in pages.glob("*.md")}
+    assert examined | set(CONSEQUENCES) <= {page.stem for page in pages.glob("*.md")}

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 import seqwright as sw
 from seqwright.core.errors import SeqwrightError
 from seqwright.doctor import Contract, Window, assert_healthy, examine
-from seqwright.doctor.calling import arguments, guessed
-from seqwright.doctor.examples import checked
+from seqwright.doctor.adapters import adapter_of
+from seqwright.doctor.calling import forward_arguments
+from seqwright.doctor.examples import check_examples
 from seqwright.doctor.finding import Counterexample
 from seqwright.doctor.report import Report
 from tests.doctor.decoders import CONTRACT, EXAMPLES, LONGEST, WORDS, Decoder, loss, step
@@ -49,7 +50,7 @@ class Upright(Decoder):
 def test_logits_that_are_not_those_of_every_token_are_no_verdict_on_the_model(model):
     report = examine(model, CONTRACT)
     assert [finding.check for finding in report.findings] == ["call-failed"]
-    assert "are wanted" in report.of("call-failed").explanation
+    assert "give a call that returns" in report.of("call-failed").explanation
 
 
 class Hidden(nn.Module):
@@ -91,11 +92,11 @@ class Translator(nn.Module):
 
 
 def test_a_forward_is_called_by_the_names_of_its_arguments():
-    assert guessed(Hidden(), CONTRACT) == "model(ids=ids)"
-    assert guessed(Decoder(), CONTRACT) == "model(ids=ids, mask=mask)"
+    assert adapter_of(Hidden()).call_as_text(CONTRACT) == "model(ids=ids)"
+    assert adapter_of(Decoder()).call_as_text(CONTRACT) == "model(ids=ids, mask=mask)"
     told = "model(src=source, tgt=ids, src_key_padding_mask=~source_mask, tgt_key_padding_mask=~mask)"
-    assert guessed(Translator(), PAIRS) == told
-    assert [each.part for each in arguments(Translator(), PAIRS)] == ["source", "ids", "source_mask", "mask"]
+    assert adapter_of(Translator()).call_as_text(PAIRS) == told
+    assert [each.part for each in forward_arguments(Translator(), PAIRS)] == ["source", "ids", "source_mask", "mask"]
     assert any(told in note for note in examine(Translator(), PAIRS).notes)
 
 
@@ -214,9 +215,9 @@ class BreaksAt(Decoder):
 def test_what_broke_off_is_inconclusive_and_no_good_health():
     report = examine(BreaksAt(), CONTRACT)
     assert report.of("future-leak").verdict == "inconclusive"
-    assert "future-leak" in report.broken_off
-    assert "could not be examined" in report.verdict
-    with pytest.raises(AssertionError, match="could not be examined"):
+    assert "future-leak" in report.incomplete
+    assert "could not be completed" in report.verdict
+    with pytest.raises(AssertionError, match="could not be completed"):
         assert_healthy(BreaksAt(), CONTRACT)
 
 
@@ -247,13 +248,13 @@ def test_what_cannot_be_copied_is_the_users_to_mend(model, told):
 
 @pytest.mark.parametrize(
     ("examples", "told"),
-    [([[1, 2]], "examples of a decoder are"), ({"idz": torch.ones(1, 2)}, "and these are"), ({"ids": torch.tensor([1, 2])}, "of shape"),
-     ({"ids": torch.tensor([[1, 99]])}, "the id 99"), ({"ids": torch.tensor([[-100, 2]])}, "the id -100"), ({}, "and these are"),
-     ({"ids": [[1, 2], [3]]}, "no table of ids"), ({"ids": torch.rand(2, 2)}, "torch.float32")],
+    [([[1, 2]], "the examples are list"), ({"idz": torch.ones(1, 2)}, "the examples are"), ({"ids": torch.tensor([1, 2])}, "and shape"),
+     ({"ids": torch.tensor([[1, 99]])}, "the id 99"), ({"ids": torch.tensor([[-100, 2]])}, "the id -100"), ({}, "the examples are"),
+     ({"ids": [[1, 2], [3]]}, "not a table of ids"), ({"ids": torch.rand(2, 2)}, "torch.float32")],
 )  # fmt: skip
 def test_examples_are_held_against_the_contract(examples, told):
     with pytest.raises(SeqwrightError, match=told):
-        checked(examples, CONTRACT)
+        check_examples(examples, CONTRACT)
 
 
 def test_what_a_loss_wants_beside_the_ids_is_handed_on():
@@ -287,8 +288,8 @@ def test_what_callbacks_return_is_held_against_what_is_wanted(given, told):
 
 
 def test_numbers_that_json_has_no_name_for_are_written_all_the_same():
-    proof = Counterexample.between({"ids": [1]}, {"ids": [2]}, torch.tensor([float("nan"), 1.0]), torch.tensor([0.0, float("inf")]), differ="x", at="0")  # fmt: skip
-    assert {"nan", "inf"} <= set(map(str, proof.says + proof.and_says))
+    proof = Counterexample.between({"ids": [1]}, {"ids": [2]}, torch.tensor([float("nan"), 1.0]), torch.tensor([0.0, float("inf")]), difference="x", output="0")  # fmt: skip
+    assert {"nan", "inf"} <= set(map(str, proof.first_logits + proof.second_logits))
     report = examine(nn.Sequential(nn.Embedding(WORDS, WORDS), nn.LayerNorm(WORDS), _Nan()), CONTRACT)
     assert Report.from_json(report.to_json()) == report
 
@@ -303,10 +304,10 @@ def test_cached_steps_of_an_encoder_and_decoder_are_held_against_the_whole():
     assert healthy.of("cache-mismatch").verdict == "pass"
 
     def forgetful(model, ids, past, source, mask):
-        from seqwright.doctor.adapters import Native
+        from seqwright.doctor.adapters import NativeAdapter
 
-        said, state = Native(model).step()(model, ids, past, source, mask)
-        return said, state.rewind(max(1, state.length - 1)) if state.length > 3 else state
+        said, state = NativeAdapter(model).step()(model, ids, past, source, mask)
+        return said, state.rewind(torch.full((len(ids),), state.length - 1)) if state.length > 3 else state
 
     assert examine(sw.build(sw.ladder.PADDING), step=forgetful).of("cache-mismatch").verdict == "fail"
 

@@ -1,4 +1,4 @@
-"""Heads that were made to know something are found, and those that know nothing are told from them."""
+"""Heads made to follow grammar or coreference are found, and heads made at random are not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.heads import coreference, relations, roles
-from seqwright.heads.coreference import questions
+from seqwright.heads.coreference import pronoun_cases
 from seqwright.heads.cross_validation import held_out
 from seqwright.heads.page import Heads
 from seqwright.heads.relations import OFFSETS
@@ -31,13 +31,13 @@ CONLLU = """# text = The cat don't sleep
 
 
 def grammar(sentence: Sentence) -> np.ndarray:
-    """Two heads: one looks from each word to its governor, the other at random."""
+    """Return the weights of two heads: a random one, and one from each word to its governor."""
     size = len(sentence.words)
-    knows = np.full((size, size), 0.01)
-    for place, head in enumerate(sentence.heads):
-        knows[place, head if head >= 0 else place] = 1
-    guesses = np.random.default_rng(size).random((size, size))
-    both = np.stack([guesses, knows])[None]
+    governed = np.full((size, size), 0.01)
+    for index, head in enumerate(sentence.heads):
+        governed[index, head if head >= 0 else index] = 1
+    random = np.random.default_rng(size).random((size, size))
+    both = np.stack([random, governed])[None]
     return both / both.sum(-1, keepdims=True)
 
 
@@ -47,18 +47,18 @@ def trees(count: int) -> list[Sentence]:
     for _ in range(count):
         size = int(random.integers(4, 9))
         root = int(random.integers(size))
-        heads = [root if place != root else -1 for place in range(size)]
+        heads = [root if index != root else -1 for index in range(size)]
         made.append(
             Sentence(tuple(map(str, range(size))), tuple(heads), tuple("root" if head < 0 else "obj" for head in heads))
         )
     return made
 
 
-def test_a_head_that_knows_grammar_is_found_beside_the_best_offset():
+def test_a_head_that_follows_grammar_is_found_beside_the_best_offset():
     bank = trees(60)
     by_words = {sentence.words + sentence.heads: sentence for sentence in bank}
-    asked = iter(bank)
-    found = relations(lambda words: AttentionRecord(tokens=words, kind="encoder", weights=grammar(next(asked))), bank, layers=(7,), heads=(2, 9))  # fmt: skip
+    remaining = iter(bank)
+    found = relations(lambda words: AttentionRecord(tokens=words, kind="encoder", weights=grammar(next(remaining))), bank, layers=(7,), heads=(2, 9))  # fmt: skip
     assert len(by_words) > 1
     assert found.sentences == 60
     for each in found.relations:
@@ -79,7 +79,7 @@ def test_a_head_that_knows_grammar_is_found_beside_the_best_offset():
 def test_the_other_direction_counts_too():
     def backwards(words):
         weights = np.full((3, 3), 0.1)
-        weights[2, 0] = weights[2, 1] = 1.0  # the governor looks at its dependents
+        weights[2, 0] = weights[2, 1] = 1.0  # the governor attends to its dependents
         return AttentionRecord(tokens=words, kind="encoder", weights=weights[None, None])
 
     bank = [Sentence(("a", "b", "c"), (2, 2, -1), ("det", "obj", "root"))] * 40
@@ -88,7 +88,7 @@ def test_the_other_direction_counts_too():
     assert found["all"].accuracy == 1.0
 
 
-def test_choosing_among_many_heads_that_know_nothing_does_not_flatter_what_is_held_out():
+def test_held_out_accuracy_of_the_best_of_many_random_heads_is_near_chance():
     hits = (np.random.default_rng(0).random((40, 400)) < 0.5).astype(float)
     assert hits.mean(0).max() > 0.65
     assert held_out(hits, np.ones(40)) < 0.62
@@ -104,7 +104,7 @@ def test_a_treebank_is_read_word_by_word(tmp_path: Path):
         == Sentence(("The", "cat", "do", "n't", "sleep"), (1, 4, 4, 4, -1), ("det", "nsubj", "aux", "advmod", "root"))
     )
     path.write_text(CONLLU.replace("\t5\tnsubj", "\t9\tnsubj"))
-    with pytest.raises(SeqwrightError, match="none of its words"):
+    with pytest.raises(SeqwrightError, match="outside its words"):
         list(sentences(str(path)))
     path.write_text("no treebank\n")
     for wrong in (path, tmp_path / "absent"):
@@ -112,7 +112,7 @@ def test_a_treebank_is_read_word_by_word(tmp_path: Path):
             list(sentences(wrong))
 
 
-def test_sentences_that_are_split_otherwise_are_counted_and_left_out():
+def test_sentences_with_other_words_are_counted_and_left_out():
     record = AttentionRecord(tokens=["a", "b"], kind="encoder", weights=np.eye(2)[None, None])
     assert between_words(record, 3) is None
     assert between_words(None, 3) is None
@@ -126,34 +126,37 @@ LINES = """1 [The developer] argued with the designer because [she] did not like
 """
 
 
-def test_a_head_that_knows_whom_a_pronoun_means_is_found(tmp_path: Path):
+def test_a_head_that_resolves_pronouns_is_found(tmp_path: Path):
     path = tmp_path / "pairs.txt"
     path.write_text(LINES)
-    asked, skipped = questions(path)
+    cases, skipped = pronoun_cases(path)
     assert skipped == 1
-    assert [(each.words[each.pronoun], each.words[each.antecedent], each.words[each.other]) for each in asked] == [
+    assert [(each.words[each.pronoun], each.words[each.antecedent], each.words[each.other]) for each in cases] == [
         ("she", "developer", "designer"), ("his", "designer", "developer"),
     ]  # fmt: skip
 
     def attends(words):
-        (question,) = [each for each in asked if each.words == tuple(words)]
+        (case,) = [each for each in cases if each.words == tuple(words)]
         weights = np.full((2, len(words), len(words)), 0.1)
-        weights[1, question.pronoun, question.antecedent] = 0.5
-        weights[0, question.pronoun, 1] = 0.5  # always the first
+        weights[1, case.pronoun, case.antecedent] = 0.5
+        weights[0, case.pronoun, 1] = 0.5  # always the first
         return AttentionRecord(tokens=words, kind="encoder", weights=weights[None])
 
-    found = coreference(attends, asked, skipped=skipped)
-    assert (found.links[0].head, found.links[0].accuracy) == (1, 1.0)
-    assert (found.links[1].head, found.links[1].accuracy) == (0, 0.5)
+    found = coreference(attends, cases, skipped=skipped)
+    assert (found.heads[0].head, found.heads[0].accuracy) == (1, 1.0)
+    assert (found.heads[1].head, found.heads[1].accuracy) == (0, 0.5)
     assert (found.first, found.nearer) == (0.5, 0.5)
-    assert [link.far for link in found.links] == [1.0, 1.0]  # where the other is nearer the first is right, too
+    assert [each.far_accuracy for each in found.heads] == [
+        1.0,
+        1.0,
+    ]  # with a farther antecedent the first candidate is right, too
     path.write_text("nothing marked\n")
     for wrong in (path, tmp_path / "absent"):
         with pytest.raises(SeqwrightError):
-            questions(wrong)
+            pronoun_cases(wrong)
 
 
-def test_all_of_it_is_a_page_that_needs_no_network():
+def test_all_results_are_a_page_that_needs_no_network():
     records = [AttentionRecord(tokens=["a", "b", "a"], kind="decoder", weights=np.eye(3)[None, None])] * 3
     bank = [Sentence(("a", "b", "c"), (1, -1, 1), ("det", "root", "obj"))] * 40
     even = lambda words: AttentionRecord(tokens=words, kind="encoder", weights=np.full((1, 1, 3, 3), 1 / 3))  # noqa: E731

@@ -28,8 +28,8 @@ WORDS = [
 
 
 def tokenizer() -> Any:
-    """WordPiece over :data:`WORDS`, with [CLS] and [SEP]."""
-    made = Tokenizer(models.WordPiece({word: place for place, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    """Return a WordPiece tokenizer over :data:`WORDS`, with [CLS] and [SEP]."""
+    made = Tokenizer(models.WordPiece({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
@@ -40,7 +40,7 @@ def tokenizer() -> Any:
 
 
 def byte_tokenizer() -> Any:
-    """Byte-level pieces, as GPT-2's: a space belongs to the word after it."""
+    """Return a byte-level tokenizer as GPT-2's, where a space belongs to the word after it."""
     made = Tokenizer(models.BPE())
     made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -60,7 +60,7 @@ MARKS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start
 
 
 def model(kind: str) -> Any:
-    """A model by its family's name, in eval mode."""
+    """Return a model of a family, in eval mode."""
     torch.manual_seed(0)
     match kind:
         case "bert":

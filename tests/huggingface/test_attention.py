@@ -1,4 +1,4 @@
-"""What is recorded of Hugging Face's models is what they return themselves, and they are left as they were."""
+"""Captured attention of Hugging Face models equals what they return themselves, and they are left as they were."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.huggingface import attention, generated
-from seqwright.huggingface.capture import _WATCHED, watched
-from seqwright.huggingface.tokenise import read
+from seqwright.huggingface.capture import _CAPTURED, captured
+from seqwright.huggingface.tokenise import tokenise
+from seqwright.viewer.selection import LayersAndHeads
 from tests.huggingface.models import byte_tokenizer, model, tokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -25,13 +26,13 @@ def eager(made):
 
 
 @pytest.mark.parametrize("kind", ["bert", "albert", "mpnet", "llama", "gpt2"])
-def test_a_texts_attention_is_the_models_own(kind):
+def test_captured_attention_is_the_models_own(kind):
     made = model(kind)
     before = made.config._attn_implementation
     seen = attention(made, TOKENIZER, TEXT)
     (record,) = seen.records
     assert made.config._attn_implementation == before
-    assert not _WATCHED
+    assert not _CAPTURED
     with torch.no_grad():
         own = eager(made)(**TOKENIZER(TEXT, return_tensors="pt"), output_attentions=True).attentions
     assert np.allclose(record.weights, torch.stack(own)[:, 0].numpy(), atol=1e-6)
@@ -40,7 +41,7 @@ def test_a_texts_attention_is_the_models_own(kind):
     assert record.special == {0, len(record.tokens) - 1}
     assert record.words is not None
     assert (9, 11) in record.words  # sc ##ared
-    if kind == "mpnet":  # it takes its attention from nowhere that can be watched
+    if kind == "mpnet":  # its attention function cannot be replaced
         assert record.projections is None
         assert "cannot be read" in seen.note
     else:
@@ -55,7 +56,7 @@ def test_a_texts_attention_is_the_models_own(kind):
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "t5", "bart"])
 @pytest.mark.parametrize("beams", [1, 3])
-def test_a_generation_read_at_once_is_what_generate_saw_step_by_step(kind, beams):
+def test_a_generation_read_at_once_equals_its_steps(kind, beams):
     made = model(kind)
     seen = attention(made, TOKENIZER, TEXT, generate=6, beams=beams)
     encoding = TOKENIZER(TEXT, return_tensors="pt")
@@ -79,8 +80,8 @@ def test_a_generation_read_at_once_is_what_generate_saw_step_by_step(kind, beams
         assert all(step.candidates[0].token == step.chosen for step in steps)
 
 
-def test_beams_that_change_places_are_followed():
-    """The rows that ``generate`` computed are not those of one beam: read so, they are something else."""
+def test_beams_that_change_order_are_followed():
+    """Rows of ``generate`` belong to changing beams, and one row over all steps is not one sequence."""
     made, text = eager(model("gpt2")), "the cat chased the mouse ."
     encoding = TOKENIZER(text, return_tensors="pt")
     output = made.generate(
@@ -88,14 +89,14 @@ def test_beams_that_change_places_are_followed():
         output_attentions=True, return_dict_in_generate=True,
     )  # fmt: skip
     rows = [row for row in output.beam_indices[0].tolist() if row >= 0]
-    assert len(set(rows)) > 2, "choose another seed: here beams stay in their places"
+    assert len(set(rows)) > 2, "choose another seed: here beams keep their order"
     right = generated(output, TOKENIZER).of("decoder").weights
     assert np.allclose(right, attention(made, TOKENIZER, text, generate=8, beams=4).of("decoder").weights, atol=1e-5)
     first = output.attentions[4][0][0, :, 0].numpy()  # the fifth step's, of the batch's first row
     assert not np.allclose(right[0, :, len(encoding.input_ids[0]) + 3, : first.shape[1]], first, atol=1e-3)
 
 
-def test_only_what_is_asked_for_is_kept():
+def test_only_selected_heads_are_kept():
     made = model("bert")
     whole, some = (
         attention(made, TOKENIZER, TEXT),
@@ -105,18 +106,18 @@ def test_only_what_is_asked_for_is_kept():
     assert (record.layers, record.heads) == ((1,), (0, 3))
     assert record.projections is None
     assert np.array_equal(record.weights, whole.records[0].weights[1:, [0, 3]])
-    for wrong, told in (
+    for wrong, message in (
         ({"layers": [2]}, "there is no layer 2"),
         ({"heads": [-1]}, "there is no head -1"),
         ({"heads": []}, "no head is chosen"),
     ):
-        with pytest.raises(SeqwrightError, match=told):
+        with pytest.raises(SeqwrightError, match=message):
             attention(made, TOKENIZER, TEXT, **wrong)
 
 
 def test_pairs_and_targets_and_words():
     made = model("bert").train()
-    record = attention(made, TOKENIZER, "the fish", "it was hungry").records[0]  # it knows no fish
+    record = attention(made, TOKENIZER, "the fish", "it was hungry").records[0]  # fish is not in the vocabulary
     assert made.training
     assert record.tokens[2] == "[UNK]"
     assert sorted(record.special) == [0, 3, 7]
@@ -128,15 +129,15 @@ def test_pairs_and_targets_and_words():
 
 
 @pytest.mark.parametrize(
-    ("kind", "given", "told"),
+    ("kind", "given", "message"),
     [
         ("bert", {"generate": 3}, "does not generate"),
         ("bert", {"target": "x"}, "has a target"),
-        ("t5", {}, "something to say"),
+        ("t5", {}, "needs a text"),
     ],
 )
-def test_what_a_model_cannot_do_is_told(kind, given, told):
-    with pytest.raises(SeqwrightError, match=told):
+def test_options_that_a_model_cannot_follow_are_refused(kind, given, message):
+    with pytest.raises(SeqwrightError, match=message):
         attention(model(kind), TOKENIZER, TEXT, **given)
 
 
@@ -158,7 +159,7 @@ def test_too_long_a_text_is_refused_before_it_is_read():
 
 def test_words_of_byte_level_pieces_are_read_with_their_spaces():
     made, words = byte_tokenizer(), ["the", "cat", "café", "漢字", "the"]
-    seen = read(made, words)
+    seen = tokenise(made, words)
     assert made.decode(list(seen.ids)) == " ".join(words)
     assert seen.words is not None
     assert len(seen.words) == len(words)
@@ -204,22 +205,22 @@ def test_candidates_come_from_logits_where_the_output_has_them():
         assert step.probability == pytest.approx(step.candidates[0].probability)
 
 
-def test_what_is_no_output_of_generate_is_told():
+def test_other_objects_than_outputs_of_generate_are_refused():
     output, ids = generate(eager(model("bart")))
-    for given, told in (((torch.ones(1, 2), TOKENIZER), "no attentions"), ((output, TOKENIZER, ids[0]), "of shape")):
-        with pytest.raises(SeqwrightError, match=told):
+    for given, message in (((torch.ones(1, 2), TOKENIZER), "no attentions"), ((output, TOKENIZER, ids[0]), "of shape")):
+        with pytest.raises(SeqwrightError, match=message):
             generated(*given)
     with pytest.raises(SeqwrightError, match="no sequence 3"):
         generated(output, TOKENIZER, ids, sequence=3)
 
 
-def test_what_is_too_long_is_told_and_what_goes_on_stops_where_the_positions_end():
+def test_long_texts_are_refused_and_generation_stops_at_the_last_position():
     made = model("gpt2")
     with pytest.raises(SeqwrightError, match="and the model has 64 positions"):
         attention(made, TOKENIZER, "cat " * 70)
     seen = attention(made, TOKENIZER, "cat " * 56, generate=40)
     assert len(seen.of("decoder").tokens) <= 64
-    assert "It goes on for 6 tokens" in seen.note
+    assert "Generation stops after 6 tokens" in seen.note
 
 
 def test_half_precision_keeps_its_projections():
@@ -234,11 +235,11 @@ def test_threads_and_errors_leave_a_model_as_it_was():
     with ThreadPoolExecutor(4) as pool:
         seen = list(pool.map(lambda _: attention(made, TOKENIZER, TEXT).records[0].weights, range(8)))
     assert all(np.array_equal(each, whole) for each in seen)
-    with pytest.raises(RuntimeError), watched(made, {"encoder": ((0,), (0,))}):
+    with pytest.raises(RuntimeError), captured(made, {"encoder": LayersAndHeads((0,), (0,))}):
         raise RuntimeError
-    with watched(made, {"encoder": ((0,), (0,))}) as outer:
+    with captured(made, {"encoder": LayersAndHeads((0,), (0,))}) as outer:
         attention(made, TOKENIZER, TEXT)
-    assert not outer.caught
+    assert not outer.captured
     assert made.config._attn_implementation == before
     made(**TOKENIZER(TEXT, return_tensors="pt"))
 

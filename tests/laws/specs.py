@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from seqwright.core.spec import vary
 from seqwright.models.transformer import TransformerSpec
-from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
+from seqwright.nn.attention import AttentionSpec, CrossAttentionSpec
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import LinearScalarEmbedding, ScalarHead, SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
-from seqwright.nn.norm import LayerNormSpec, NoNorm, NoResidual, PostNormResidual, PreNormResidual, RMSNormSpec
+from seqwright.nn.norm import LayerNormSpec, NoNorm, RMSNormSpec
 from seqwright.nn.padding import MaskedPadding
 from seqwright.nn.position import (
     ALiBiPosition,
     LearnedPosition,
     NoPosition,
-    PositionSpec,
+    Position,
     RandomisedPosition,
     RotaryPosition,
     SinusoidalPosition,
     T5RelativePosition,
 )
+from seqwright.nn.residual import NoResidual, PostNormResidual, PreNormResidual
 from seqwright.nn.scale import LinearScale, NoScale, RootScale
+from seqwright.nn.stack import StackSpec
 from seqwright.studies.ladder.rungs import paper_cells
 
 VOCABULARY = 7
 
-_decoder = StackSpec(
+_block = BlockSpec(
     feedforward=FeedForwardSpec(inner=12),
-    layers=2,
-    self_attention=AttentionSpec(heads=2, mask=CausalMask()),
-    cross_attention=AttentionSpec(heads=2),
-    position=SinusoidalPosition(),
-    embedding_dropout=0.1,
+    mixer=AttentionSpec(heads=2, mask=CausalMask()),
+    cross=CrossAttentionSpec(heads=2),
 )
-_encoder = vary(_decoder, {"self_attention.mask": NoMask(), "cross_attention": None})
+_decoder = StackSpec(blocks=_block, layers=2, position=SinusoidalPosition(), embedding_dropout=0.1)
+_encoder = vary(_decoder, {"blocks.mixer.mask": NoMask(), "blocks.cross": None})
 
 ENCODER_DECODER = TransformerSpec(
     width=8,
@@ -43,7 +43,7 @@ ENCODER_DECODER = TransformerSpec(
     encoder=_encoder,
     decoder=_decoder,
 )
-DECODER_ONLY = vary(ENCODER_DECODER, {"encoder": None, "decoder.cross_attention": None})
+DECODER_ONLY = vary(ENCODER_DECODER, {"encoder": None, "decoder.blocks.cross": None})
 WIDE = vary(ENCODER_DECODER, {"width": 32})
 SCALAR = vary(ENCODER_DECODER, {"embedding": LinearScalarEmbedding(), "head": ScalarHead()})
 
@@ -55,7 +55,7 @@ POSITIONS = [
     ALiBiPosition(),
     T5RelativePosition(buckets=8, furthest=16),
     *(
-        RandomisedPosition(position=inner, places=32, longest=12)
+        RandomisedPosition(position=inner, positions=32, length=12)
         for inner in (SinusoidalPosition(), LearnedPosition(length=32), RotaryPosition())
     ),
 ]
@@ -72,7 +72,7 @@ def _on_every_stack(spec: TransformerSpec, part: str, value: object) -> Transfor
     return vary(spec, {f"{side}.{part}": value for side in sides})
 
 
-def _kind(position: PositionSpec) -> str:
+def _kind(position: Position) -> str:
     name = type(position).__name__
     return f"{name}.{_kind(position.position)}" if isinstance(position, RandomisedPosition) else name
 
@@ -86,23 +86,23 @@ def _named() -> dict[str, TransformerSpec]:
             name = f"{base}.{type(residual).__name__}.{type(residual.norm).__name__}"
             # with nothing beside the branches, two layers make all vectors alike (Dong et al. 2021): laws would hold of anything
             layers = 1 if isinstance(residual, NoResidual) else 2
-            specs[name] = _on_every_stack(_on_every_stack(spec, "residual", residual), "layers", layers)
+            specs[name] = _on_every_stack(_on_every_stack(spec, "blocks.residual", residual), "layers", layers)
         for scale in SCALES:
             name = type(scale).__name__
             specs[f"{base}.embedding.{name}"] = vary(spec, {"embedding.scale": scale})
-            scaled = _on_every_stack(spec, "self_attention.scale", scale)
-            crossing = {"decoder.cross_attention.scale": scale} if spec.decoder.cross_attention else {}
+            scaled = _on_every_stack(spec, "blocks.mixer.scale", scale)
+            crossing = {"decoder.blocks.cross.scale": scale} if spec.encoder else {}
             specs[f"{base}.attention.{name}"] = vary(scaled, crossing)
-        specs[f"{base}.no-feedforward"] = _on_every_stack(spec, "feedforward", None)
-        specs[f"{base}.no-mask"] = vary(spec, {"decoder.self_attention.mask": NoMask()})
+        specs[f"{base}.no-feedforward"] = _on_every_stack(spec, "blocks.feedforward", None)
+        specs[f"{base}.no-mask"] = vary(spec, {"decoder.blocks.mixer.mask": NoMask()})
     for position in (RotaryPosition(), ALiBiPosition(), T5RelativePosition(buckets=8, furthest=16)):
         specs[f"across.{type(position).__name__}"] = vary(ENCODER_DECODER, {"decoder.cross_position": position})
-    specs["gelu"] = _on_every_stack(ENCODER_DECODER, "feedforward.activation", GELU())
+    specs["gelu"] = _on_every_stack(ENCODER_DECODER, "blocks.feedforward.activation", GELU())
     specs |= {"wide": WIDE, "scalar": SCALAR}
     # equal specs under two names (a rung trained on two tasks) are tried once
     return {name: spec for name, spec in specs.items() if spec not in list(specs.values())[: list(specs).index(name)]}
 
 
 SPECS = _named()
-INCREMENTAL = {name: spec for name, spec in SPECS.items() if spec.decoder.self_attention.mask.causal}
+INCREMENTAL = {name: spec for name, spec in SPECS.items() if spec.decoder.causal}
 PADDABLE = {name: spec for name, spec in SPECS.items() if isinstance(spec.padding, MaskedPadding)}

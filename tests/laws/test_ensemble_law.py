@@ -39,7 +39,7 @@ def test_twenty_steps_together_are_twenty_steps_alone(spec: TransformerSpec):
         batch, training = _batch(spec), TrainingSpec(steps=20, rate=0.003, objective=_objective(spec))
         ensemble = Ensemble(spec, SEEDS)
         _draw_alike(ensemble.template)
-        together = fit(ensemble, repeat(ensemble.lay(batch)), training)
+        together = fit(ensemble, repeat(ensemble.lay_out(batch)), training)
         for index, seed in enumerate(SEEDS):
             model = build(spec, seed=seed).train()
             _draw_alike(model)

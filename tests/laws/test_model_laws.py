@@ -49,13 +49,22 @@ def test_tokens_in_pieces_get_the_answers_they_get_at_once(spec: TransformerSpec
 
 
 @incremental
-def test_rewinding_forgets_what_came_after(spec: TransformerSpec):
+@pytest.mark.parametrize("lengths", [[2, 2, 2, 2], [3, 1, 2, 4]], ids=["even", "ragged"])
+def test_a_rewound_state_continues_as_if_later_tokens_had_not_been_read(spec: TransformerSpec, lengths: list[int]):
     model, source, target = model_of(spec), source_of(spec), target_of(spec, [5, 5, 5, 5])
-    first, rest = Tokens(target.ids[:, :2], target.at[:, :2]), Tokens(target.ids[:, 2:], target.at[:, 2:])
-    _, before = model.advance(first, model.start(source))
-    once, after = model.advance(rest, before)
-    again, _ = model.advance(rest, after.rewind(2))
-    torch.testing.assert_close(again.logits, once.logits, **CLOSE)
+    if len(set(lengths)) > 1 and not spec.masks_padding:
+        return  # rows of unequal length then are padded, and such a model reads padding
+    _, state = model.advance(target, model.start(source))
+    kept = torch.tensor(lengths)
+    following = Tokens(target.ids[:, :1], kept[:, None])
+    again, _ = model.advance(following, state.rewind(kept))
+    for index, length in enumerate(lengths):
+        only = torch.tensor([index])
+        start = model.start(source and source.select(only))
+        ids, at = target.ids[index : index + 1, :length], target.at[index : index + 1, :length]
+        _, alone = model.advance(Tokens(ids, at), start)
+        once, _ = model.advance(following.select(only), alone)
+        torch.testing.assert_close(again.logits[index], once.logits[0], **CLOSE)
 
 
 @incremental
@@ -121,9 +130,8 @@ def test_being_observed_changes_nothing(spec: TransformerSpec):
     watched = logits(model, target, source, record)
     torch.testing.assert_close(watched[target.real], logits(model, target, source)[target.real], **CLOSE)
     weights = {name: seen[0] for name, seen in record.seen.items() if name.endswith("weights")}
-    assert len(weights) == spec.decoder.layers * (2 if spec.encoder else 1) + (
-        spec.encoder.layers if spec.encoder else 0
-    )
+    layers = {side: len(stack.each()) for side in ("encoder", "decoder") if (stack := getattr(spec, side))}
+    assert len(weights) == sum(layers.values()) + (layers["decoder"] if spec.encoder else 0)
     for seen in weights.values():
         sums = seen.sum(-1)
         assert bool(

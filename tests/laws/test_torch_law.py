@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seqwright.core.model import build
 from seqwright.core.tokens import Tokens
 from seqwright.models.transformer import Transformer
-from seqwright.nn.attention import Attention
+from seqwright.nn.attention import MultiHead
 from seqwright.nn.block import Block
 from seqwright.studies.ladder.rungs import MASKED, PADDING, PLAIN, POSITIONS, TOKEN
 from tests.laws.inputs import logits, source_of, target_of
@@ -45,7 +45,7 @@ def test_equals_torch(rung: str, train: bool, padded: bool):
     wanted = theirs.train()(  # in eval mode torch switches to a kernel that writes zeros at padding
         _embedded(ours, source, rung),
         _embedded(ours, target, rung),
-        tgt_mask=mask if spec.decoder.self_attention.mask.causal else None,
+        tgt_mask=mask if spec.decoder.causal else None,
         src_key_padding_mask=~source.real if padded else None,
         tgt_key_padding_mask=~target.real if padded else None,
         memory_key_padding_mask=~source.real if padded else None,
@@ -83,17 +83,17 @@ def _load(ours: Transformer, theirs: nn.Transformer) -> None:
 
 
 def _load_block(block: Block, layer: nn.Module) -> None:
-    _load_attention(block.self_attention, layer.self_attn)
-    _copy(block.self_residual.norm, layer.norm1)
+    _load_attention(block.mixer, layer.self_attn)
+    _copy(block.mixer_residual.norm, layer.norm1)
     if block.crosses:
-        _load_attention(block.cross_attention, layer.multihead_attn)
+        _load_attention(block.cross, layer.multihead_attn)
         _copy(block.cross_residual.norm, layer.norm2)
     _copy(block.feedforward_residual.norm, layer.norm3 if block.crosses else layer.norm2)
     _copy(block.feedforward.widen, layer.linear1)
     _copy(block.feedforward.narrow, layer.linear2)
 
 
-def _load_attention(ours: Attention, theirs: nn.MultiheadAttention) -> None:
+def _load_attention(ours: MultiHead, theirs: nn.MultiheadAttention) -> None:
     parts = (ours.query, ours.key, ours.value)
     for part, weight, bias in zip(parts, theirs.in_proj_weight.chunk(3), theirs.in_proj_bias.chunk(3), strict=True):
         part.weight.copy_(weight)
@@ -122,11 +122,11 @@ def test_initialisation_is_torchs():
 
     for ours, theirs in (
         (
-            lambda m: m.encoder.blocks[0].self_attention.query.weight,
+            lambda m: m.encoder.blocks[0].mixer.query.weight,
             lambda r: r.encoder.layers[0].self_attn.in_proj_weight,
         ),
         (
-            lambda m: m.decoder.blocks[0].cross_attention.output.weight,
+            lambda m: m.decoder.blocks[0].cross.output.weight,
             lambda r: r.decoder.layers[0].multihead_attn.out_proj.weight,
         ),
         (lambda m: m.encoder.blocks[0].feedforward.widen.weight, lambda r: r.encoder.layers[0].linear1.weight),
@@ -135,7 +135,7 @@ def test_initialisation_is_torchs():
         mine, wanted = spread([ours(m).detach() for m in models]), spread([theirs(r).detach() for r in reference])
         assert mine == pytest.approx(wanted, rel=0.08)
     for model in models[:5]:
-        attention = model.decoder.blocks[0].self_attention
+        attention = model.decoder.blocks[0].mixer
         assert all(not part.bias.any() for part in (attention.query, attention.key, attention.value, attention.output))
     highest, deviation = spread([m.embedding.weight.detach() for m in models])
     assert deviation == pytest.approx(1, rel=0.03)

@@ -1,4 +1,4 @@
-"""What stands around a branch, and what a block lacks when a part is left out."""
+"""Residual connections, and blocks from which a part is left out."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from seqwright.core.model import build
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.feedforward import FeedForwardSpec
-from seqwright.nn.norm import LayerNormSpec, NoNorm, NoResidual, NormSpec, PreNormResidual, RMSNormSpec
+from seqwright.nn.norm import LayerNormSpec, NoNorm, Norm, RMSNormSpec
+from seqwright.nn.residual import NoResidual, PreNormResidual
 from tests.laws.specs import DECODER_ONLY, ENCODER_DECODER
 
 NORMS = [NoNorm(), LayerNormSpec(), RMSNormSpec()]
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_without_a_residual_nothing_goes_past_the_branch(norm: NormSpec):
+def test_without_a_residual_nothing_goes_past_the_branch(norm: Norm):
     residual = NoResidual(norm=norm).build(4, 0.0)
     x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    assert not residual(x, torch.zeros_like).any()
-    torch.testing.assert_close(residual(x, torch.negative), -norm.build(4)(x))
-    # PreNormResidual computes the same branch, and adds what went past it
-    torch.testing.assert_close(PreNormResidual(norm=norm).build(4, 0.0)(x, torch.sin) - x, residual(x, torch.sin))
+    assert not residual.connect(x, torch.zeros_like(x)).any()
+    torch.testing.assert_close(residual.connect(x, -residual.enter(x)), -norm.build(4)(x))
+    added = PreNormResidual(norm=norm).build(4, 0.0)
+    y = added.enter(x).sin()
+    torch.testing.assert_close(added.connect(x, y) - x, residual.connect(x, residual.enter(x).sin()))
 
 
 def test_without_a_residual_the_branch_is_dropped_out():
     residual = NoResidual(norm=NoNorm()).build(4, 0.5).train()
-    dropped = residual(torch.ones(50, 50, 4), torch.clone)
+    dropped = residual.connect(torch.zeros(50, 50, 4), torch.ones(50, 50, 4))
     assert (dropped == 0).double().mean().item() == pytest.approx(0.5, abs=0.05)
-    assert torch.equal(residual.eval()(torch.ones(2, 2, 4), torch.clone), torch.ones(2, 2, 4))
+    assert torch.equal(residual.eval().connect(torch.zeros(2, 2, 4), torch.ones(2, 2, 4)), torch.ones(2, 2, 4))
 
 
 def test_a_block_without_feed_forward_has_none_of_its_parameters():
-    whole, bare = build(ENCODER_DECODER), build(vary(ENCODER_DECODER, {"decoder.feedforward": None}))
+    whole, bare = build(ENCODER_DECODER), build(vary(ENCODER_DECODER, {"decoder.blocks.feedforward": None}))
     missing = {name for name, _ in whole.named_parameters()} - {name for name, _ in bare.named_parameters()}
     assert missing == {
         f"decoder.blocks.{layer}.{part}.{kind}"
@@ -45,9 +47,9 @@ def test_a_block_without_feed_forward_has_none_of_its_parameters():
 
 def test_without_feed_forward_tokens_pass_as_past_one_that_says_nothing():
     silent = build(DECODER_ONLY).eval()
-    bare = build(vary(DECODER_ONLY, {"decoder.feedforward": None})).eval()
+    bare = build(vary(DECODER_ONLY, {"decoder.blocks.feedforward": None})).eval()
     bare.load_state_dict(silent.state_dict(), strict=False)
-    assert isinstance(DECODER_ONLY.decoder.feedforward, FeedForwardSpec)
+    assert isinstance(DECODER_ONLY.decoder.each()[0].feedforward, FeedForwardSpec)
     with torch.no_grad():
         for block in silent.decoder.blocks:
             block.feedforward.narrow.weight.zero_()

@@ -13,7 +13,7 @@ from seqwright.nn.attention import AttentionSpec
 from seqwright.nn.dropout import Dropout, draw_from
 from seqwright.nn.kernels.dropout_noise import kept
 from seqwright.nn.mask import CausalMask
-from seqwright.nn.position import AttentionPositions, Position
+from tests.nn.positions import stack_positions
 
 MANY = 4_000_000
 
@@ -121,11 +121,11 @@ def test_attention_watched_in_training_drops_what_it_drops_unwatched(members: in
     attention = AttentionSpec(heads=2, mask=CausalMask()).build(8, 0.3).double().train()
     for parameter in attention.parameters():
         torch.nn.init.normal_(parameter, generator=_seeded(1))
-    here = AttentionPositions(Position(), Tokens.of([[0] * 5, [0] * 3, [0] * 4]).rows_innermost().at)
+    at = stack_positions(Tokens.of([[0] * 5, [0] * 3, [0] * 4]).rows_innermost())
     x = torch.randn(8, 5, 3, dtype=torch.double).permute(2, 1, 0)
 
     def run(scale: Tensor, *probe: Record) -> Tensor:
-        return functional_call(attention, {}, (y := x * scale, here, (y, here), None, *probe))[0]
+        return functional_call(attention, {}, (x * scale, at, None, *probe))[0]
 
     def both(*probe: Record) -> Tensor:
         draw_from(attention, _seeded(7))

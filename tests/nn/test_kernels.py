@@ -30,7 +30,9 @@ def _attend_plainly(
     query: Tensor, key: Tensor, value: Tensor, allowed: Tensor, bias: Tensor | None, scale: float = ROOT
 ) -> Tensor:
     scores = dispatch.scores(query, key) / scale
-    return dispatch.softmax(scores if bias is None else scores + bias, allowed) @ value
+    forbidden = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, torch.finfo(scores.dtype).min / 2)
+    scores = scores if bias is None else scores + bias
+    return dispatch.softmax(scores, forbidden, allowed.any(-1, keepdim=True)) @ value
 
 
 def _allowed() -> Tensor:

@@ -9,10 +9,10 @@ import torch
 
 from seqwright.core.probe import SILENT, Probe, Record
 from seqwright.core.tokens import Tokens
-from seqwright.nn.attention import Attention, AttentionSpec
+from seqwright.nn.attention import AttentionSpec, SelfAttention
 from seqwright.nn.embedding import TokenEmbedding
-from seqwright.nn.position import AttentionPositions, Position
 from seqwright.nn.scale import LinearScale, NoScale, RootScale, Scale
+from tests.nn.positions import stack_positions
 
 WIDTH, HEADS = 18, 2  # heads of 9
 SCALES: dict[Scale, float] = {NoScale(): 1, RootScale(): 3, LinearScale(): 9}
@@ -32,16 +32,15 @@ def test_embeddings_are_multiplied(scale: Scale, number: float):
         torch.testing.assert_close(embedding(tokens.ids), embedding.weight[tokens.ids] * number)
 
 
-def _attended(attention: Attention, *, relaid: bool, probe: Probe = SILENT) -> torch.Tensor:
+def _attended(attention: SelfAttention, *, relaid: bool, probe: Probe = SILENT) -> torch.Tensor:
     tokens = Tokens.of([[0] * 5, [0] * 3, [0] * 4])
     x = torch.randn(3, 5, WIDTH, dtype=torch.double, generator=torch.Generator().manual_seed(1))
     if relaid:
         tokens, x = tokens.rows_innermost(), x.permute(2, 1, 0).contiguous().permute(2, 1, 0)
-    here = AttentionPositions(Position(), tokens.at)
-    return attention(x, here, (x, here), None, probe)[0][tokens.real]
+    return attention(x, stack_positions(tokens), None, probe)[0][tokens.real]
 
 
-def _attention(scale: Scale) -> Attention:
+def _attention(scale: Scale) -> SelfAttention:
     attention = AttentionSpec(heads=HEADS, scale=scale).build(WIDTH, 0.0).double()
     for index, parameter in enumerate(attention.parameters()):
         torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(index))

@@ -1,4 +1,4 @@
-"""A page is one file that needs no other, and whatever it is given is text."""
+"""A page is one file that loads nothing, and all its content is escaped."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from seqwright.studies.ladder.rungs import paper_cells
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"'"
 
 
-class Seen(HTMLParser):
-    """The elements and attributes that a browser would see."""
+class Parsed(HTMLParser):
+    """The elements, attributes and text of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -39,20 +39,20 @@ class Seen(HTMLParser):
         self.text += data
 
 
-def check_offline(html: str) -> Seen:
-    """No script, nothing loaded, the policy there."""
-    seen = Seen(html)
-    assert not seen.tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form"}
-    assert not [name for name, _ in seen.attributes if name.startswith("on")]
-    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in seen.attributes
+def check_offline(html: str) -> Parsed:
+    """Check that a page has no script, loads nothing and has its policy."""
+    parsed = Parsed(html)
+    assert not parsed.tags & {"script", "img", "link", "iframe", "object", "embed", "base", "form"}
+    assert not [name for name, _ in parsed.attributes if name.startswith("on")]
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in parsed.attributes
     assert not re.findall(r"https?://", re.sub(r'xmlns(:\w+)?="[^"]*"', "", html))
-    assert all(value.startswith("#") for name, value in seen.attributes if name in ("href", "src", "xlink:href"))
+    assert all(value.startswith("#") for name, value in parsed.attributes if name in ("href", "src", "xlink:href"))
     assert "@import" not in html
-    return seen
+    return parsed
 
 
 def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1) -> Rung:
-    """A row of a study, its spec taken from the ladder."""
+    """Return a row of a study, with its spec from the ladder."""
     cell = next(cell for cell in paper_cells() if (cell.base, cell.variant) == (rung, variant))
     return Rung(
         base=rung,
@@ -91,7 +91,7 @@ def study(*rows: Rung, claims: list[Claim] | None = None) -> LadderResult:
     return LadderResult(study="ladder", seeds=len(rows[0].matches), seconds=60.0, rungs=list(rows), claims=claims or [])
 
 
-def test_whatever_a_page_is_given_is_escaped() -> None:
+def test_all_text_is_escaped() -> None:
     chart = charts.matrix("m", HOSTILE, [charts.Square(HOSTILE, "a&b", 0.5, "<i>", HOSTILE)], [HOSTILE], ["a&b"])
     parts = (
         Prose(HOSTILE),
@@ -101,11 +101,11 @@ def test_whatever_a_page_is_given_is_escaped() -> None:
         Cards((Card(HOSTILE, ((Text(HOSTILE), Text(HOSTILE, "code")),), HOSTILE),)),
         Figure((chart,), HOSTILE),
     )
-    seen = check_offline(Page(HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE),), (Section(HOSTILE, parts),)).html())
-    assert seen.text.count(HOSTILE) >= 15  # as it was given, where people read it
+    parsed = check_offline(Page(HOSTILE, (HOSTILE,), ((HOSTILE, HOSTILE),), (Section(HOSTILE, parts),)).html())
+    assert parsed.text.count(HOSTILE) >= 15
 
 
-def test_charts_stand_in_the_page_and_beside_it(tmp_path: Path) -> None:
+def test_charts_are_in_the_page_and_beside_it(tmp_path: Path) -> None:
     curve = charts.Curve(
         [1, 2], [MedianInterval(median=1, low=1, high=1), MedianInterval(median=0.1, low=0.05, high=0.2)]
     )
@@ -124,19 +124,19 @@ def test_charts_stand_in_the_page_and_beside_it(tmp_path: Path) -> None:
         assert (path.parent / "charts" / f"{name}.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_charts_in_one_page_share_no_names() -> None:
+def test_charts_in_one_page_share_no_ids() -> None:
     chart = Chart("a", '<svg><clipPath id="clip0"/><g clip-path="url(#clip0)"/></svg>', "")
     assert chart.inline == '<svg><clipPath id="a-clip0"/><g clip-path="url(#a-clip0)"/></svg>'
 
 
-def test_a_place_that_cannot_be_written_is_the_users_to_mend(tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_a_users_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SeqwrightError, match="report cannot be written"):
         Page("t", (), (), ()).write(tmp_path / "file" / "report.html")
 
 
 @pytest.mark.parametrize("loss", [0.5, inf, nan, 0.0])
-def test_the_ladders_report_bears_any_loss_and_any_symbol(tmp_path: Path, loss: float) -> None:
+def test_the_ladders_report_renders_any_loss_and_any_symbol(tmp_path: Path, loss: float) -> None:
     claim = Claim(claim=HOSTILE, paper="&", measured="<1>", verdict="reproduced, other cause", evidence=HOSTILE)
     rows = (
         row("plain", "paper", "copies", loss=loss, match=0.0),
@@ -145,17 +145,17 @@ def test_the_ladders_report_bears_any_loss_and_any_symbol(tmp_path: Path, loss: 
         row("padding", "no-causal-mask", "eight", loss=0.01, match=0.25),
     )
     path = write_report(study(*rows, claims=[claim]), tmp_path, f"seqwright {HOSTILE}")
-    seen = check_offline(path.read_text(encoding="utf-8"))
-    assert f"seqwright {HOSTILE}" in seen.text
-    assert "The cause is LayerNorm at width 1" in seen.text
-    assert "reproduced, other cause" in seen.text
+    parsed = check_offline(path.read_text(encoding="utf-8"))
+    assert f"seqwright {HOSTILE}" in parsed.text
+    assert "The cause is LayerNorm at width 1" in parsed.text
+    assert "reproduced, other cause" in parsed.text
     assert "NaN" not in "".join(file.read_text(encoding="utf-8") for file in (tmp_path / "charts").iterdir())
 
 
 def test_the_sentences_follow_the_numbers(tmp_path: Path) -> None:
-    """Where the control without LayerNorm fails too, nothing is said about the cause."""
+    """Where the control without LayerNorm fails too, the report states no cause."""
     rows = (row("plain", "paper", "copies", match=0.0), row("plain", "no-norm", "copies", match=0.0))
-    text = Seen(write_report(study(*rows), tmp_path, "c").read_text(encoding="utf-8")).text
+    text = Parsed(write_report(study(*rows), tmp_path, "c").read_text(encoding="utf-8")).text
     assert "The cause is" not in text
     assert "No seeds answer every sequence on plain (copies)." in text
 
@@ -168,11 +168,11 @@ def test_one_cell_of_ones_own_data_without_claims(tmp_path: Path) -> None:
     assert "Which parts this data needs" not in text  # there are no claims to show
 
 
-def test_many_answers_are_cut_and_endless_ones_too(tmp_path: Path) -> None:
+def test_many_answers_are_cut_and_unending_ones_too(tmp_path: Path) -> None:
     shown = [Shown(source=f"{n:04}", target="01", predicted="0" * 4, right=False, stopped=False) for n in range(50)]
     given = row("padding", "paper", "words", match=0.0)
     many = Rung(**{name: getattr(given, name) for name in given.__struct_fields__} | {"answers": shown})
-    text = Seen(write_report(study(many), tmp_path, "c").read_text(encoding="utf-8")).text
+    text = Parsed(write_report(study(many), tmp_path, "c").read_text(encoding="utf-8")).text
     assert "12 of 50 rows" in text
     assert "0011 → 0000…" in text
     assert "0012 →" not in text

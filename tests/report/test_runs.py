@@ -17,7 +17,7 @@ from seqwright.report.lines import ChartLine, Strip, strips
 from seqwright.report.page import Page
 from seqwright.report.runs import best_evaluation, curves_page
 from seqwright.report.symbols import side_by_side, visible
-from tests.report.test_page import HOSTILE, Seen, check_offline
+from tests.report.test_page import HOSTILE, Parsed, check_offline
 
 
 def steps(count: int, every: int = 10) -> list[dict[str, Any]]:
@@ -66,9 +66,9 @@ def test_losses_that_are_no_numbers_are_told_and_left_out(bad: float | None):
     lines[6]["loss"] = lines[8]["loss"] = bad
     lines.append({"step": 30, "dev_loss": bad, "dev_exact_match": None})
     page = curves(lines)
-    assert "The training loss was not a number at step 7 and at 1 later step." in page.lead
+    assert "The training loss was not a number at step 7 and at 1 later step." in page.summary
     assert "NaN" not in drawn(page)
-    assert "The weights of step 20" in page.lead[0]
+    assert "The weights of step 20" in page.summary[0]
     every = [{"step": step, "loss": bad} for step in range(3)]
     assert "nothing to draw" in curves(every).html()
 
@@ -154,7 +154,7 @@ def test_an_evaluations_page_says_what_was_measured():
     ]
     page = evaluated(*rows, also=("chrf",))
     text = check_offline(page.html()).text
-    assert page.lead[0].startswith("45 of 60 sources are answered exactly: 0.75, 95 % interval 0.")
+    assert page.summary[0].startswith("45 of 60 sources are answered exactly: 0.75, 95 % interval 0.")
     for told in ("WER", "0.2500", "PER", "0.1250", "perplexity", "1.3956", "chrF", "nc:6"):
         assert told in text
     assert "BLEU" not in text
@@ -169,9 +169,9 @@ def test_an_evaluations_page_says_what_was_measured():
 def test_one_row_and_a_perfect_file():
     one = evaluated(AnsweredRow(("a",), ("b",), ("b",)))
     assert [section.title for section in one.sections] == ["How well"]
-    assert one.lead == ("1 of 1 source is answered exactly: 1.00.",)
+    assert one.summary == ("1 of 1 source is answered exactly: 1.00.",)
     wrong = evaluated(AnsweredRow(("a",), ("b",), ()), AnsweredRow(("a",), ("c",), ()))
-    assert wrong.lead[0].startswith("0 of 1 source in 2 rows are answered exactly")
+    assert wrong.summary[0].startswith("0 of 1 source in 2 rows are answered exactly")
     assert "the worst answers" in wrong.html().lower()
 
 
@@ -202,4 +202,4 @@ def test_symbols_can_be_seen():
     assert [visible(symbol) for symbol in ("", " ", "\t", "\u0303", "a\u0303", "x" * 30)] == [
         "∅", "␣", "\\t", "◌\u0303", "a\u0303", "x" * 23 + "…",
     ]  # fmt: skip
-    assert Seen(evaluated(AnsweredRow(("a",), (" ",), ("\n",))).html()).text.count("␣") >= 2
+    assert Parsed(evaluated(AnsweredRow(("a",), (" ",), ("\n",))).html()).text.count("␣") >= 2

@@ -14,8 +14,8 @@ SMALL = [
     "model.width=16",
     "model.encoder.layers=1",
     "model.decoder.layers=1",
-    "model.encoder.feedforward.inner=16",
-    "model.decoder.feedforward.inner=16",
+    "model.encoder.blocks.feedforward.inner=16",
+    "model.decoder.blocks.feedforward.inner=16",
     "batching.tokens=120",
     "evaluation.every=10",
 ]

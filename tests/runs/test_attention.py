@@ -1,17 +1,22 @@
-"""What a run attends to, read at once, is what it attended to step by step; whatever its decoder's mask."""
+"""Attention of one pass equals the attention of the steps of a generation, for every family and mask."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 import seqwright as sw
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.probe import Record
+from seqwright.core.model import ModelSpec, Output, Side
+from seqwright.core.probe import SILENT, Probe, Record
+from seqwright.core.spec import Count, Spec
 from seqwright.core.tokens import Tokens
 from seqwright.runs.attention import attention_of
-from seqwright.viewer.capture import Selection
+from seqwright.viewer.selection import Selection
 
 VOCABULARY = sw.Vocabulary(("a", "b", "c"))
 
@@ -20,19 +25,20 @@ def model(causal: bool, **more):
     attention = sw.AttentionSpec(heads=2, mask=sw.CausalMask() if causal else sw.NoMask())
     inner = sw.FeedForwardSpec(inner=8)
     spec = sw.TransformerSpec(
-        width=8, embedding=sw.LookUpEmbedding(vocabulary=6), head=sw.SymbolHead(outputs=5),
-        encoder=sw.StackSpec(feedforward=inner, self_attention=sw.AttentionSpec(heads=2), layers=2, position=sw.T5RelativePosition()),
-        decoder=sw.StackSpec(feedforward=inner, self_attention=attention, cross_attention=sw.AttentionSpec(heads=2), layers=2,
-                             position=sw.RotaryPosition(), **more),
+        width=8, embedding=sw.TokenEmbedding(vocabulary=6), head=sw.SymbolHead(outputs=5),
+        encoder=sw.StackSpec(blocks=sw.BlockSpec(feedforward=inner, mixer=sw.AttentionSpec(heads=2)), layers=2,
+                             position=sw.T5RelativePosition()),
+        decoder=sw.StackSpec(blocks=sw.BlockSpec(feedforward=inner, mixer=attention, cross=sw.CrossAttentionSpec(heads=2)),
+                             layers=2, position=sw.RotaryPosition(), **more),
     )  # fmt: skip
     return sw.build(spec, seed=3).eval()
 
 
 @pytest.mark.parametrize("causal", [True, False])
-def test_one_pass_is_what_the_steps_saw(causal: bool):
+def test_one_pass_equals_the_steps(causal: bool):
     made, source, target, labels = model(causal), [0, 1, 2, 0], [3, 2, 1, 0], [2, 1, 0, 4]
-    seen = attention_of(made, VOCABULARY, source, target, labels, chosen=Selection())
-    probe = Record("decoder.blocks.1.self_attention.weights", "decoder.blocks.0.cross_attention.weights")
+    seen = attention_of(made, made.spec, VOCABULARY, source, target, labels, selection=Selection())
+    probe = Record("decoder.blocks.1.mixer.weights", "decoder.blocks.0.cross.weights")
     state = made.start(Tokens.of([source]))
     for length in range(1, 5):  # as generation goes
         if causal:
@@ -46,9 +52,9 @@ def test_one_pass_is_what_the_steps_saw(causal: bool):
         assert np.allclose(seen.of("decoder").weights[1, :, length - 1, length:], 0)
         assert np.allclose(seen.of("cross").weights[0, :, length - 1], cross, atol=1e-5)
         step = seen.of("decoder").steps[length - 1]
-        said = output.logits[0, -1].detach().softmax(-1)
-        assert step.probability == pytest.approx(float(said[labels[length - 1]]), abs=1e-5)
-        assert step.candidates[0].probability == pytest.approx(float(said.max()), abs=1e-5)
+        predicted = output.logits[0, -1].detach().softmax(-1)
+        assert step.probability == pytest.approx(float(predicted[labels[length - 1]]), abs=1e-5)
+        assert step.candidates[0].probability == pytest.approx(float(predicted.max()), abs=1e-5)
     assert bool(seen.note) is not causal
     kept = seen.of("encoder").projections
     if causal:
@@ -59,17 +65,135 @@ def test_one_pass_is_what_the_steps_saw(causal: bool):
         assert np.allclose(again / again.sum(-1, keepdims=True), seen.of("encoder").weights, atol=1e-5)
 
 
-def test_what_is_not_there_and_what_is_too_long_is_told():
+def test_missing_heads_and_large_pages_are_refused():
     made = model(True)
     with pytest.raises(SeqwrightError, match="there is no head 2"):
-        attention_of(made, VOCABULARY, [0], [3], [4], chosen=Selection.of(None, [2]))
+        attention_of(made, made.spec, VOCABULARY, [0], [3], [4], selection=Selection.of(None, [2]))
     with pytest.raises(SeqwrightError, match="choose up to"):
-        attention_of(made, VOCABULARY, [0] * 9000, [3], [4], chosen=Selection())
+        attention_of(made, made.spec, VOCABULARY, [0] * 9000, [3], [4], selection=Selection())
 
 
-def test_watching_changes_nothing():
+def test_capture_leaves_the_logits_unchanged():
     made, source, target = model(True), Tokens.of([[0, 1, 2]]), Tokens.of([[3, 1]])
     before, _ = made(target, source)
-    attention_of(made, VOCABULARY, [0, 1, 2], [3, 1], [1, 4], chosen=Selection())
+    attention_of(made, made.spec, VOCABULARY, [0, 1, 2], [3, 1], [1, 4], selection=Selection())
     after, _ = made(target, source)
     assert torch.equal(before.logits, after.logits)
+
+
+@dataclass(frozen=True)
+class GRUState:
+    """The encoded source ``[b s d]`` and the decoder's hidden vector ``[b d]``."""
+
+    source: Tensor
+    hidden: Tensor
+    length: int = 0
+
+    def select(self, rows: Tensor) -> GRUState:
+        return GRUState(self.source[rows], self.hidden[rows], self.length)
+
+    def rewind(self, length: int) -> GRUState:
+        raise NotImplementedError
+
+
+class GRUWithAttention(nn.Module):
+    """A GRU encoder, and a GRU decoder that attends to the source at every step (Bahdanau et al. 2015)."""
+
+    incremental = True
+
+    def __init__(self, spec: GRUSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.embedding = nn.Embedding(spec.vocabulary, spec.width)
+        self.encoder = nn.GRU(spec.width, spec.width, batch_first=True)
+        self.cell = nn.GRUCell(2 * spec.width, spec.width)
+        self.query, self.key = nn.Linear(spec.width, spec.width), nn.Linear(spec.width, spec.width)
+        self.energy, self.head = nn.Linear(spec.width, 1), nn.Linear(spec.width, spec.vocabulary)
+
+    def probe_names(self) -> tuple[str, ...]:
+        path = f"decoder.blocks.0.{self.spec.part}"
+        return (f"{path}.weights", f"{path}.context") if self.spec.part else ()
+
+    def start(self, source: Tokens | None, probe: Probe = SILENT) -> GRUState:
+        assert source is not None
+        encoded, hidden = self.encoder(self.embedding(source.ids))
+        return GRUState(encoded, hidden[0])
+
+    def advance(self, tokens: Tokens, state: GRUState, probe: Probe = SILENT) -> tuple[Output, GRUState]:
+        hidden, logits = state.hidden, []
+        for symbol in tokens.ids.unbind(1):
+            energies = self.energy((self.query(hidden)[:, None] + self.key(state.source)).tanh())
+            weights = energies.squeeze(-1).softmax(-1)[:, None]  # [b 1 s]
+            if self.spec.part:
+                weights = probe(f"decoder.blocks.0.{self.spec.part}.weights", weights)
+            context = (weights @ state.source)[:, 0]
+            hidden = self.cell(torch.cat([self.embedding(symbol), context], -1), hidden)
+            logits.append(self.head(hidden))
+        return Output(torch.stack(logits, 1)), GRUState(state.source, hidden, state.length + tokens.ids.shape[1])
+
+
+class GRUSpec(Spec, ModelSpec):
+    """The spec of :class:`GRUWithAttention`; ``part`` is the name under which it offers its weights."""
+
+    width: Count
+    vocabulary: Count
+    part: str = "cross"
+
+    @property
+    def reads_source(self) -> bool:
+        return True
+
+    def build(self) -> GRUWithAttention:
+        return GRUWithAttention(self)
+
+    def max_length(self, side: Side) -> int | None:
+        return None if side == "source" else 8
+
+    def vocabulary_size(self, side: Side) -> int | None:
+        return self.vocabulary
+
+    @property
+    def output_size(self) -> int | None:
+        return self.vocabulary
+
+    def with_vocabulary(self, source: int, target: int, outputs: int) -> GRUSpec:
+        return GRUSpec(width=self.width, vocabulary=outputs)
+
+    def flops_per_token(self, length: int) -> int:
+        return 12 * self.width**2
+
+
+@pytest.mark.parametrize("part", ["cross", "cross_attention", "mixer.cross"])
+def test_any_family_with_attention_has_a_page(part: str):
+    made, source, target, labels = sw.build(GRUSpec(width=8, vocabulary=6, part=part)).eval(), [0, 1, 2], [3, 2, 1], [2, 1, 4]  # fmt: skip
+    seen = attention_of(made, made.spec, VOCABULARY, source, target, labels, name="gru")
+    (record,) = seen.records
+    assert (record.kind, record.weights.shape, record.projections) == ("cross", (1, 1, 3, 3), None)
+    probe, state = Record(), made.start(Tokens.of([source]))
+    output, _ = made.advance(Tokens.of([target]), state, probe)
+    ((name, pieces),) = probe.seen.items()
+    assert name in made.probe_names()
+    assert np.allclose(record.weights[0, 0], torch.cat(pieces, 1)[0].detach(), atol=1e-6)
+    assert [step.chosen for step in record.steps] == ["c", "b", "<end>"]
+    assert record.steps[0].probability == pytest.approx(float(output.logits[0, 0].detach().softmax(-1)[2]), abs=1e-6)
+
+
+def test_a_family_without_attention_is_refused():
+    made = sw.build(GRUSpec(width=8, vocabulary=6, part="")).eval()
+    with pytest.raises(SeqwrightError, match="forms no attention weights"):
+        attention_of(made, made.spec, VOCABULARY, [0], [3], [4])
+
+
+def test_a_target_beyond_the_positions_is_refused():
+    made = sw.build(GRUSpec(width=8, vocabulary=6)).eval()
+    with pytest.raises(SeqwrightError, match="the text has 9 tokens, and the model has 8 positions"):
+        attention_of(made, made.spec, VOCABULARY, [0], [3] * 9, [4])
+
+
+def test_probe_names_leave_a_model_as_it_was():
+    made = model(True).train()
+    names = made.probe_names()
+    assert made.training
+    assert names[-1] == "logits"
+    assert sum(name.endswith(".weights") for name in names) == 6
+    assert len(set(names)) == len(names)

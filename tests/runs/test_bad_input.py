@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from seqwright.runs.learner import Trainer
+from seqwright.runs.training_run import TrainingRun
 from seqwright.training import checkpoint
 from tests.cli.test_own_data import Told, tell
 from tests.runs.small import SMALL, losses, sets, write_pairs
@@ -140,7 +140,7 @@ def test_options_that_do_not_fit(data: Path, tmp_path: Path, options: list[str],
         ["--set", "model.head=ScalarHead"],
         ["--set", "model.embedding=ScalarEmbedding"],
         ["--set", "model.encoder=null"],
-        ["--set", "model.decoder.cross_attention=null"],
+        ["--set", "model.decoder.blocks.cross=null"],
         ["--set", "training.rate=-1"],
         ["--set", "training.clip=-1"],
         ["--set", "training.objective=MeanSquaredError"],
@@ -264,7 +264,7 @@ def test_a_run_that_goes_on_is_no_longer_finished(data: Path, tmp_path: Path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "learn", interrupted)
+        patch.setattr(TrainingRun, "train", interrupted)
         assert tell("train", "--resume", run, "--max-minutes", "9").code == 130
     assert tell("train", "--resume", run).out.startswith("done")
 

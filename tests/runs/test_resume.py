@@ -1,4 +1,4 @@
-"""A run that is stopped, however and wherever, goes on as if nothing had happened: to the last bit."""
+"""A run on the command line that is stopped in any way continues to the same bytes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.runs.small import SMALL, command, environment, losses, seqwright, sets, write_pairs
+from tests.runs.small import SMALL, command, environment, seqwright, sets, write_pairs
 
-EDITS = sets(*SMALL, "training.steps=60", "model.encoder.dropout=0.2", "model.decoder.dropout=0.2",
+EDITS = sets(*SMALL, "training.steps=60", "model.encoder.blocks.dropout=0.2", "model.decoder.blocks.dropout=0.2",
              'averaging={"type":"MovingAverage","decay":0.9}')  # fmt: skip
+
+TEXT = sets("model.width=16", "model.decoder.layers=1", "training.steps=60", "evaluation.every=10", "batching.rows=4",
+            "model.decoder.blocks.dropout=0.1")  # fmt: skip
+
+
+def _text(path: Path) -> Path:
+    path.write_text("the cat sat on the mat and the owl sat on the cow\n" * 30)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -37,41 +45,56 @@ def _watched(arguments: list[str | Path], run: Path, stop_after: int, kill: sign
     return process.wait()
 
 
+def _alike(run: Path, whole: Path) -> None:
+    for name in ("metrics.jsonl", "model.safetensors"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+
+
 @pytest.mark.slow
-def test_killed_again_and_again_it_ends_as_if_never_stopped(whole: Path, tmp_path: Path):
+@pytest.mark.parametrize("goal", ["pairs", "text"])
+def test_killed_again_and_again_it_ends_as_if_never_stopped(goal: str, whole: Path, tmp_path: Path):
     draw, run = random.Random(0), tmp_path / "run"
-    data = write_pairs(tmp_path / "pairs.tsv")
-    _watched(["train", data, "--out", run, *EDITS], run, draw.randint(1, 30), signal.SIGKILL)
+    if goal == "pairs":
+        begin = ["train", write_pairs(tmp_path / "pairs.tsv"), *EDITS]
+    else:  # README's run of running text, made small
+        begin = ["train", "--text", _text(tmp_path / "text.txt"), *TEXT]
+        whole = tmp_path / "whole"
+        seqwright(*begin, "--out", whole)
+    _watched([*begin, "--out", run], run, draw.randint(1, 30), signal.SIGKILL)
     for _ in range(3):
         _watched(["train", "--resume", run], run, draw.randint(5, 65), signal.SIGKILL)
     seqwright("train", "--resume", run)
-    assert losses(run) == losses(whole)
-    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    _alike(run, whole)
 
 
 @pytest.mark.slow
-def test_asked_to_stop_it_keeps_where_it_is(whole: Path, tmp_path: Path):
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_keeps_evaluated_weights_and_the_run_goes_on(sent: signal.Signals, whole: Path, tmp_path: Path):
     run, data = tmp_path / "run", write_pairs(tmp_path / "pairs.tsv")
-    code = _watched(["train", data, "--out", run, *EDITS], run, 13, signal.SIGTERM)
+    code = _watched(["train", data, "--out", run, *EDITS], run, 7, sent)  # before the first evaluation, at step 10
     if not (run / "result.json").exists():  # on a starved machine the signal may come after the last step
-        assert code == 128 + signal.SIGTERM
+        assert code == 128 + sent
         assert (run / "last.safetensors").exists()
+        (tmp_path / "prompts.txt").write_text("ab\n")
+        assert seqwright("predict", run, tmp_path / "prompts.txt").stdout.startswith("ab\t")
     seqwright("train", "--resume", run)
-    assert losses(run) == losses(whole)
+    _alike(run, whole)
 
 
 def test_a_finished_run_says_so(whole: Path):
     assert seqwright("train", "--resume", whole).stdout.startswith("finished")
 
 
-def test_a_run_without_a_checkpoint_starts_over(whole: Path, tmp_path: Path):
-    run, data = tmp_path / "run", write_pairs(tmp_path / "pairs.tsv")
-    seqwright("train", data, "--out", run, *EDITS)
-    for name in ("last.safetensors", "model.safetensors", "result.json", "report.html"):
+def test_a_run_without_its_checkpoint_is_refused_and_still_answers(whole: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    for name in ("last.safetensors", "result.json"):
         (run / name).unlink()
-    (run / "metrics.jsonl").write_bytes((run / "metrics.jsonl").read_bytes()[:500])  # and a line cut short
-    seqwright("train", "--resume", run)
-    assert losses(run) == losses(whole)
+    error = seqwright("train", "--resume", run, code=2).stderr
+    assert "last.safetensors: is missing" in error
+    assert "seqwright predict" in error
+    (tmp_path / "prompts.txt").write_text("ab\n")
+    assert seqwright("predict", run, tmp_path / "prompts.txt").stdout.startswith("ab\t")
 
 
 def test_other_threads_are_told(whole: Path, tmp_path: Path):

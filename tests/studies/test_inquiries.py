@@ -107,7 +107,7 @@ def test_the_skeleton_has_no_part_and_each_is_added_alone():
         changed = diff(bare, found[f"{SKELETON}+{part.name}"])
         assert changed
         assert all(any(path == own or path.startswith(f"{own}.") for own in part.without) for path in changed)
-    assert isinstance(found[f"{SKELETON}+causal-mask"].decoder.self_attention.mask, CausalMask)
+    assert isinstance(found[f"{SKELETON}+causal-mask"].decoder.blocks.mixer.mask, CausalMask)
     assert isinstance(found[f"{SKELETON}+encoder-positions"].decoder.position, NoPosition)
 
 

@@ -27,7 +27,7 @@ def test_the_ladder_has_the_papers_cells_and_the_controls():
 
 def test_each_control_changes_one_thing():
     changed = {key: diff(PADDING, cell.spec) for key, cell in CELLS.items() if cell.base == "padding"}
-    assert changed["padding.no-causal-mask.eight"] == {"decoder.self_attention.mask": ("CausalMask", "NoMask")}
+    assert changed["padding.no-causal-mask.eight"] == {"decoder.blocks.mixer.mask": ("CausalMask", "NoMask")}
     assert changed["padding.no-padding-masks.eight"] == {"padding": ("MaskedPadding", "OrdinaryPadding")}
     assert changed["padding.pad-in-loss.eight"] == {"head.outputs": (4, 5)}
     assert changed["padding.embedding-width-1.eight"] == {"width": (8, 1)}

@@ -24,4 +24,4 @@ def test_the_shares_of_a_source_are_a_whole():
 
 
 def test_where_the_source_is_not_heard_nothing_reaches_it():
-    assert _reach({"decoder.cross_attention": None}, 3) == [0.0] * 5
+    assert _reach({"decoder.blocks.cross": None}, 3) == [0.0] * 5

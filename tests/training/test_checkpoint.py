@@ -9,7 +9,7 @@ import torch
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
-from seqwright.training.checkpoint import load_weights, read_checkpoint, write_checkpoint
+from seqwright.training.checkpoint import Checkpoint, ModelWeights, load_weights, read_checkpoint, write_checkpoint
 
 
 class Facts(Spec):
@@ -53,3 +53,32 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pyt
         write_checkpoint(path, {"a": torch.zeros(2)}, Facts(step=2))
     assert read_checkpoint(path, Facts)[1].step == 1
     assert [file.name for file in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_a_checkpoint_keeps_every_part_under_its_name(tmp_path: Path):
+    one, other = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    Checkpoint(tmp_path / "x", {"model": ModelWeights(one)}).write(
+        {"model.weight": one.weight, "model.bias": one.bias}, Facts(step=7)
+    )
+    assert Checkpoint(tmp_path / "x", {"model": ModelWeights(other)}).restore(Facts) == Facts(step=7)
+    assert torch.equal(one.weight, other.weight)
+
+
+def test_a_part_that_is_unknown_or_not_whole_is_refused_by_name(tmp_path: Path):
+    checkpoint = Checkpoint(tmp_path / "x", {"model": ModelWeights(torch.nn.Linear(2, 3))})
+    checkpoint.write(checkpoint.state() | {"teacher.weight": torch.ones(1)}, Facts(step=7))
+    with pytest.raises(SeqwrightError, match="does not fit this run: teacher"):
+        checkpoint.restore(Facts)
+    write_checkpoint(tmp_path / "x", {"model.bias": torch.ones(3)}, Facts(step=7), {"model": 2})
+    with pytest.raises(SeqwrightError, match="some tensors are missing"):
+        checkpoint.restore(Facts)
+
+
+def test_tied_weights_are_kept_and_read(tmp_path: Path):
+    tied = torch.nn.ModuleDict({"embedding": torch.nn.Embedding(3, 2), "head": torch.nn.Linear(2, 3, bias=False)})
+    tied["head"].weight = tied["embedding"].weight
+    write_checkpoint(tmp_path / "x", tied.state_dict(), Facts(step=1))
+    expected = tied["head"].weight.detach().clone()
+    torch.nn.init.zeros_(tied["head"].weight)
+    load_weights(tied, read_checkpoint(tmp_path / "x", Facts)[0], tmp_path)
+    assert torch.equal(tied["embedding"].weight, expected)

@@ -1,4 +1,4 @@
-"""A browser for the pages: Debian's Chromium, driven with Playwright. Where either is missing the tests say so and are skipped."""
+"""A browser for the pages: Debian's Chromium, driven by Playwright. Where either is missing the tests are skipped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, started once for a file of tests."""
+    """Start Chromium once for a file of tests."""
     api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install playwright")
     found = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""The page in a real browser: what it shows are the record's weights, and nothing in a record changes anything but text."""
+"""The page in a real browser: it shows the weights of its records, and treats everything in them as text."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqwright.viewer import AttentionRecord, Candidate, Page, Pass, Projections, Step
+from seqwright.viewer import AttentionPage, AttentionRecord, Candidate, Pass, Projections, Step
 from seqwright.viewer.page import STATIC
 
 VIEWS = ["All heads", "One head", "One token", "Step by step", "Compare", "Generation", "Table"]
 SCARED = ["[CLS]", "the", "cat", "chased", "the", "mouse", "because", "it", "was", "sc", "##ared", "[SEP]"]
 HUNGRY = ["[CLS]", "the", "cat", "chased", "the", "mouse", "because", "it", "was", "hungry", "[SEP]"]
-WORDS = (*((place, place + 1) for place in range(9)), (9, 11), (11, 12))
+WORDS = (*((index, index + 1) for index in range(9)), (9, 11), (11, 12))
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>", "\"quo'ted\"", "\u202eright to left", "nul\0nul", "x" * 10_000,
     "👩\u200d👩\u200d👧\u200d👦e\u0301", "שלום", "你好", "&amp;<b>", "${x}`", "\u2028", " ", "", "]]>", "a\ud800b",
@@ -33,7 +33,7 @@ def softmax(scores: Any) -> Any:
 
 
 def record(seed: int, kind: Any, tokens: list[str], source: list[str] | None = None, **more: Any) -> AttentionRecord:
-    """Three layers of four heads, with queries, keys and values; the decoder's masked, the first head's biased."""
+    """Return a record of three layers and four heads with projections; the decoder is masked, the first head biased."""
     random = np.random.default_rng(seed)
     layers, heads, width, queries, keys = 3, 4, 8, len(tokens), len(source or tokens)
     q, k = (random.normal(size=(layers, heads, n, width)) for n in (queries, keys))
@@ -53,8 +53,8 @@ ONE = record(0, "encoder", SCARED, words=WORDS, special=frozenset({0, 11}))
 TWO = record(1, "encoder", HUNGRY, special=frozenset({0, 10}))
 TARGET = ["⟨start⟩", "s", "k", "a"]
 STEPS = tuple(
-    Step(place, token, 0.7, (Candidate(token, 0.7), Candidate("x", 0.2), Candidate("y", 0.1)))
-    for place, token in enumerate([*TARGET[1:], "⟨end⟩"])
+    Step(index, token, 0.7, (Candidate(token, 0.7), Candidate("x", 0.2), Candidate("y", 0.1)))
+    for index, token in enumerate([*TARGET[1:], "⟨end⟩"])
 )
 DECODER = record(3, "decoder", TARGET, special=frozenset({0}), steps=STEPS)
 CROSS = record(4, "cross", TARGET, list("ʃka"), special=frozenset({0}), steps=STEPS)
@@ -67,14 +67,18 @@ LONG = AttentionRecord(
     kind="encoder",
     weights=softmax(3 * np.random.default_rng(6).normal(size=(1, 2, 600, 600))),
 )
+RECURRENT = AttentionRecord(
+    tokens=TARGET, kind="cross", source_tokens=list("ʃka"), weights=CROSS.weights[:1, :1], special=[0], steps=STEPS
+)
 PAGES = {
-    "one": Page((Pass("A", (ONE,), "tiny"),), "One text"),
-    "two": Page((Pass("A: scared", (ONE,)), Pass("B: hungry", (TWO,))), "Two texts"),
-    "generation": Page((Pass("ska", (record(2, "encoder", list("ʃka")), DECODER, CROSS)),), "Generation"),
-    "hostile": Page((Pass(HOSTILE[0], (record(7, "encoder", HOSTILE),), HOSTILE[0], HOSTILE[0]),), HOSTILE[0]),
-    "bare": Page((Pass("", (BARE,)),)),
-    "hebrew": Page((Pass("", (HEBREW,)),)),
-    "long": Page((Pass("", (LONG,)),)),
+    "one": AttentionPage((Pass("A", (ONE,), "tiny"),), "One text"),
+    "two": AttentionPage((Pass("A: scared", (ONE,)), Pass("B: hungry", (TWO,))), "Two texts"),
+    "generation": AttentionPage((Pass("ska", (record(2, "encoder", list("ʃka")), DECODER, CROSS)),), "Generation"),
+    "hostile": AttentionPage((Pass(HOSTILE[0], (record(7, "encoder", HOSTILE),), HOSTILE[0], HOSTILE[0]),), HOSTILE[0]),
+    "bare": AttentionPage((Pass("", (BARE,)),)),
+    "recurrent": AttentionPage((Pass("", (RECURRENT,)),)),
+    "hebrew": AttentionPage((Pass("", (HEBREW,)),)),
+    "long": AttentionPage((Pass("", (LONG,)),)),
 }
 
 Open = Callable[..., Any]
@@ -90,7 +94,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def window(browser: Any) -> Iterator[Any]:
-    """Where pages are opened: one context, which may read the clipboard."""
+    """Yield a browser context that may read the clipboard."""
     context = browser.new_context(viewport={"width": 1300, "height": 950}, permissions=["clipboard-read"])
     context.set_default_timeout(8000)
     yield context
@@ -99,14 +103,14 @@ def window(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def look(window: Any, written: Path) -> Iterator[Open]:
-    """Opens a page; in the end nothing but files was asked for, nothing went wrong and nothing popped up."""
+    """Yield a function that opens a page; at the end no request but for files, no error and no dialog may have occurred."""
     wrong: list[str] = []
 
     def open_(name: str, state: str = "", address: str = "") -> Any:
         page = window.new_page()
-        page.on("request", lambda asked: asked.url.startswith(("file:", "data:", "blob:")) or wrong.append(asked.url))
+        page.on("request", lambda sent: sent.url.startswith(("file:", "data:", "blob:")) or wrong.append(sent.url))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text))
+        page.on("console", lambda message: wrong.append(message.text))
         page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         page.goto(address or f"{(written / f'{name}.html').as_uri()}#{state}")
         return drawn(page)
@@ -118,7 +122,7 @@ def look(window: Any, written: Path) -> Iterator[Open]:
 
 
 def drawn(page: Any) -> Any:
-    """Wait until what is chosen is drawn."""
+    """Wait until the page is drawn."""
     from playwright.sync_api import expect
 
     expect(page.locator("main")).to_have_attribute("aria-busy", "false")
@@ -126,7 +130,7 @@ def drawn(page: Any) -> Any:
 
 
 def spot(page: Any, board: int, **target: int) -> tuple[float, float]:
-    """Where on the screen a target of a board is drawn."""
+    """Return the screen position of a target on a board."""
     return page.evaluate(
         """([at, target]) => {
         const board = seqwright.view().boards()[at];
@@ -146,7 +150,7 @@ def saved(page: Any, button: str) -> bytes:
 
 
 def rows(page: Any) -> list[list[str]]:
-    """The numbers that are shown, as the page gives them."""
+    """Return the rows of the page's CSV."""
     return list(csv.reader(io.StringIO(saved(page, "CSV").decode())))
 
 
@@ -155,7 +159,7 @@ def matrix(page: Any) -> Any:
 
 
 def close(found: Any, weights: Any, greatest: float = 0) -> bool:
-    """Whether numbers are weights, to the half step in which a page keeps them; of several, to their greatest's together."""
+    """Return whether numbers equal weights to half a quantisation step; ``greatest`` is the sum of the greatest of several."""
     return np.abs(np.asarray(found) - weights).max() <= (greatest or weights.max()) / 510 + 1e-6
 
 
@@ -165,7 +169,7 @@ def same_text(locator: Any, text: str) -> None:
     expect(locator).to_have_text(re.compile(text))
 
 
-@pytest.mark.parametrize("name", ["one", "two", "generation", "hostile", "bare", "hebrew"])
+@pytest.mark.parametrize("name", ["one", "two", "generation", "hostile", "bare", "recurrent", "hebrew"])
 def test_every_view_opens(look: Open, name: str) -> None:
     page = look(name)
     for number, view in enumerate(VIEWS, 1):
@@ -185,35 +189,35 @@ def test_both_themes(look: Open, theme: str) -> None:
     assert page.evaluate("document.documentElement.dataset.theme") == {"light": "dark", "dark": ""}[theme]
 
 
-def test_pointing_at_a_cell_says_its_weight(look: Open) -> None:
+def test_pointing_at_a_cell_shows_its_weight(look: Open) -> None:
     page = look("one", "view=head&layer=1&head=2&form=matrix")
     for row, column in [(2, 3), (7, 5), (11, 0)]:
         page.mouse.move(*spot(page, 0, row=row, column=column))
         tip = page.locator(".tip")
         same_text(tip, re.escape(f"{SCARED[row]} → {SCARED[column]}"))
-        said = float(re.findall(r"weight ([\d.e-]+)", tip.inner_text())[0])
-        assert abs(said - ONE.weights[1, 2, row, column]) <= ONE.weights[1, 2, row].max() / 510 + 0.0005
+        shown = float(re.findall(r"weight ([\d.e-]+)", tip.inner_text())[0])
+        assert abs(shown - ONE.weights[1, 2, row, column]) <= ONE.weights[1, 2, row].max() / 510 + 0.0005
 
 
-def test_pointing_at_a_token_says_what_it_looks_at_and_who_looks_at_it(look: Open) -> None:
+def test_pointing_at_a_token_shows_attention_from_it_and_to_it(look: Open) -> None:
     page = look("one", "view=head&layer=1&head=2&form=lines")
     page.mouse.move(*spot(page, 0, row=7))
     strongest = ONE.weights[1, 2, 7].argmax()
-    same_text(page.locator(".readout"), f"^“it” looks at: “{SCARED[strongest]}” {ONE.weights[1, 2, 7].max():.3f}")
+    same_text(page.locator(".readout"), f"^“it” attends to: “{SCARED[strongest]}” {ONE.weights[1, 2, 7].max():.3f}")
     page.mouse.move(*spot(page, 0, column=5))
-    same_text(page.locator(".readout"), re.escape(f"is looked at by: “{SCARED[ONE.weights[1, 2, :, 5].argmax()]}”"))
+    same_text(page.locator(".readout"), re.escape(f"is attended to by: “{SCARED[ONE.weights[1, 2, :, 5].argmax()]}”"))
 
 
-def test_pins_stay_add_up_and_are_let_go(look: Open) -> None:
+def test_pins_stay_add_up_and_are_cleared(look: Open) -> None:
     page = look("one", "view=head&layer=1&head=2&form=lines")
     page.mouse.click(*spot(page, 0, row=7))
     drawn(page)
     page.mouse.click(*spot(page, 0, row=2))
     drawn(page)
     page.mouse.move(5, 5)
-    same_text(page.locator(".readout"), re.escape("“it” + “cat” (sum) look at:"))
+    same_text(page.locator(".readout"), re.escape("“it” + “cat” (sum) attend to:"))
     found = rows(page)
-    assert found[0] == ["is looked at", "it", "cat", "sum"]
+    assert found[0] == ["key", "it", "cat", "sum"]
     both = ONE.weights[1, 2, [7, 2]]
     assert close([float(row[3]) for row in found[1:]], both.sum(0), 2)
     page.get_by_label("mean", exact=True).check(force=True)
@@ -225,15 +229,15 @@ def test_pins_stay_add_up_and_are_let_go(look: Open) -> None:
     assert page.evaluate("seqwright.state.pins.length") == 0
 
 
-def test_the_side_that_is_looked_at_can_be_pinned(look: Open) -> None:
+def test_keys_can_be_pinned(look: Open) -> None:
     page = look("one", "view=head&layer=0&head=3&form=lines")
     page.mouse.click(*spot(page, 0, column=5))
     drawn(page)
     found = rows(page)
-    assert found[0] == ["looks", "mouse"]
+    assert found[0] == ["query", "mouse"]
     page.get_by_label("Pin a token").select_option("2")
     drawn(page)
-    assert rows(page)[0] == ["looks", "mouse", "cat", "sum"]
+    assert rows(page)[0] == ["query", "mouse", "cat", "sum"]
     assert close([float(row[1]) for row in found[1:]], ONE.weights[0, 3, :, 5])
 
 
@@ -279,7 +283,7 @@ def test_a_head_opens_with_a_click(look: Open) -> None:
         ("layer=mean&head=max", ONE.weights.max(1).mean(0)),
     ],
 )
-def test_heads_and_layers_are_gathered(look: Open, state: str, wanted: Any) -> None:
+def test_heads_and_layers_are_aggregated(look: Open, state: str, wanted: Any) -> None:
     assert close(matrix(look("one", f"view=table&{state}")), wanted, 1)
 
 
@@ -293,14 +297,14 @@ def test_pieces_become_words(look: Open) -> None:
     assert "scared" in rows(page)[0]
 
 
-def test_special_tokens_are_hidden_and_weights_stay(look: Open) -> None:
+def test_special_tokens_are_hidden_and_weights_unchanged(look: Open) -> None:
     page = look("one", "view=table&layer=1&head=1")
     page.get_by_label("Hide special tokens").check()
     drawn(page)
     assert close(matrix(page), ONE.weights[1, 1, 1:11, 1:11])
 
 
-def test_the_threshold_leaves_out_what_is_less(look: Open) -> None:
+def test_the_threshold_leaves_out_smaller_weights(look: Open) -> None:
     page = look("one", "view=table&layer=1&head=1")
     page.get_by_label("Threshold").fill("50")
     drawn(page)
@@ -328,8 +332,8 @@ def test_one_token_over_all_heads(look: Open) -> None:
     page.evaluate("seqwright.view().reading")
     page.mouse.move(*spot(page, 0, row=0, head=9))
     same_text(page.locator(".tip"), f"L2 H1: {SCARED[order[0]]}weight")
-    said = float(page.locator(".tip").inner_text().split()[-1])
-    assert close(said, ONE.weights[2, 1, 7, order[0]], 1.3)
+    shown = float(page.locator(".tip").inner_text().split()[-1])
+    assert close(shown, ONE.weights[2, 1, 7, order[0]], 1.3)
     page.mouse.click(*spot(page, 0, row=0, head=9))
     same_text(page.locator("h2.what"), "Layer 2 · head 1")
 
@@ -347,12 +351,12 @@ def test_step_by_step_adds_up(look: Open) -> None:
         assert float(row[5]) == pytest.approx(float(DECODER.weights[1, 2, 2, key]), abs=0.003)
 
 
-def test_a_bias_is_told_apart(look: Open) -> None:
+def test_a_bias_is_shown(look: Open) -> None:
     page = look("one", "view=steps&layer=0&head=0&pins=4")
     assert [round(float(row[3]), 1) for row in rows(page)[1:6]] == [0, 0, 0, 3, 0]
 
 
-def test_missing_projections_are_said(look: Open) -> None:
+def test_missing_projections_are_explained(look: Open) -> None:
     page = look("bare", "view=steps")
     same_text(page.locator(".notice"), "were not recorded")
     page = look("one", "view=steps&head=mean")
@@ -364,11 +368,11 @@ def test_two_passes_are_compared(look: Open) -> None:
     first, second = [0, 1, 2, 3, 4, 5, 6, 7, 8, 11], [0, 1, 2, 3, 4, 5, 6, 7, 8, 10]
     wanted = TWO.weights[1, 2][np.ix_(second, second)] - ONE.weights[1, 2][np.ix_(first, first)]
     found = rows(page)
-    assert found[0] == ["looks", "is looked at", "A: scared", "B: hungry", "difference"]
+    assert found[0] == ["query", "key", "A: scared", "B: hungry", "difference"]
     assert np.abs(np.array([float(row[4]) for row in found[1:]]).reshape(10, 10) - wanted).max() <= 2 / 510 + 1e-6
-    same_text(page.locator(".host"), "Without a partner.*“sc”, “##ared” of A: scared; “hungry” of B: hungry")
+    same_text(page.locator(".host"), "Only in one text.*“sc”, “##ared” of A: scared; “hungry” of B: hungry")
     page.mouse.move(*spot(page, 2, row=7, column=2))
-    same_text(page.locator(".readout"), "A: scared: “it” looks at.*B: hungry: “it” looks at")
+    same_text(page.locator(".readout"), "A: scared: “it” attends to.*B: hungry: “it” attends to")
 
 
 def test_two_heads_of_one_pass_are_compared(look: Open) -> None:
@@ -380,7 +384,7 @@ def test_two_heads_of_one_pass_are_compared(look: Open) -> None:
 def test_a_generation_is_stepped_through(look: Open) -> None:
     page = look("generation", "view=generation&layer=1&head=2")
     same_text(page.locator(".step"), "Step 1 of 4: “s”, 0.700")
-    page.get_by_role("button", name="Step after").click()
+    page.get_by_role("button", name="Next step").click()
     same_text(page.locator(".step"), "Step 2 of 4: “k”")
     drawn(page)
     found = rows(page)
@@ -405,7 +409,7 @@ def test_everything_is_done_with_keys(look: Open) -> None:
     board = page.locator(".board:visible").first
     board.focus()
     page.keyboard.press("ArrowDown")
-    same_text(page.locator(".readout"), "looks at:")
+    same_text(page.locator(".readout"), "attends to:")
     before = page.locator(".readout").inner_text()
     page.keyboard.press("ArrowDown")
     assert page.locator(".readout").inner_text() != before
@@ -447,7 +451,7 @@ def test_a_link_opens_the_same_state(look: Open) -> None:
     same_text(again.locator("h2.what"), "Layer 2 · head 0")
 
 
-def test_a_link_of_anyones_making_does_no_harm(look: Open) -> None:
+def test_an_invalid_link_does_no_harm(look: Open) -> None:
     state = "view=x&pass=9&kind=no&layer=<b>&head=-1&pins=a,999,1e9&least=9&zoom=1e9&step=77&beside=9.9&sort=zz&constructor=1"
     page = look("generation", state)
     assert page.evaluate("seqwright.state.view") == "heads"
@@ -456,13 +460,13 @@ def test_a_link_of_anyones_making_does_no_harm(look: Open) -> None:
     assert page.evaluate("[seqwright.state.layer, seqwright.state.head].every(each => /^[0-9]$/.test(each))")
 
 
-def test_what_runs_from_right_to_left_keeps_that_to_itself(look: Open) -> None:
+def test_text_from_right_to_left_is_isolated(look: Open) -> None:
     page = look("hebrew", "view=token")
     page.keyboard.press("j")
     assert "\u2068“" in (page.locator(".readout").text_content() or "")
 
 
-def test_what_is_less_than_a_byte_can_tell_is_no_difference(look: Open) -> None:
+def test_differences_below_the_resolution_are_none(look: Open) -> None:
     page = look("one", "view=compare&layer=1&head=2&layer2=1&head2=2")
     same_text(page.locator(".host"), "left \\+ 0.00[1-9]")
 
@@ -480,7 +484,7 @@ def test_csv_is_copied(look: Open) -> None:
     ("name", "state"),
     [("one", "heads"), ("one", "head"), ("one", "token"), ("one", "steps"), ("two", "compare"), ("generation", "generation"), ("hostile", "head"), ("hostile", "token")],
 )  # fmt: skip
-def test_pictures_are_taken_along(look: Open, name: str, state: str) -> None:
+def test_pictures_are_exported(look: Open, name: str, state: str) -> None:
     page = look(name, f"view={state}")
     drawing = saved(page, "SVG")
     root = ET.fromstring(drawing)
@@ -502,11 +506,11 @@ def test_hostile_tokens_are_only_text(look: Open) -> None:
     page.keyboard.press("3")
     drawn(page)
     assert page.locator("#app img, #app script, #app b:not(.step)").count() == 0
-    said = page.locator(".passage .token").all_inner_texts()
-    assert said[0] == "</script><img src=x oner…"
-    assert said[2:4] == ["⟨RLO⟩right to left", "nul␀nul"]
-    assert said[4] == "x" * 24 + "…"
-    assert said[10:13] == ["⏎", "␣", "⟨empty⟩"]
+    shown = page.locator(".passage .token").all_inner_texts()
+    assert shown[0] == "</script><img src=x oner…"
+    assert shown[2:4] == ["⟨RLO⟩right to left", "nul␀nul"]
+    assert shown[4] == "x" * 24 + "…"
+    assert shown[10:13] == ["⏎", "␣", "⟨empty⟩"]
     page.locator(".passage .token").nth(4).hover()
     assert len(page.locator(".tip").inner_text()) < 400
     given = [row[0] for row in rows(page)[1:]]
@@ -523,7 +527,7 @@ def test_text_from_right_to_left_is_drawn_so(look: Open) -> None:
     assert spot(page, 0, row=0)[0] > spot(page, 0, column=0)[0]
 
 
-def test_long_texts_are_drawn_in_part(look: Open) -> None:
+def test_long_texts_are_drawn_partly(look: Open) -> None:
     page = look("long", "view=head&layer=0&head=1")
     same_text(page.locator("figcaption").first, r"The 1,500 strongest of [\d,]+ lines are drawn")
     height = page.evaluate("Math.max(...seqwright.view().boards().map((board) => board.canvas.height))")
@@ -566,8 +570,8 @@ def test_several_heads_are_drawn_at_once(look: Open) -> None:
     colours = page.locator(".legend .swatch").evaluate_all("all => all.map((one) => one.style.background)")
     assert len(set(colours)) == 3
     root = ET.fromstring(saved(page, "SVG"))
-    said = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
-    assert {f"{ONE.weights[layer, head, 7].max():.3f}" for layer, head in [(0, 1), (1, 2), (2, 3)]} <= said
+    texts = {element.text for element in root.iter("{http://www.w3.org/2000/svg}text")}
+    assert {f"{ONE.weights[layer, head, 7].max():.3f}" for layer, head in [(0, 1), (1, 2), (2, 3)]} <= texts
     page.get_by_role("button", name="Remove 1.2").click()
     drawn(page)
     assert page.locator(".legend .swatch").count() == 2

@@ -1,4 +1,4 @@
-"""A record holds what it was given, to the error that it states, and refuses what cannot be looked at."""
+"""A record keeps weights to its stated error and refuses arrays that do not match its tokens."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from jaxtyping import TypeCheckError
 from safetensors.numpy import save_file
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.viewer import AttentionRecord, Candidate, Page, Pass, Projections, Step
-from seqwright.viewer.page import thumbnail, within_reach
+from seqwright.viewer import AttentionPage, AttentionRecord, Candidate, Pass, Projections, Step
+from seqwright.viewer.limits import check_page_size
+from seqwright.viewer.page import thumbnail
 from seqwright.viewer.patterns import broadness, measures
-from seqwright.viewer.quantise import loosened, squeezed
+from seqwright.viewer.quantise import dequantise, quantise
 from seqwright.viewer.word_spans import merged, words_of
 
 HALF = np.full((1, 2, 3, 3), 1 / 3)
@@ -29,9 +30,9 @@ def record(**given):
 @given(st.lists(st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4), min_size=1, max_size=5))
 def test_a_byte_a_weight_is_off_by_the_rows_greatest_over_510_at_most(rows):
     weights = np.array(rows, dtype=np.float32)
-    small = squeezed(weights)
+    small = quantise(weights)
     assert small.shares.dtype == np.uint8
-    error = np.abs(loosened(small.shares, small.greatest) - weights)
+    error = np.abs(dequantise(small.shares, small.greatest) - weights)
     assert (error <= weights.max(-1, keepdims=True) / 510 * (1 + 1e-5) + 1e-30).all()
 
 
@@ -68,27 +69,27 @@ def test_a_record_is_read_back_as_it_was_saved(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"weights": np.zeros((0, 2, 3, 3))}, "there is no attention in it"),
         ({"weights": np.zeros((2, 3, 3))}, "the shape"),
-        ({"weights": np.full((1, 2, 3, 3), np.nan)}, "no number"),
+        ({"weights": np.full((1, 2, 3, 3), np.nan)}, "not a number"),
         ({"weights": -HALF}, "below 0"),
-        ({"tokens": ["a"]}, "tokens looking"),
+        ({"tokens": ["a"]}, "query tokens"),
         ({"kind": "cross"}, "source_tokens"),
         ({"source_tokens": ["a", "b", "c"]}, "source_tokens"),
         ({"layers": [1, 2]}, "layers"),
         ({"words": [(0, 2)]}, "cover the tokens"),
-        ({"special": [3]}, "stands at no place"),
+        ({"special": [3]}, "outside the tokens"),
         ({"steps": [Step(5, "x", 1.0)]}, "query"),
     ],
 )
-def test_what_cannot_be_looked_at_is_refused(wrong, told):
-    with pytest.raises(SeqwrightError, match=told):
+def test_arrays_that_do_not_match_are_refused(wrong, message):
+    with pytest.raises(SeqwrightError, match=message):
         record(**wrong)
 
 
-def test_a_record_is_its_own_and_its_tokens_are_texts():
+def test_a_record_copies_its_weights_and_its_tokens_are_texts():
     weights = HALF.astype(np.float32)
     kept = record(weights=weights)
     weights[:] = 0
@@ -105,14 +106,14 @@ def test_a_record_is_its_own_and_its_tokens_are_texts():
 
 
 def test_a_page_holds_one_record_of_a_kind_and_odd_names():
-    with pytest.raises(SeqwrightError, match="one record of a kind"):
+    with pytest.raises(SeqwrightError, match="one record of each kind"):
         Pass("", (record(), record()))
     steps = [Step(0, "\ud800", None, (Candidate("\udc00", 0.5),))]
-    page = Page((Pass("\ud800", (record(kind="decoder", steps=steps),)),), "\udfff").html()
+    page = AttentionPage((Pass("\ud800", (record(kind="decoder", steps=steps),)),), "\udfff").html()
     assert page.encode()
 
 
-def test_what_is_no_record_is_not_read(tmp_path: Path):
+def test_other_files_are_refused(tmp_path: Path):
     (tmp_path / "garbage").write_bytes(b"\x10\0\0\0\0\0\0\0not json at all!")
     save_file({"weights": HALF}, tmp_path / "other")
     for name in ("garbage", "other", "absent"):
@@ -120,24 +121,24 @@ def test_what_is_no_record_is_not_read(tmp_path: Path):
             AttentionRecord.load(tmp_path / name)
 
 
-def test_too_many_weights_are_refused_with_the_number_that_would_do():
-    within_reach((12, 12, 1024, 1024))
+def test_too_many_weights_are_refused_with_the_number_of_heads_that_fit():
+    check_page_size((12, 12, 1024, 1024))
     with pytest.raises(SeqwrightError, match="choose up to 40 heads"):
-        within_reach((12, 12, 2048, 2048))
+        check_page_size((12, 12, 2048, 2048))
     with pytest.raises(SeqwrightError, match="make no page"):
-        Page(())
+        AttentionPage(())
     with pytest.raises(SeqwrightError, match="decoder"):
         Pass("", (record(kind="decoder"),)).of("cross")
 
 
 def test_a_notebook_gets_a_frame_and_no_foreign_script():
-    shown = record()._repr_html_()
+    shown = Pass("", (record(),))._repr_html_()
     assert shown.startswith("<iframe srcdoc=")
     assert "require" not in shown[:2000]
     assert "http" not in shown.split("&lt;script")[0].replace("http-equiv", "")
 
 
-def test_a_thumbnail_keeps_the_greatest_of_what_it_stands_for():
+def test_a_thumbnail_keeps_the_greatest_of_each_area():
     weights = np.zeros((100, 100), dtype=np.float32)
     weights[57, 3], weights[2, 99] = 1.0, 0.5
     small = thumbnail(weights)
@@ -145,7 +146,7 @@ def test_a_thumbnail_keeps_the_greatest_of_what_it_stands_for():
     assert sorted(small[small > 0].tolist()) == [128, 255]
 
 
-def test_patterns_tell_what_a_head_was_made_to_do():
+def test_patterns_find_heads_that_follow_them():
     tokens = ["[CLS]", "x", "y", "x", "y"]
     to = {"previous": np.eye(5, k=-1), "next": np.eye(5, k=1), "first": np.eye(5)[np.zeros(5, int)], "same": np.eye(5)}
     to["duplicate"] = np.array([[0] * 5, [0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [0, 1, 0, 0, 0], [0, 0, 1, 0, 0]])
@@ -160,14 +161,14 @@ def test_patterns_tell_what_a_head_was_made_to_do():
     assert broadness(half, np.full(4, 4))[0, 0] == pytest.approx(0.5)
 
 
-def test_a_pattern_that_points_nowhere_has_no_score_and_one_that_makes_no_sense_is_not_there():
+def test_an_empty_pattern_has_no_score_and_an_inapplicable_one_is_missing():
     scores = measures(AttentionRecord(tokens=["a", "b"], kind="decoder", weights=np.eye(2)[None, None]))
     assert np.isnan(scores["duplicate"]).all()
     assert "next" not in scores
     assert scores["broad"][0, 0] == 0
 
 
-def test_pieces_become_words_as_the_method_says():
+def test_pieces_are_merged_into_words():
     weights = np.array([[0.2, 0.3, 0.5], [0.6, 0.2, 0.2], [0.0, 0.0, 1.0]])
     assert merged(weights, [(0, 1), (1, 3)], [(0, 1), (1, 3)]).tolist() == [[0.2, 0.8], [0.3, pytest.approx(0.7)]]
     assert words_of(["[CLS]", "sc", "##ared", "[SEP]"], [0, 3]) == ((0, 1), (1, 3), (3, 4))

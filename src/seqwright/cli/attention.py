@@ -1,4 +1,4 @@
-"""``seqwright attention``: a page that shows what a model attends to."""
+"""``seqwright attention``: a page that shows the attention of a model over a text."""
 
 from __future__ import annotations
 
@@ -17,32 +17,34 @@ if TYPE_CHECKING:
     from seqwright.viewer import Pass
 
 SHORT = 60
-"""A pass's name is told with so many letters."""
+"""Characters of a pass's name that are printed."""
 
 
 def attention(
     target: Target,
     text: Annotated[str | None, typer.Option(help="The text that the model reads.")] = None,
-    pair: Annotated[str | None, typer.Option(help="A second text in the same row, as BERT reads pairs.")] = None,
-    source: Annotated[str | None, typer.Option(help="The source that an encoder and decoder reads.")] = None,
+    pair: Annotated[
+        str | None, typer.Option(help="A second text in the same row, as for BERT's sentence pairs.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="The source of an encoder-decoder model.")] = None,
     target_text: Annotated[
-        str | None, typer.Option("--target", help="The answer it is made to give. (default: its own)")
+        str | None, typer.Option("--target", help="The answer that the decoder is given. (default: a generated one)")
     ] = None,
     generate: Annotated[
-        bool, typer.Option("--generate", help="Let it go on by itself, and step through that.")
+        bool, typer.Option("--generate", help="Generate a continuation, whose steps the page shows.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(help="How many tokens it generates at most.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Tokens to generate at most.")] = None,
     beam: Annotated[int | None, typer.Option(help="Generate by beam search of this width.")] = None,
-    compare: Annotated[str | None, typer.Option(help="Another model (or checkpoint) beside it.")] = None,
-    compare_text: Annotated[str | None, typer.Option(help="Another text (or source) beside it.")] = None,
+    compare: Annotated[str | None, typer.Option(help="Another model (or checkpoint) to compare with.")] = None,
+    compare_text: Annotated[str | None, typer.Option(help="Another text (or source) to compare with.")] = None,
     layers: Which = None,
     heads: Which = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("attention.html"),
     as_json: AsJson = False,
 ) -> None:
-    """Write a page on which to look at attention: one file, no network, every head, its numbers and what it is made of."""
-    goes_on = generate or limit is not None or beam is not None
-    asked = _asked(text, source, pair, target_text, goes_on=goes_on)
+    """Write a page that shows attention: one file without network, with every head, its weights and how they are computed."""
+    generate = generate or limit is not None or beam is not None
+    prompt = _prompt(text, source, pair, target_text, generate=generate)
     positive(limit=limit, beam=beam)
     if not out.parent.is_dir():
         raise SeqwrightError("its folder does not exist", where=str(out), fix="name another file with -o")
@@ -50,59 +52,61 @@ def attention(
 
     from seqwright.viewer import AttentionPage
 
-    given: dict[str, Any] = {"pair": pair, "answer": target_text, "goes_on": goes_on, "limit": limit, "beam": beam,
-                             "layers": numbers("--layers", layers), "heads": numbers("--heads", heads)}  # fmt: skip
-    with Console(stderr=True).status("reading"):
-        looking, title = looker(target), ""
-        passes = [looking(asked, name="", **given)]
+    options: dict[str, Any] = {"pair": pair, "answer": target_text, "generate": generate, "limit": limit, "beam": beam,
+                               "layers": numbers("--layers", layers), "heads": numbers("--heads", heads)}  # fmt: skip
+    with Console(stderr=True).status("computing attention"):
+        attend, title = attention_function(target), ""
+        passes = [attend(prompt, name="", **options)]
         if compare is not None or compare_text is not None:
-            other = looker(compare) if compare else looking
-            second = asked if compare_text is None else compare_text
-            passes.append(other(second, name="", **given))
-            told = (asked, second) if compare_text is not None else (target, str(compare))
+            attend_other = attention_function(compare) if compare else attend
+            other = prompt if compare_text is None else compare_text
+            passes.append(attend_other(other, name="", **options))
+            names = (prompt, other) if compare_text is not None else (target, str(compare))
             passes = [
-                replace(one, name=f"{letter}: {text}") for one, letter, text in zip(passes, "AB", told, strict=True)
+                replace(one, name=f"{letter}: {name}") for one, letter, name in zip(passes, "AB", names, strict=True)
             ]
             title = "Two texts" if compare_text is not None else "Two models"
         written = AttentionPage(tuple(passes), title).write(out)
-    _tell(written, passes, as_json=as_json)
+    _print(written, passes, as_json=as_json)
 
 
-def _asked(text: str | None, source: str | None, pair: str | None, target: str | None, *, goes_on: bool) -> str:
-    asked = text if text is not None else source
-    if asked is None or (text is not None and source is not None):
-        raise SeqwrightError("there is no text to look at" if asked is None else "--text and --source are one thing", fix='give --text "…" or --source "…"')  # fmt: skip
+def _prompt(text: str | None, source: str | None, pair: str | None, target: str | None, *, generate: bool) -> str:
+    if text is not None and source is not None:
+        raise SeqwrightError("--text and --source exclude each other", fix='give --text "…" or --source "…"')
+    prompt = text if text is not None else source
+    if prompt is None:
+        raise SeqwrightError("there is no text to read", fix='give --text "…" or --source "…"')
     if target is not None and text is not None:
         raise SeqwrightError("--target belongs to --source", fix='give --source "…" --target "…"')
-    if target is not None and goes_on:
+    if target is not None and generate:
         raise SeqwrightError(
-            "--target is what it is made to say; --generate, --limit and --beam let it speak",
+            "--target is a given answer; --generate, --limit and --beam are for a generated one",
             fix="give one of the two",
         )
     if pair is not None and source is not None:
         raise SeqwrightError("--pair belongs to --text", fix='give --text "…" --pair "…"')
-    return asked
+    return prompt
 
 
-def looker(target: str) -> Any:
-    """A function that lets the model which ``target`` names read something, and returns the pass.
+def attention_function(target: str) -> Any:
+    """Return a function from a text and options to a pass, for a run's folder or a Hugging Face model.
 
     Raises:
-        SeqwrightError: it names no model.
+        SeqwrightError: The name is neither.
     """
     if (Path(target) / "run.json").exists():
         from seqwright.runs.run import load
 
         run = load(target)
-        return lambda asked, **given: _of_run(run, asked, **given)
+        return lambda prompt, **options: _of_run(run, prompt, **options)
     from seqwright.huggingface.loading import load_model, load_tokenizer
 
     model, tokenizer = load_model(target), load_tokenizer(target)
-    return lambda asked, **given: _of_model(model, tokenizer, asked, **given)
+    return lambda prompt, **options: _of_model(model, tokenizer, prompt, **options)
 
 
 def _of_run(
-    run: Run, asked: str, *, pair: str | None, answer: str | None, goes_on: bool, limit: int | None, beam: int | None, **chosen: Any
+    run: Run, prompt: str, *, pair: str | None, answer: str | None, generate: bool, limit: int | None, beam: int | None, **selection: Any
 ) -> Pass:  # fmt: skip
     from seqwright.cli.predict import in_range, tell_unknown
     from seqwright.decoding.beam import Beam
@@ -110,32 +114,32 @@ def _of_run(
 
     if pair is not None:
         raise SeqwrightError("a run reads one text at a time", fix="leave --pair out")
-    decoder = None if not goes_on else Greedy() if beam is None else in_range(Beam(width=beam))
-    found = run.attention(asked, answer, decoder=decoder, limit=limit, **chosen)
+    decoder = None if not generate else Greedy() if beam is None else in_range(Beam(width=beam))
+    found = run.attention(prompt, answer, decoder=decoder, limit=limit, **selection)
     tell_unknown(run)
     return found
 
 
 def _of_model(
-    model: Any, tokenizer: Any, asked: str, *, pair: str | None, answer: str | None, goes_on: bool, limit: int | None, beam: int | None, **chosen: Any
+    model: Any, tokenizer: Any, prompt: str, *, pair: str | None, answer: str | None, generate: bool, limit: int | None, beam: int | None, **selection: Any
 ) -> Pass:  # fmt: skip
     from seqwright.huggingface import attention as attention_of
 
-    both = getattr(model.config, "is_encoder_decoder", False) and answer is None
+    answers = getattr(model.config, "is_encoder_decoder", False) and answer is None
     return attention_of(
-        model, tokenizer, asked, pair, target=answer, generate=(limit or 40) if goes_on or both else 0, beams=beam or 1, **chosen
+        model, tokenizer, prompt, pair, target=answer, generate=(limit or 40) if generate or answers else 0, beams=beam or 1, **selection
     )  # fmt: skip
 
 
-def _tell(page: Path, passes: list[Pass], *, as_json: bool) -> None:
+def _print(page: Path, passes: list[Pass], *, as_json: bool) -> None:
     if as_json:
-        told = [
+        described = [
             {"name": one.name, "model": one.model, "attention": [
-                {"kind": record.kind, "layers": record.layers, "heads": record.heads, "tokens": record.tokens, "looked_at": record.columns}
+                {"kind": record.kind, "layers": record.layers, "heads": record.heads, "tokens": record.tokens, "key_tokens": record.columns}
                 for record in one.records]}
             for one in passes
         ]  # fmt: skip
-        print(json.dumps({"page": str(page), "bytes": page.stat().st_size, "passes": told}, ensure_ascii=False))
+        print(json.dumps({"page": str(page), "bytes": page.stat().st_size, "passes": described}, ensure_ascii=False))
         return
     for one in passes:
         for record in one.records:

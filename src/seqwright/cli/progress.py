@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from seqwright.runs.learner import Trainer
+    from seqwright.runs.training_run import TrainingRun
     from seqwright.studies.executor import WorkUnit
     from seqwright.studies.experiment import Experiment
     from seqwright.training.trainer import TrainingSpec
@@ -81,10 +81,10 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Trainer], None]]:
+def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[TrainingRun], None]]:
     """A function to be called after every step: a bar, and a line for each evaluation."""
     if quiet:
-        yield lambda learner: None
+        yield lambda run: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -104,16 +104,16 @@ def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Trai
     began = shown = time.perf_counter()
     told = -1
 
-    def watch(learner: Trainer) -> None:
+    def watch(run: TrainingRun) -> None:
         nonlocal shown, told
         now = time.perf_counter()
-        if learner.evaluated != told:
-            told = learner.evaluated
-            console.print(learner.news)
-        if now - shown < TICK and learner.loop.step < training.steps:
+        if run.evaluated != told:
+            told = run.evaluated
+            console.print(run.news)
+        if now - shown < TICK and run.trainer.step < training.steps:
             return
         shown = now
-        bar.update(line, completed=learner.loop.step, epoch=learner.sampler.passes, loss=learner.loss)
+        bar.update(line, completed=run.trainer.step, epoch=run.sampler.epochs, loss=run.loss)
         if not bar.live.is_started and now - began > PATIENCE:
             bar.start()
 

@@ -108,7 +108,7 @@ def _go_on(path: Path, max_minutes: float | None, as_json: bool) -> None:
         return
     checked_device(manifest.device)
     _tell_differences(manifest)
-    _run(plan_again(folder), folder, max_minutes, as_json)
+    _run(plan_again(folder), folder, max_minutes, as_json, resume=True)
 
 
 def _tell_differences(manifest: Manifest) -> None:
@@ -124,7 +124,7 @@ def _tell_differences(manifest: Manifest) -> None:
         print(f"seqwright: the next steps will differ in their last bits: {'; '.join(told)}", file=sys.stderr)
 
 
-def _run(plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool) -> None:
+def _run(plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool, *, resume: bool = False) -> None:
     from seqwright.cli.progress import following
     from seqwright.runs.train import train as train_run
     from seqwright.training.processes import is_main_process
@@ -132,7 +132,10 @@ def _run(plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool
     if is_main_process():
         _say(plan, folder)
     with _stoppable() as stopped, following(plan.manifest.recipe.training, quiet=not is_main_process()) as watch:
-        result = train_run(plan, folder, watch=watch, stop=lambda: bool(stopped), minutes=max_minutes)
+        result = train_run(
+            plan, folder, resume=resume, watch=watch, stop=lambda: bool(stopped), minutes=max_minutes,
+            note=lambda text: print(f"seqwright: {text}", file=sys.stderr),
+        )  # fmt: skip
     if not is_main_process():
         return
     if result is None:

@@ -46,8 +46,8 @@ class State(Protocol):
         """Return the state of the given rows, in that order (as beam search reorders them)."""
         ...
 
-    def rewind(self, length: int) -> State:
-        """Return the state after the first ``length`` tokens."""
+    def rewind(self, lengths: Tensor) -> State:
+        """Return the state after the first ``lengths [b]`` tokens of each row, padding included."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Looking into a forward pass: a probe is offered named tensors on their way through, and may watch or edit them.
 
 Names are the dotted path of the module that offers the tensor, then the tensor's own name, e.g.
-``decoder.blocks.0.cross_attention.weights``. A probe is an argument of the forward, never a hook or a module's
+``decoder.blocks.0.cross.weights``. A probe is an argument of the forward, never a hook or a module's
 state, so a watched pass is the same computation as an unwatched one, also inside ``torch.func`` transforms: there
 the probe is made inside the transformed function and what it saw is returned from it.
 """
@@ -47,9 +47,9 @@ class Record:
 
     >>> import torch
     >>> record = Record("weights")
-    >>> x = record("encoder.blocks.0.self_attention.weights", torch.ones(1))
+    >>> x = record("encoder.blocks.0.mixer.weights", torch.ones(1))
     >>> list(record.seen)
-    ['encoder.blocks.0.self_attention.weights']
+    ['encoder.blocks.0.mixer.weights']
     """
 
     def __init__(self, *endings: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -57,6 +58,17 @@ class Tokens:
     def lengths(self) -> Tensor:
         """``Int[b]``: how many real tokens each row has."""
         return self.real.sum(1)
+
+    @cached_property
+    def dense(self) -> bool:
+        """Whether no row is padded and positions run from 0 in order; false where this is not known, as on a GPU."""
+        return self.follow(0)
+
+    def follow(self, past: int) -> bool:
+        """Whether every row's positions are known to run in order from ``past``."""
+        if self.at.device.type != "cpu" or torch.compiler.is_compiling():
+            return False
+        return bool((self.at.numpy() == np.arange(past, past + self.at.shape[1])).all())
 
     def select(self, rows: Tensor) -> Tokens:
         """The given rows, in that order."""

@@ -1,34 +1,36 @@
-"""Which rows stand together in a batch, and a walk over all of them that can be stopped and taken up again."""
+"""Batching rows, and a sampler of batches that can be stopped and continued."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Int
 
+from seqwright.core.place import Place
 from seqwright.core.spec import Count, Spec
 from seqwright.data.batch import Batch, Coder, Pair
 
 
 @runtime_checkable
 class Examples(Protocol):
-    """What a model trains on, by number."""
+    """Numbered rows that a model trains on."""
 
     def lengths(self) -> Int[np.ndarray, "n 2"]:
-        """How many symbols each row's source and target have."""
+        """Return the number of symbols in each row's source and target."""
         ...
 
     def batch(self, rows: Sequence[int]) -> Batch:
-        """The rows of these numbers, side by side."""
+        """Return the rows of these numbers as one batch."""
         ...
 
 
 class PairExamples:
-    """Pairs, as a coder writes them."""
+    """Pairs, encoded by a coder."""
 
     def __init__(self, pairs: Sequence[Pair], coder: Coder) -> None:
         self.pairs, self.coder = pairs, coder
@@ -40,16 +42,30 @@ class PairExamples:
         return self.coder.batch([self.pairs[row] for row in rows])
 
 
-class FullBatch(Spec):
-    """All rows, every time."""
+class Batching(Place):
+    """A way to divide the rows of an epoch into batches."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def plan(self, lengths: Int[np.ndarray, "n 2"], generator: torch.Generator) -> list[list[int]]:
+        """Return the row numbers of each batch of an epoch.
+
+        Args:
+            lengths: the number of symbols in each row's source and target.
+            generator: the only source of randomness.
+        """
+
+
+class FullBatch(Spec, Batching):
+    """One batch of all rows."""
 
     def plan(self, lengths: Int[np.ndarray, "n 2"], generator: torch.Generator) -> list[list[int]]:
-        """An epoch: the rows of each batch."""
         return [list(range(len(lengths)))]
 
 
-class PaddedBatches(Spec):
-    """``rows`` at random, padded to the longest among them; every row comes once before any comes twice."""
+class PaddedBatches(Spec, Batching):
+    """Random ``rows``, padded to the longest of them; each row occurs once an epoch."""
 
     rows: Count
 
@@ -57,10 +73,10 @@ class PaddedBatches(Spec):
         return _pieces(torch.randperm(len(lengths), generator=generator).tolist(), self.rows)
 
 
-class EqualLengthBatches(Spec):
-    """At most ``rows`` at random whose sources are equally long, and their targets too: nothing needs padding.
+class EqualLengthBatches(Spec, Batching):
+    """Random rows, at most ``rows``, with sources of one length and targets of one length: nothing is padded.
 
-    Every row comes once before any comes twice, so rare lengths make small batches.
+    Each row occurs once an epoch, so rare lengths make small batches.
     """
 
     rows: Count
@@ -69,17 +85,17 @@ class EqualLengthBatches(Spec):
         buckets: dict[tuple[int, int], list[int]] = defaultdict(list)
         for row, (source, target) in enumerate(lengths.tolist()):
             buckets[source, target].append(row)
-        pieces = []
+        batches = []
         for bucket in buckets.values():
             shuffled = torch.randperm(len(bucket), generator=generator).tolist()
-            pieces += _pieces([bucket[place] for place in shuffled], self.rows)
-        return [pieces[place] for place in torch.randperm(len(pieces), generator=generator).tolist()]
+            batches += _pieces([bucket[index] for index in shuffled], self.rows)
+        return _shuffled(batches, generator)
 
 
-class TokenBatches(Spec):
-    """Rows of similar lengths, as many as fill ``tokens``, padding counted; no row is dropped, however long.
+class TokenBatches(Spec, Batching):
+    """Rows of similar lengths, as many as fit in ``tokens``, padding included; no row is dropped, however long.
 
-    Each epoch shuffles all rows, sorts each stretch of ``window`` batches' worth by length, cuts it into batches and
+    Each epoch shuffles all rows, sorts each section of about ``window`` batches by length, cuts it into batches and
     shuffles these, so that batches differ from epoch to epoch and little of them is padding.
     """
 
@@ -89,16 +105,15 @@ class TokenBatches(Spec):
     def plan(self, lengths: Int[np.ndarray, "n 2"], generator: torch.Generator) -> list[list[int]]:
         sizes = lengths + 1  # START or END
         order = torch.randperm(len(lengths), generator=generator).numpy()
-        stretch = max(1, int(self.window * self.tokens / max(1.0, sizes.sum(1).mean())))
+        section = max(1, int(self.window * self.tokens / max(1.0, sizes.sum(1).mean())))
         batches: list[list[int]] = []
-        for start in range(0, len(order), stretch):
-            rows = order[start : start + stretch]
-            batches += by_length(rows, sizes, self.tokens)
-        return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
+        for start in range(0, len(order), section):
+            batches += by_length(order[start : start + section], sizes, self.tokens)
+        return _shuffled(batches, generator)
 
 
 def by_length(rows: Int[np.ndarray, "m"], sizes: Int[np.ndarray, "n 2"], tokens: int) -> list[list[int]]:
-    """Rows sorted by length and cut where their rectangle, source and target, would hold more than ``tokens``.
+    """Sort rows by length and cut them where the padded batch, source and target, would exceed ``tokens``.
 
     >>> by_length(np.arange(4), np.array([[2, 2], [9, 9], [2, 1], [1, 1]]), tokens=8)
     [[3, 2], [0], [1]]
@@ -116,20 +131,20 @@ def by_length(rows: Int[np.ndarray, "m"], sizes: Int[np.ndarray, "n 2"], tokens:
 
 
 def padding(batches: Sequence[Sequence[int]], lengths: Int[np.ndarray, "n 2"]) -> float:
-    """The part of the tokens in some batches of rows, sources and targets, that is padding.
+    """Return the fraction of the tokens in some batches, sources and targets, that is padding.
 
     >>> padding([[0, 1]], np.array([[1, 1], [2, 2]]))  # 6 tokens in a rectangle of 2 × (2 + 2)
     0.25
     """
-    room = sum(int(lengths[rows].max(0).sum()) * len(rows) for rows in map(list, batches))
+    padded = sum(int(lengths[rows].max(0).sum()) * len(rows) for rows in map(list, batches))
     real = sum(int(lengths[rows].sum()) for rows in map(list, batches))
-    return 1 - real / room
+    return 1 - real / padded
 
 
-class RandomStretches(Spec):
-    """Stretches of running text, ``length`` tokens each, ``rows`` a batch, drawn with replacement, as nanoGPT draws them.
+class RandomStretches(Spec, Batching):
+    """Random stretches of running text: ``rows`` a batch of ``length`` tokens, drawn with replacement as in nanoGPT.
 
-    An epoch is as many as have the text's number of tokens together.
+    An epoch has about as many tokens as the text.
     """
 
     rows: Count
@@ -140,39 +155,35 @@ class RandomStretches(Spec):
         return torch.randint(len(lengths), (batches, self.rows), generator=generator).tolist()
 
 
-BatchingSpec = FullBatch | PaddedBatches | EqualLengthBatches | TokenBatches | RandomStretches
-
-
 class Sampler:
-    """Batches without end, an epoch after the other.
+    """An endless iterator over batches, epoch after epoch.
 
-    Its place is ``(epoch, index)`` and the generator's state when the epoch began; that is all it takes to go on from
-    there (:meth:`place`, :meth:`resume`).
+    Its state is the epoch, the index of the next batch, and the generator's state when the epoch began.
 
     Args:
-        examples: what to draw from.
-        batching: which rows stand together.
-        generator: what orders are drawn from.
-        share: ``(rank, of)``, where several processes each take their part of every batch.
+        examples: the rows to draw from.
+        batching: how an epoch is divided into batches.
+        generator: the source of the order of rows.
+        share: ``(rank, of)``, where several processes each take their share of every batch.
     """
 
     def __init__(
-        self, examples: Examples, batching: BatchingSpec, generator: torch.Generator, share: tuple[int, int] = (0, 1)
+        self, examples: Examples, batching: Batching, generator: torch.Generator, share: tuple[int, int] = (0, 1)
     ) -> None:
         self.examples, self.batching, self.generator, self.share = examples, batching, generator, share
         self.lengths = examples.lengths()
         self.epoch = 0
-        self._begin()
+        self._begin_epoch()
         self._made: tuple[list[int], Batch] | None = None
 
-    def _begin(self) -> None:
-        self.began_with = self.generator.get_state()
+    def _begin_epoch(self) -> None:
+        self._epoch_start = self.generator.get_state()
         self.epoch_plan = self.batching.plan(self.lengths, self.generator)
         self.index = 0
 
     @property
-    def passes(self) -> float:
-        """How many times the data was gone through, in epochs and parts of one."""
+    def epochs(self) -> float:
+        """The number of epochs drawn so far, with the fraction of the current one."""
         return self.epoch + self.index / len(self.epoch_plan)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -181,7 +192,7 @@ class Sampler:
     def __next__(self) -> Batch:
         if self.index == len(self.epoch_plan):
             self.epoch += 1
-            self._begin()
+            self._begin_epoch()
         self.rows = self.epoch_plan[self.index]
         self.index += 1
         if self._made is None or self._made[0] != self.rows:  # a full batch is made once
@@ -190,21 +201,23 @@ class Sampler:
 
     def _batch(self) -> Batch:
         rank, of = self.share
-        mine = self.rows[rank::of]
-        return self.examples.batch(mine) if mine else self.examples.batch(self.rows[:1]).without_rows()
+        rows = self.rows[rank::of]
+        return self.examples.batch(rows) if rows else self.examples.batch(self.rows[:1]).without_rows()
 
-    def place(self) -> tuple[int, int, torch.Tensor]:
-        """Epoch, index in it, and the generator's state at its beginning."""
-        return self.epoch, self.index, self.began_with
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return the position in the data, from which :meth:`restore` continues."""
+        position = {"epoch": torch.tensor(self.epoch), "index": torch.tensor(self.index)}
+        return position | {"epoch_start": self._epoch_start}
 
-    def resume(self, epoch: int, index: int, began_with: torch.Tensor) -> None:
-        """Go on from a place.
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Continue from a state.
 
         Raises:
-            ValueError: there is no such place.
+            ValueError: these rows and this batching have no such position.
         """
-        self.generator.set_state(began_with)
-        self._begin()
+        self.generator.set_state(state["epoch_start"])
+        self._begin_epoch()
+        epoch, index = int(state["epoch"]), int(state["index"])
         if not (epoch >= 0 and 0 <= index <= len(self.epoch_plan)):
             raise ValueError(f"there is no batch {index} in an epoch of {len(self.epoch_plan)}")
         self.epoch, self.index = epoch, index
@@ -212,3 +225,7 @@ class Sampler:
 
 def _pieces(order: list[int], size: int) -> list[list[int]]:
     return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def _shuffled(batches: list[list[int]], generator: torch.Generator) -> list[list[int]]:
+    return [batches[index] for index in torch.randperm(len(batches), generator=generator).tolist()]

@@ -1,100 +1,146 @@
-"""Models whose contract can be read off them: our own, by their spec; Hugging Face's, by their configuration."""
+"""Properties that can be read off a model: of ours from its spec, of Hugging Face's from its configuration."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-from seqwright.core.tokens import Tokens
+from seqwright.core.model import Model, ModelSpec, Side
+from seqwright.core.tokens import PADDING, Tokens
 from seqwright.decoding.greedy import greedy
-from seqwright.doctor.calling import places
-from seqwright.doctor.contract import Contract, Window
-from seqwright.doctor.reading import padded
+from seqwright.doctor.calling import ModelCall, call_as_hugging_face, call_forward, forward_arguments, logits_of
+from seqwright.doctor.contract import Contract, Kind
+from seqwright.doctor.model_input import ModelInput, pad_rows
+from seqwright.doctor.visibility import Window
 from seqwright.huggingface.capture import causal
-from seqwright.huggingface.max_length import room as room_of
-from seqwright.models.transformer import Transformer
-from seqwright.nn.embedding import SymbolHead, TokenEmbedding
-from seqwright.nn.padding import MaskedPadding
-from seqwright.nn.position import room
+from seqwright.huggingface.max_length import max_length as max_length_of
 
 
-@runtime_checkable
-class Known(Protocol):
-    """What can be said of a model without being told."""
+class Adapter:
+    """A PyTorch model of unknown kind: it is called by the names of its arguments, and nothing else is known of it."""
 
-    def contract(self) -> Contract: ...
+    def __init__(self, model: Any) -> None:
+        self.model = model
 
-    def step(self) -> Callable[..., Any] | None: ...
+    @classmethod
+    def fits(cls, model: nn.Module) -> bool:
+        """Return whether a model is of this kind."""
+        return True
 
-    def generate(self, contract: Contract) -> Callable[..., Any] | None: ...
+    def contract(self) -> Contract | None:
+        """Return the contract, where it can be read off the model."""
+        return None
 
-    def examples(self, contract: Contract) -> dict[str, Tensor] | None: ...
+    def call(self, contract: Contract) -> ModelCall:
+        """Return a function that runs such a model on a batch."""
+        names = inspect.signature(self.model.forward).parameters.keys()
+        if "input_ids" in names:
+            return lambda module, batch: logits_of(call_as_hugging_face(module, batch, names))
+        arguments = forward_arguments(self.model, contract)
+        return lambda module, batch: logits_of(call_forward(module, batch, arguments))
 
-
-def known(model: nn.Module) -> Known | None:
-    """What can be read off a model; ``None`` for a stranger's."""
-    if isinstance(model, Transformer):
-        return Native(model)
-    if any(kind.__module__.startswith("transformers.") for kind in type(model).__mro__) and hasattr(model, "config"):
-        return HuggingFace(model)
-    return None
-
-
-@dataclass(frozen=True)
-class Native:
-    """A model built from a :class:`TransformerSpec`."""
-
-    model: Transformer
-
-    def contract(self) -> Contract:
-        """Symbols, then START, END and PAD, as a :class:`Vocabulary` has them, where the spec has room for these."""
-        spec = self.model.spec
-        rooms = [room(stack.position) for stack in (spec.encoder, spec.decoder) if stack is not None]
-        said = spec.head.outputs if isinstance(spec.head, SymbolHead) else 2
-        size = spec.embedding.vocabulary if isinstance(spec.embedding, TokenEmbedding) else 2
-        padded_too = said == size - 1 and size >= 5
-        marked = padded_too or (spec.encoder is not None and said == size >= 4)
-        return Contract(
-            kind="encoder-decoder" if spec.encoder else "decoder",
-            vocabulary=max(size, said),
-            pad=size - 1 if padded_too else None,
-            bos=said - 2 if marked else None,
-            eos=said - 1 if marked else None,
-            max_length=min((each for each in rooms if each is not None), default=None),
-            padding_side="both" if isinstance(spec.padding, MaskedPadding) else "right",
-        )
+    def call_as_text(self, contract: Contract) -> str:
+        """Return the guessed call as code, where it is a guess; masks are True at real tokens, ``~`` inverts them."""
+        if "input_ids" in inspect.signature(self.model.forward).parameters:
+            return ""
+        return f"model({', '.join(map(str, forward_arguments(self.model, contract)))})"
 
     def step(self) -> Callable[..., Any] | None:
-        if not isinstance(self.model.spec.embedding, TokenEmbedding):
+        """Return ``step(model, ids, past, source, source_mask) -> (logits, past)``, where such a model has a cache."""
+        return None
+
+    def generate(self, contract: Contract) -> Callable[..., Any] | None:
+        """Return ``generate(model, source) -> ids``, where such a model generates."""
+        return None
+
+    def examples(self, contract: Contract) -> dict[str, Tensor] | None:
+        """Return made-up sources to generate from."""
+        return None
+
+
+class NativeAdapter(Adapter):
+    """A :class:`seqwright.core.model.Model` of any family, with a :class:`seqwright.core.model.ModelSpec` as its ``spec``."""
+
+    @classmethod
+    def fits(cls, model: nn.Module) -> bool:
+        """Return whether it is such a model."""
+        return isinstance(model, Model) and isinstance(getattr(model, "spec", None), ModelSpec)
+
+    def contract(self) -> Contract:
+        """Return the contract by its spec.
+
+        The ids of START, END and PAD are those of :class:`seqwright.data.vocabulary.Vocabulary`, where the sizes leave room for them.
+        """
+        spec: ModelSpec = self.model.spec
+        sides: tuple[Side, ...] = get_args(Side) if spec.reads_source else ("target",)
+        sizes = [size for side in sides if (size := spec.vocabulary_size(side)) is not None]
+        lengths = [length for side in sides if (length := spec.max_length(side)) is not None]
+        outputs = spec.output_size or 2
+        size = min(sizes, default=outputs)
+        padded = outputs == size - 1 and size >= 5
+        marked = padded or (spec.reads_source and outputs == size >= 4)
+        return Contract(
+            kind="encoder-decoder" if spec.reads_source else "decoder",
+            vocabulary=size,
+            pad=size - 1 if padded else None,
+            bos=outputs - 2 if marked else None,
+            eos=outputs - 1 if marked else None,
+            max_length=min(lengths, default=None),
+            padding_side="both" if spec.masks_padding else "right",
+        )
+
+    def call(self, contract: Contract) -> ModelCall:
+        """Return the call of ``start`` and ``advance``."""
+
+        def call(model: Any, batch: ModelInput) -> Tensor:
+            spec, dtype = model.spec, next(model.parameters()).dtype
+
+            def tokens(side: Side, ids: Tensor, mask: Tensor | None) -> Tokens:
+                return with_positions(ids.to(dtype) if spec.vocabulary_size(side) is None else ids, mask)
+
+            source = None if batch.source is None else tokens("source", batch.source, batch.source_mask)
+            output, _ = model.advance(tokens("target", batch.ids, batch.mask), model.start(source))
+            if spec.output_size is not None:
+                return output.logits
+            values = torch.arange(contract.vocabulary, device=output.logits.device, dtype=output.logits.dtype)
+            return -((output.logits - values) ** 2)  # the nearer an id to the predicted value, the likelier
+
+        return call
+
+    def call_as_text(self, contract: Contract) -> str:
+        """Return nothing: the call is not a guess."""
+        return ""
+
+    def step(self) -> Callable[..., Any] | None:
+        """Return a step of ``advance``, where the model is incremental and reads ids."""
+        if not self.model.incremental or self.model.spec.vocabulary_size("target") is None:
             return None
 
         def step(
-            model: Transformer, ids: Tensor, past: Any, source: Tensor | None = None, mask: Tensor | None = None
+            model: Any, ids: Tensor, past: Any, source: Tensor | None = None, mask: Tensor | None = None
         ) -> tuple[Tensor, Any]:
-            read = None if source is None else Tokens(source, places(source, mask))
-            state = model.start(read) if past is None else past
+            state = model.start(None if source is None else with_positions(source, mask)) if past is None else past
             at = state.length + torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
             output, state = model.advance(Tokens(ids, at), state)
             return output.logits, state
 
-        return step if self.model.incremental else None
+        return step
 
     def generate(self, contract: Contract) -> Callable[..., Any] | None:
-        """Greedy answers, which begin, end and are padded as the contract says."""
-        if self.model.spec.encoder is None or not isinstance(self.model.spec.head, SymbolHead):
+        """Return greedy decoding from ``bos`` to ``eos``, where the model maps sources to symbols."""
+        if not self.model.spec.reads_source or self.model.spec.output_size is None:
             return None
         if contract.bos is None or contract.eos is None:
             return None
         begin, end, pad = contract.bos, contract.eos, contract.pad
 
-        def generate(model: Transformer, source: Tensor) -> Tensor:
-            read = Tokens(source, places(source, None if pad is None else source != pad))
+        def generate(model: Any, source: Tensor) -> Tensor:
+            read = with_positions(source, None if pad is None else source != pad)
             first = Tokens(torch.full_like(source[:, :1], begin), torch.zeros_like(source[:, :1]))
             with torch.no_grad():
                 return greedy(model, read, first, end=end, limit=3 * source.shape[1] + 5).ids
@@ -102,50 +148,61 @@ class Native:
         return generate
 
     def examples(self, contract: Contract) -> dict[str, Tensor] | None:
-        """Short sources of two or three words: all of up to four tokens, or of four where nothing pads."""
-        if self.model.spec.encoder is None:
+        """Return all sources of up to four tokens of three ids, or of four tokens where there is no padding; at most 64."""
+        if not self.model.spec.reads_source:
             return None
-        words, lengths = contract.words()[:3], range(1, 5) if contract.pad is not None else [4]
-        rows = [list(each) for length in lengths for each in product(words, repeat=length)]
-        ids, _ = padded(rows[:64], contract.pad or 0, "right")
-        return {"source": ids}
+        ids, lengths = contract.ordinary_ids()[:3], range(1, 5) if contract.pad is not None else [4]
+        rows = [list(each) for length in lengths for each in product(ids, repeat=length)]
+        return {"source": pad_rows(rows[:64], contract.pad or 0, "right")[0]}
 
 
-@dataclass(frozen=True)
-class HuggingFace:
+def with_positions(ids: Tensor, mask: Tensor | None) -> Tokens:
+    """Return tokens with their positions among the real tokens of their row."""
+    if mask is None:
+        return Tokens(ids, torch.arange(ids.shape[1], device=ids.device).expand_as(ids))
+    return Tokens(ids, torch.where(mask, mask.cumsum(1) - 1, PADDING))
+
+
+class HuggingFaceAdapter(Adapter):
     """A model of the ``transformers`` library."""
 
-    model: Any
+    @classmethod
+    def fits(cls, model: nn.Module) -> bool:
+        """Return whether it is such a model."""
+        return hasattr(model, "config") and any(
+            kind.__module__.startswith("transformers.") for kind in type(model).__mro__
+        )
 
     @property
-    def kind(self) -> Any:
-        config = self.model.config
-        if getattr(config, "is_encoder_decoder", False):
+    def kind(self) -> Kind:
+        """The kind of model, by its configuration."""
+        if getattr(self.model.config, "is_encoder_decoder", False):
             return "encoder-decoder"
         return "decoder" if causal(self.model) else "encoder"
 
     def contract(self) -> Contract:
+        """Return the contract by the configuration."""
         config = self.model.config
         size = int(config.vocab_size)
 
-        def known_id(name: str) -> int | None:
+        def id_called(name: str) -> int | None:
             value = getattr(config, name, None)
             value = value[0] if isinstance(value, (list, tuple)) and value else value
             return value if isinstance(value, int) and 0 <= value < size else None
 
-        pad = known_id("pad_token_id")
         window = getattr(config, "sliding_window", None)
         return Contract(
             kind=self.kind,
             vocabulary=size,
             visibility=Window(window) if self.kind == "decoder" and isinstance(window, int) else None,
-            pad=pad,
-            bos=known_id("bos_token_id"),
-            eos=known_id("eos_token_id"),
-            max_length=room_of(self.model),
+            pad=id_called("pad_token_id"),
+            bos=id_called("bos_token_id"),
+            eos=id_called("eos_token_id"),
+            max_length=max_length_of(self.model),
         )
 
     def step(self) -> Callable[..., Any] | None:
+        """Return a step with ``use_cache=True``, where the model decodes."""
         if self.kind == "encoder":
             return None
         name = "cache" if "cache" in inspect.signature(self.model.forward).parameters else "past_key_values"
@@ -159,13 +216,12 @@ class HuggingFace:
                 given = {"input_ids": source, "decoder_input_ids": ids} | (
                     {} if mask is None else {"attention_mask": mask.long()}
                 )
-            said = model(**given, use_cache=True, **{name: past})
-            return said.logits, said["cache" if "cache" in said else "past_key_values"]
+            output = model(**given, use_cache=True, **{name: past})
+            return output.logits, output["cache" if "cache" in output else "past_key_values"]
 
         return step
 
-    def generate(self, contract: Contract) -> None:
-        return None
 
-    def examples(self, contract: Contract) -> None:
-        return None
+def adapter_of(model: nn.Module) -> Adapter:
+    """Return the adapter that fits a model."""
+    return next(kind(model) for kind in (NativeAdapter, HuggingFaceAdapter, Adapter) if kind.fits(model))

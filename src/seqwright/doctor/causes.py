@@ -1,4 +1,4 @@
-"""What follows from what: a model that sees the future fails other checks for that alone, and is to be mended there first."""
+"""Consequences: faults that follow from other faults, which are to be fixed first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from seqwright.doctor.finding import Finding
 
-FOLLOWS: dict[str, frozenset[str]] = {
+CONSEQUENCES: dict[str, frozenset[str]] = {
     "padding-polarity": frozenset({"nan", "padding-in-loss", "teacher-forced-only", "source-ignored", "answers-padded"}),
     "nan": frozenset({
         "mean-collapse", "past-blocked", "padding-leak", "cross-padding-leak", "cache-mismatch", "source-ignored",
@@ -40,22 +40,22 @@ FOLLOWS: dict[str, frozenset[str]] = {
     "labels-without-eos": frozenset({"never-stops"}),
     "source-ignored": frozenset({"untrained-part", "order-blind", "answers-constant", "answers-reordered"}),
 }  # fmt: skip
-"""For each check those that fail with it, in the order in which causes are looked for."""
+"""The checks that fail together with each check, causes being looked for from the top."""
 
 
-def sorted_out(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, those that follow from another's failure being warnings that say so.
+def mark_consequences(findings: Iterable[Finding]) -> list[Finding]:
+    """Turn failures that follow from another failure into warnings that name it.
 
     >>> leak, cache = (Finding(check=name, verdict="fail", explanation="") for name in ("future-leak", "cache-mismatch"))
-    >>> [each.verdict for each in sorted_out([leak, cache])]
+    >>> [each.verdict for each in mark_consequences([leak, cache])]
     ['fail', 'warn']
     """
     found = {finding.check: finding for finding in findings}
-    for cause, follow in FOLLOWS.items():
+    for cause, consequences in CONSEQUENCES.items():
         if cause not in found or found[cause].verdict != "fail":
             continue
-        for name in follow & set(found):
+        for name in consequences & set(found):
             if found[name].verdict == "fail":
-                told = f"It may follow from {cause}: mend that first. {found[name].explanation}"
-                found[name] = msgspec.structs.replace(found[name], verdict="warn", explanation=told)
+                explanation = f"It may follow from {cause}: fix that first. {found[name].explanation}"
+                found[name] = msgspec.structs.replace(found[name], verdict="warn", explanation=explanation)
     return list(found.values())

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from seqwright.core.errors import SeqwrightError
 
 
-def copied(model: nn.Module) -> nn.Module:
-    """A deep copy, also of a model that keeps tensors with a history.
+def deep_copy(model: nn.Module) -> nn.Module:
+    """Copy a model, also one whose attributes hold tensors that are part of a graph.
 
     Raises:
         SeqwrightError: it holds something that cannot be copied.
@@ -28,17 +28,17 @@ def copied(model: nn.Module) -> nn.Module:
     except Exception as error:
         raise SeqwrightError(
             f"the model cannot be copied ({type(error).__name__}: {error}), and only copies are examined",
-            fix="take out of it what cannot be copied, such as locks and open files",
+            fix="remove from it what cannot be copied, such as locks and open files",
         ) from error
     for parameter in twin.parameters():
         parameter.grad = None
     return twin
 
 
-def precise(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """A copy in another precision."""
-    twin = copied(model).to(dtype)
-    for module in twin.modules():  # tensors that are neither parameters nor buffers are not converted by `to`
+def copy_in_precision(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Copy a model in another precision."""
+    twin = deep_copy(model).to(dtype)
+    for module in twin.modules():  # `to` converts parameters and buffers only
         for name, value in list(vars(module).items()):
             if isinstance(value, Tensor) and value.is_floating_point():
                 setattr(module, name, value.detach().to(dtype).requires_grad_(value.requires_grad))
@@ -49,12 +49,12 @@ def precise(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     return twin
 
 
-def drawn_anew(model: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """A copy in a precision whose trainable parameters are drawn anew, matrices as large as keeps a vector's length.
+def reinitialised_copy(model: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Copy a model and draw its trainable parameters again, matrices at a scale that keeps the length of vectors.
 
-    What is not trained may be a mask or a table of positions, and stays.
+    Frozen parameters stay: they may be a mask or a table of positions.
     """
-    twin = precise(model, dtype)
+    twin = copy_in_precision(model, dtype)
     generator = torch.Generator().manual_seed(0)
     for parameter in twin.parameters():
         if not (parameter.requires_grad and parameter.is_floating_point()):
@@ -69,11 +69,11 @@ def drawn_anew(model: nn.Module, dtype: torch.dtype) -> nn.Module:
     return twin
 
 
-def scaled(model: nn.Module, times: float) -> nn.Module:
-    """A copy whose trainable matrices are so many times as large: scores grow as they do in training, only more."""
-    twin = copied(model)
+def scaled_copy(model: nn.Module, factor: float) -> nn.Module:
+    """Copy a model and multiply its trainable matrices, so that attention scores grow as in training, only more."""
+    twin = deep_copy(model)
     with torch.no_grad():
         for parameter in twin.parameters():
             if parameter.requires_grad and parameter.ndim >= 2:
-                parameter.mul_(times)
+                parameter.mul_(factor)
     return twin

@@ -1,7 +1,7 @@
-"""Which output depends on which token: every token is replaced in turn, the shape kept, and what moves is written down.
+"""Dependence of each output on each token, measured by replacing one token at a time.
 
-Replacing keeps every shape, so a model that obeys its mask moves by exactly nothing; cutting a sequence short would change
-the kernels that run, and so the rounding. Gradients would miss what is detached, and what is chosen rather than computed.
+Replacing keeps every shape, so that the outputs of a correct model change by exactly 0; cutting a sequence short would change the
+kernels that run, and their rounding. Gradients would miss detached and discrete paths.
 """
 
 from __future__ import annotations
@@ -12,94 +12,92 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqwright.doctor.model_under_test import Body, ModelUnderTest
-from seqwright.doctor.modes import Mode
-from seqwright.doctor.reading import ModelInput, Side, Words, joined
+from seqwright.core.model import Side
+from seqwright.doctor.model_input import InputSampler, ModelInput, concatenate
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest
+from seqwright.doctor.run_modes import RunMode
 
 
 @dataclass(frozen=True)
 class Dependency:
-    """How far the output at each place moved, at most, when the token at each other place was replaced.
+    """How much each output changed, at most, when each token was replaced.
 
     Attributes:
-        moved: ``[t t]``, outputs in rows, replaced tokens in columns; NaN where a column was not tried.
+        change: ``[t t]``, outputs in rows, replaced tokens in columns; NaN in columns that were not tried.
         before, after: every pair of inputs, a row each.
-        worst: ``[t t]``, the row in which that output moved most.
-        noise: how far outputs move when nothing is replaced.
+        worst: ``[t t]``, the row in which that output changed most.
+        noise: how much outputs change when nothing is replaced.
     """
 
-    moved: Float[Tensor, "q k"]
+    change: Float[Tensor, "q k"]
     before: ModelInput
     after: ModelInput
     worst: Tensor
     noise: float
 
-    def example(self, place: int, token: int) -> tuple[ModelInput, ModelInput]:
-        """The two inputs between which the output at a place moved most when a token was replaced."""
-        row = int(self.worst[place, token])
-        return self.before.select(torch.tensor([row])), self.after.select(torch.tensor([row]))
+    def example(self, position: int, token: int) -> tuple[ModelInput, ModelInput]:
+        """Return the two inputs between which an output changed most when a token was replaced."""
+        row = torch.tensor([int(self.worst[position, token])])
+        return self.before.select(row), self.after.select(row)
 
 
-def dependency(
-    body: Body,
+def measure_dependency(
+    copy: ModelCopy,
     length: int,
-    mode: Mode,
+    mode: RunMode,
     *,
     inputs: int = 2,
     columns: list[int] | None = None,
     side: Side = "target",
-    seed: int = 0,
 ) -> Dependency:
-    """Measure it on a few random inputs.
+    """Measure the dependence on a few random inputs.
 
     Args:
-        body: what is asked.
-        length: how many tokens are read.
-        mode: how it is run.
-        inputs: how many different sequences.
-        columns: which tokens are replaced; all of them unless said.
-        side: which side's tokens: ``target`` (the only one of a decoder or an encoder), or ``source``.
-        seed: of the inputs.
+        copy: the copy to run.
+        length: the number of tokens.
+        mode: the mode to run it in.
+        inputs: the number of different sequences.
+        columns: the tokens to replace; all by default.
+        side: the side whose tokens are replaced.
     """
-    words = Words(body.contract, seed + 7 * length)
+    sampler = InputSampler(copy.contract, 7 * length)
     columns = list(range(length)) if columns is None else columns
     befores, afters = [], []
     for number in range(inputs):
-        reading = words.reading(1, length, length if side == "source" else None)
-        if number == 0 and body.contract.bos is not None and length > 1 and side == "target":
-            reading.ids[0, 0] = body.contract.bos
-        befores.append(reading.times(len(columns)))
+        batch = sampler.batch(1, length, length if side == "source" else None)
+        if number == 0 and copy.contract.bos is not None and length > 1 and side == "target":
+            batch.ids[0, 0] = copy.contract.bos
+        befores.append(batch.repeat_first(len(columns)))
         ids, rows = befores[-1].side(side), torch.arange(len(columns))
         changed = ids.clone()
-        changed[rows, columns] = words.other(ids[rows, columns])
+        changed[rows, columns] = sampler.other_than(ids[rows, columns])
         afters.append(befores[-1].with_side(side, changed))
-    moved = torch.full((length, length), float("nan"), dtype=torch.float64)
+    greatest = torch.full((length, length), float("nan"), dtype=torch.float64)
     worst = torch.zeros(length, length, dtype=torch.long)
     noise = 0.0
     for number, (before, after) in enumerate(zip(befores, afters, strict=True)):
-        said = body.logits(before, mode)
-        change = (said - body.logits(after, mode)).abs().amax(-1).nan_to_num(0.0, 0.0, 0.0)  # [columns t]
-        noise = max(noise, (said - said[:1]).abs().nan_to_num(0.0, 0.0, 0.0).max().item())
+        logits = copy.logits(before, mode)
+        change = (logits - copy.logits(after, mode)).abs().amax(-1).nan_to_num(0.0, 0.0, 0.0)  # [columns t]
+        noise = max(noise, (logits - logits[:1]).abs().nan_to_num(0.0, 0.0, 0.0).max().item())
         for row, column in enumerate(columns):
-            places = change.shape[1]
-            seen = moved[:places, column].nan_to_num(-1.0)
-            better = change[row] > seen
-            moved[:places, column] = torch.where(better, change[row], seen)
-            worst[:places, column] = torch.where(better, number * len(columns) + row, worst[:places, column])
-    if body.alone:
+            outputs = change.shape[1]
+            so_far = greatest[:outputs, column].nan_to_num(-1.0)
+            better = change[row] > so_far
+            greatest[:outputs, column] = torch.where(better, change[row], so_far)
+            worst[:outputs, column] = torch.where(better, number * len(columns) + row, worst[:outputs, column])
+    if copy.row_by_row:
         noise = 0.0
-    return Dependency(moved, joined(befores), joined(afters), worst, noise)
+    return Dependency(greatest, concatenate(befores), concatenate(afters), worst, noise)
 
 
-def lengths(patient: ModelUnderTest) -> list[int]:
-    """The lengths that are tried: short ones, and one beyond which nothing is promised to be looked at."""
-    wanted = (1, 5, 11) if patient.heavy else (1, 2, 5, 11)
-    return sorted({patient.length(each) for each in wanted})
+def short_lengths(subject: ModelUnderTest) -> list[int]:
+    """Return the lengths at which every token is replaced."""
+    return sorted({subject.length(each) for each in ((1, 5, 11) if subject.large else (1, 2, 5, 11))})
 
 
-def long_length(patient: ModelUnderTest) -> int:
-    """One length that is a good deal longer; not all of its tokens are replaced."""
-    promised = patient.contract.max_length or 0
-    if patient.thorough:
-        return patient.length(max(160, min(promised, 512)))
-    return patient.length(24 if patient.heavy else max(40, min(promised, 160)))
+def long_length(subject: ModelUnderTest) -> int:
+    """Return a greater length, at which some tokens are replaced."""
+    longest = subject.contract.max_length or 0
+    if subject.thorough:
+        return subject.length(max(160, min(longest, 512)))
+    return subject.length(24 if subject.large else max(40, min(longest, 160)))

@@ -1,4 +1,4 @@
-"""The examination: a model is copied, asked in every way that its contract says something of, and left as it was found."""
+"""The examination: copies of a model are run in all ways that its contract says something about."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.doctor.adapters import known
-from seqwright.doctor.calling import asking, guessed, unwrapped
-from seqwright.doctor.causes import sorted_out
-from seqwright.doctor.checks import GROUPS, Group
+from seqwright.core.model import ModelSpec
+from seqwright.doctor.adapters import adapter_of
+from seqwright.doctor.calling import ModelCall, unwrapped, user_call
+from seqwright.doctor.causes import mark_consequences
+from seqwright.doctor.check import Check, CheckGroup, check_groups
 from seqwright.doctor.contract import Contract
-from seqwright.doctor.examples import checked
-from seqwright.doctor.finding import Check, Finding
+from seqwright.doctor.examples import check_examples
+from seqwright.doctor.finding import Finding
 from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest
-from seqwright.doctor.modes import untouched
-from seqwright.doctor.prepare import admit, with_values
+from seqwright.doctor.prepare import check_initialised, prepare
 from seqwright.doctor.report import Report
+from seqwright.doctor.run_modes import preserved
 
 
 def examine(
@@ -33,24 +34,24 @@ def examine(
     generate: Callable[..., Any] | None = None,
     examples: Mapping[str, Tensor] | None = None,
     thorough: bool = False,
-    watch: Callable[[str], None] = lambda check: None,
+    progress: Callable[[str], None] = lambda checks: None,
 ) -> Report:
-    """Find out which promises of a sequence model are broken, with the inputs that prove it; nothing is trained.
+    """Examine a sequence model without training it, and report its faults with the inputs that prove them.
 
     Args:
-        model: any module. Its parameters, its mode, its gradients and all random generators are left as they are.
-        contract: what it promises; native and Hugging Face models' is read off where it is left out.
+        model: any module. Its parameters, mode and gradients, and all random generators, are left as they are.
+        contract: the properties that it is meant to have; by default read off it, if it is ours or Hugging Face's.
         call: ``call(model, ids, mask) -> logits``, or for an encoder and decoder ``call(model, source, source_mask, target,
-            target_mask) -> logits``; masks are True at real tokens, or ``None``. Left out: the forward itself.
+            target_mask) -> logits``; masks are True at real tokens, or ``None``. By default the forward itself.
         step: ``step(model, ids, past) -> (logits, past)``, one cached step.
         loss: ``loss(model, examples) -> scalar``.
         generate: ``generate(model, source) -> ids``.
         examples: ``{"ids": [b, t]}`` or ``{"source": [b, s], "target": [b, t]}``, padded.
         thorough: take minutes rather than seconds.
-        watch: is told the name of each group of checks as it begins.
+        progress: called with the names of the checks that run next.
 
     Raises:
-        SeqwrightError: there is no contract and none can be read off, the examples are not what the contract says, or the
+        SeqwrightError: there is no contract and none can be read off, the examples do not fit the contract, or the
             model cannot be copied.
 
     >>> import torch
@@ -67,111 +68,113 @@ def examine(
     """
     began = time.perf_counter()
     model = unwrapped(model)
-    with_values(model)
-    told = known(model)
-    promised = contract
-    if promised is None:
-        if told is None:
-            raise SeqwrightError(
-                f"what a {type(model).__name__} promises cannot be read off it",
-                fix='give examine(model, Contract(kind="decoder", vocabulary=…))',
-            )
-        promised = told.contract()
-    if told is not None:
-        step = step or told.step()
-        generate, asked = generate or told.generate(promised), told.examples(promised)
-        examples = examples or (asked if generate else None)
-    with untouched(model):
-        given: dict[str, Any] = {
-            "step": step,
+    check_initialised(model)
+    adapter = adapter_of(model)
+    known = contract or adapter.contract()
+    if known is None:
+        raise SeqwrightError(
+            f"the contract of a {type(model).__name__} cannot be read off it",
+            fix='give examine(model, Contract(kind="decoder", vocabulary=…))',
+        )
+    generate = generate or adapter.generate(known)
+    examples = examples or (adapter.examples(known) if generate else None)
+    with preserved(model):
+        given = {
+            "step": step or adapter.step(),
             "loss": loss,
             "generate": generate,
-            "examples": checked(examples, promised),
+            "examples": check_examples(examples, known),
+            "thorough": thorough,
         }
-        seen = _findings(model, promised, call, watch, spec=getattr(model, "spec", None), thorough=thorough, **given)
-        called = "" if call is not None else guessed(model, promised)
-        if called:
-            seen.notes.insert(0, f"the forward was called as {called}; give call=… where that is wrong")
+        results = _run_checks(model, known, user_call(call, known) if call else adapter.call(known), progress, **given)
+        guessed = "" if call else adapter.call_as_text(known)
+        if guessed:
+            results.notes.insert(0, f"the forward was called as {guessed}; give call=… if that is wrong")
         return Report(
             model=type(model).__name__,
-            contract=promised,
-            read_off=contract is None,
-            findings=sorted_out(seen.found.values()),
+            contract=known,
+            contract_inferred=contract is None,
+            findings=mark_consequences(results.findings.values()),
             seconds=time.perf_counter() - began,
-            notes=seen.notes,
-            broken_off=seen.broken_off,
-            matrix=seen.matrix,
+            notes=results.notes,
+            incomplete=results.incomplete,
+            dependency=results.dependency,
         )
 
 
 @dataclass
-class _Seen:
-    """What came of the checks, as they go."""
+class _Results:
+    """Findings, notes and unfinished checks, as groups of checks run."""
 
-    found: dict[str, Finding] = field(default_factory=dict)
+    findings: dict[str, Finding] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    broken_off: list[str] = field(default_factory=list)
-    matrix: list[list[float]] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    dependency: list[list[float]] = field(default_factory=list)
 
     def add(self, findings: Iterable[Finding]) -> None:
-        """Of two findings of one check the first counts."""
+        """Add findings; of two findings of one check the first counts."""
         for finding in findings:
-            self.found.setdefault(finding.check, finding)
+            self.findings.setdefault(finding.check, finding)
 
-    def break_off(self, group: Group, told: str) -> None:
-        """What a group's checks would have said is not known."""
-        lost = [check for check in group.checks if check.name not in self.found]
-        self.broken_off += [check.name for check in lost]
-        self.add(check.inconclusive(told) for check in lost)
+    def add_incomplete(self, checks: Iterable[Check], reason: str) -> None:
+        """Add inconclusive findings of the checks that have none."""
+        missing = [check for check in checks if check.name not in self.findings]
+        self.incomplete += [check.name for check in missing]
+        self.add(check.inconclusive(reason) for check in missing)
 
 
-def _findings(
-    model: nn.Module, contract: Contract, call: Callable[..., Any] | None, watch: Callable[[str], None], **given: Any
-) -> _Seen:
-    seen = _Seen()
+def _run_checks(
+    model: nn.Module, contract: Contract, call: ModelCall, progress: Callable[[str], None], **given: Any
+) -> _Results:
+    results, spec = _Results(), getattr(model, "spec", None)
     try:
-        patient = admit(model, contract, asking(contract, call, model), **given)
+        subject = prepare(model, contract, call, spec=spec if isinstance(spec, ModelSpec) else None, **given)
     except CallbackError as error:
-        seen.add([_failed(error, "call")])
-        return seen
-    for group in GROUPS:
-        watch(group.name)
-        try:
-            seen.add(group.examine(patient))
-        except CallbackError as error:
-            seen.add([_failed(error, group.name)])
-            seen.break_off(group, f"Not examined to the end: {error}.")
-        except Exception as error:  # a model that a check did not think of: the other checks go on
-            seen.break_off(group, f"The examination broke off: {type(error).__name__}: {error}.")
-    seen.notes += _notes(patient)
-    matrix = patient.matrices.get("dependency")
-    seen.matrix = [] if matrix is None else matrix.nan_to_num(0.0).tolist()
-    return seen
+        results.add([_callback_failed(error, "the first call")])
+        return results
+    for group in check_groups():
+        checks = [check for check in group.checks if check.applies(contract)]
+        if checks:
+            progress(group.title)
+            _run_group(group, checks, subject, results)
+    results.notes += _notes(subject)
+    results.dependency = [] if subject.dependency is None else subject.dependency.nan_to_num(0.0).tolist()
+    return results
 
 
-def _notes(patient: ModelUnderTest) -> Iterator[str]:
-    if patient.heavy:
-        yield f"{patient.parameters:,} parameters: fewer inputs and lengths were tried; thorough=True tries all"
-    if patient.actual.dtype == torch.float32:
+def _run_group(group: CheckGroup, checks: list[Check], subject: ModelUnderTest, results: _Results) -> None:
+    try:
+        results.add(group.examine(subject))
+    except CallbackError as error:
+        results.add([_callback_failed(error, group.title)])
+        results.add_incomplete(checks, f"The check was not completed: {error}.")
+    except Exception as error:  # a model that a check does not allow for: the other checks go on
+        results.add_incomplete(checks, f"The check was not completed: {type(error).__name__}: {error}.")
+
+
+def _notes(subject: ModelUnderTest) -> Iterator[str]:
+    if subject.large:
+        yield f"{subject.parameters:,} parameters: fewer inputs and lengths were tried; thorough=True tries all"
+    if subject.original.dtype == torch.float32:
         yield "the model does not run in double precision: thresholds are those of single precision"
 
 
-def _failed(error: CallbackError, during: str) -> Finding:
+def _callback_failed(error: CallbackError, during: str) -> Finding:
     check = Check(
         f"{error.name}-failed",
-        f"What was given as {error.name} (or the forward) raises an error.",
+        f"The function given as {error.name} (or the forward) raises an error.",
         "run it on such an input by itself",
     )
-    return check.failed(f"during {during}", {}, because=f"It says: {error}")
+    return check.failed(f"during {during}", {}, because=f"The error is: {error}")
 
 
 def assert_healthy(model: nn.Module, contract: Contract | None = None, **given: Any) -> Report:
-    """For tests: examine, and fail with the findings where a check fails.
+    """Examine a model in a test, and fail with the findings if a check fails or could not be completed.
 
     Raises:
-        AssertionError: a promise is broken, or one could not be examined.
+        AssertionError: a check failed, or could not be completed.
     """
     report = examine(model, contract, **given)
-    if not report.healthy or report.broken_off:
+    if not report.healthy or report.incomplete:
         raise AssertionError(f"{report.verdict}\n{report.text()}")
     return report

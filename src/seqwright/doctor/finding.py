@@ -1,8 +1,7 @@
-"""What a check found: a verdict, where, the numbers, the two inputs that prove it, and how to mend it."""
+"""Findings: a verdict, its location and evidence, the inputs that prove it, and a remedy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Literal
 
@@ -15,86 +14,88 @@ Verdict = Literal["fail", "warn", "pass", "inconclusive", "not-examined"]
 
 
 class Counterexample(Spec, tag=False):
-    """Two inputs that must give the same answer at one place, and do not (or must not, and do).
+    """Two inputs whose outputs at one position must be equal and differ, or must differ and are equal.
 
     Attributes:
-        first, second: each input's ids, by the name of its side.
-        differ: where the inputs differ.
-        at: which output is compared.
-        says, and_says: the first few logits there, for either input.
+        first, second: the ids of each input, by the name of the side.
+        difference: how the inputs differ.
+        output: the output that is compared.
+        first_logits, second_logits: the first few logits there, for either input.
     """
 
     first: dict[str, list[int]]
     second: dict[str, list[int]]
-    differ: str
-    at: str
-    says: list[float | str]
-    and_says: list[float | str]
+    difference: str
+    output: str
+    first_logits: list[float | str]
+    second_logits: list[float | str]
 
     @classmethod
     def between(
         cls,
         first: dict[str, list[int]],
         second: dict[str, list[int]],
-        one: Tensor,
-        other: Tensor,
+        first_logits: Tensor,
+        second_logits: Tensor,
         *,
-        differ: str,
-        at: str,
+        difference: str,
+        output: str,
     ) -> Counterexample:
-        """Two inputs, and the three of their logits ``[v]`` that lie furthest apart."""
-        apart = (one - other).abs().nan_to_num(float("inf"))
+        """Make one from two inputs and their logits ``[v]``, of which the three that differ most are kept."""
+        apart = (first_logits - second_logits).abs().nan_to_num(float("inf"))
         shown = apart.argsort(descending=True)[:3].sort().values
         return cls(
             first=first,
             second=second,
-            differ=differ,
-            at=f"logits {shown.tolist()} at {at}",
-            says=[written(each) for each in one[shown].tolist()],
-            and_says=[written(each) for each in other[shown].tolist()],
+            difference=difference,
+            output=f"logits {shown.tolist()} at {output}",
+            first_logits=[json_number(each) for each in first_logits[shown].tolist()],
+            second_logits=[json_number(each) for each in second_logits[shown].tolist()],
         )
 
     def lines(self) -> list[str]:
-        """As a person reads it."""
+        """Return the counterexample as lines of text."""
+        changed = [(side, ids) for side, ids in self.second.items() if ids != self.first.get(side)]
         return [
             *(f"{side}: {ids}" for side, ids in self.first.items()),
-            *(f"{side}: {ids}   ({self.differ})" for side, ids in self.second.items() if ids != self.first.get(side)),
-            f"{self.at}: {_numbers(self.says)}" + (f" and then {_numbers(self.and_says)}" if self.differ else ""),
+            *(f"{side}: {ids}   ({self.difference})" for side, ids in changed),
+            f"{self.output}: {_listed(self.first_logits)}"
+            + (f" against {_listed(self.second_logits)}" if self.difference else ""),
         ]
 
 
-def _numbers(values: list[float | str]) -> str:
+def _listed(values: list[float | str]) -> str:
     return "[" + ", ".join(value if isinstance(value, str) else f"{value:.4g}" for value in values) + "]"
 
 
-def written(value: float | str) -> float | str:
-    """A number, or its name where JSON has none for it.
+def json_number(value: float | str) -> float | str:
+    """Return a number as it is, or as text where JSON cannot hold it.
 
-    >>> written(float("inf")), written(0.5)
+    >>> json_number(float("inf")), json_number(0.5)
     ('inf', 0.5)
     """
     return value if isinstance(value, str) or isfinite(value) else str(value)
 
 
 class Remedy(Spec, tag=False):
-    """How to mend it: in words, and for a model made of a spec as the edit (:func:`seqwright.vary`) that does it."""
+    """A fix in words; for a model built from a spec also the edit (:func:`seqwright.vary`) that makes it."""
 
-    words: str
+    fix: str
     edit: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Finding(Spec, tag=False):
-    """What one check says of a model.
+    """The result of one check.
 
     Attributes:
-        check: its public name.
-        verdict: ``fail``, ``warn``, ``pass``; ``inconclusive`` where the model gives the check nothing to see; ``not-examined``
+        check: the name of the check.
+        verdict: ``fail``, ``warn``, ``pass``; ``inconclusive`` where the model does not allow a verdict; ``not-examined``
             where something is missing, which ``explanation`` names.
+        explanation: the result in a sentence or two.
         where: positions, modules and modes.
-        evidence: what was measured, beside the noise that it is held against.
-        counterexample: the inputs that prove it.
-        explanation: in plain words.
-        remedy: what to do.
+        evidence: measurements and their thresholds.
+        counterexample: the inputs that prove a fault.
+        remedy: a way to fix it.
     """
 
     check: str
@@ -104,53 +105,3 @@ class Finding(Spec, tag=False):
     evidence: dict[str, float | str] = msgspec.field(default_factory=dict)
     counterexample: Counterexample | None = None
     remedy: Remedy | None = None
-
-
-@dataclass(frozen=True)
-class Check:
-    """A promise that a model can break.
-
-    Attributes:
-        name: public and stable.
-        broken: what it means that it is broken.
-        mend: the line to look for.
-    """
-
-    name: str
-    broken: str
-    fix: str
-
-    def failed(
-        self,
-        where: str,
-        evidence: dict[str, float | str],
-        counterexample: Counterexample | None = None,
-        *,
-        because: str = "",
-        edit: dict[str, Any] | None = None,
-        only_warn: bool = False,
-    ) -> Finding:
-        """The promise is broken; or, with ``only_warn``, it may be meant so."""
-        return Finding(
-            check=self.name,
-            verdict="warn" if only_warn else "fail",
-            explanation=f"{self.broken} {because}".strip(),
-            where=where,
-            evidence={name: written(value) for name, value in evidence.items()},
-            counterexample=counterexample,
-            remedy=Remedy(words=self.fix, edit=edit or {}),
-        )
-
-    def passed(self, told: str, **evidence: float | str) -> Finding:
-        """It is kept, as far as was looked."""
-        measured = {name: written(value) for name, value in evidence.items()}
-        return Finding(check=self.name, verdict="pass", explanation=told, evidence=measured)
-
-    def inconclusive(self, why: str, **evidence: float | str) -> Finding:
-        """The model gives nothing to see."""
-        told = {name: written(value) for name, value in evidence.items()}
-        return Finding(check=self.name, verdict="inconclusive", explanation=why, evidence=told)
-
-    def not_examined(self, lacking: str) -> Finding:
-        """Something is missing."""
-        return Finding(check=self.name, verdict="not-examined", explanation=lacking)

@@ -1,4 +1,4 @@
-"""Where inside a model something first shows: the first module whose output moves though nothing that it was given did."""
+"""The module in which a fault first shows."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqwright.doctor.model_under_test import Body
-from seqwright.doctor.modes import EVAL, Mode
-from seqwright.doctor.reading import ModelInput
+from seqwright.doctor.model_input import ModelInput
+from seqwright.doctor.model_under_test import ModelCopy
+from seqwright.doctor.run_modes import EVAL, RunMode
+
+ModuleRecord = tuple[str, list[Tensor], list[Tensor]]
+"""A module's name, the floating-point tensors of its input, and those of its output."""
 
 
-def watched(body: Body, reading: ModelInput, mode: Mode = EVAL) -> list[tuple[str, list[Tensor], list[Tensor]]]:
-    """For each module as it returns: its name, the floating tensors it was given, and those it gave."""
-    seen: list[tuple[str, list[Tensor], list[Tensor]]] = []
-    with body.ready(mode) as module:
-        hooks = [
-            each.register_forward_hook(_recorder(name, seen), with_kwargs=True)
-            for name, each in module.named_modules()
-            if name
-        ]
+def record_modules(copy: ModelCopy, batch: ModelInput, mode: RunMode = EVAL) -> list[ModuleRecord]:
+    """Run a batch and return what each submodule read and returned, in the order in which they return."""
+    records: list[ModuleRecord] = []
+
+    def recorder(name: str) -> Any:
+        def hook(module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
+            records.append((name, _floating((args, kwargs)), _floating(out)))
+
+        return hook
+
+    with copy.running(mode) as module:
+        named = [(name, each) for name, each in module.named_modules() if name]
+        hooks = [each.register_forward_hook(recorder(name), with_kwargs=True) for name, each in named]
         try:
-            body.call(module, reading.to(body.device))
+            copy.call(module, batch.to(copy.device))
         finally:
             for hook in hooks:
                 hook.remove()
-    return seen
-
-
-def _recorder(name: str, seen: list[tuple[str, list[Tensor], list[Tensor]]]) -> Any:
-    def hook(module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
-        seen.append((name, _floating((args, kwargs)), _floating(out)))
-
-    return hook
+    return records
 
 
 def _floating(value: Any) -> list[Tensor]:
@@ -48,30 +48,36 @@ def _floating(value: Any) -> list[Tensor]:
     return []
 
 
-def first_leak(body: Body, before: ModelInput, after: ModelInput, place: int, mode: Mode = EVAL) -> str:
-    """The name of the first module whose output at a place moves between two readings, its inputs there being the same.
+def first_changed_module(
+    copy: ModelCopy, before: ModelInput, after: ModelInput, position: int, mode: RunMode = EVAL
+) -> str:
+    """Return the first module whose output at a position differs between two batches though its input there is the same.
 
-    Empty where modules' outputs cannot be told by place, or the fault lies between modules.
+    The name is empty where outputs cannot be assigned to positions, or the fault lies between modules.
     """
     try:
-        one, other = watched(body, before, mode), watched(body, after, mode)
+        first, second = record_modules(copy, before, mode), record_modules(copy, after, mode)
     except Exception:
         return ""
-    if [name for name, *_ in one] != [name for name, *_ in other]:
+    if [name for name, *_ in first] != [name for name, *_ in second]:
         return ""
     length = before.ids.shape[1]
-    for (name, given, gave), (_, given_too, gave_too) in zip(one, other, strict=True):
-        moved = _moved(gave, gave_too, place, length)
-        if moved is not None and moved > 1e-9 and not (_moved(given, given_too, place, length) or 0) > 1e-9:
+    for (name, inputs, outputs), (_, other_inputs, other_outputs) in zip(first, second, strict=True):
+        change = _change_at(outputs, other_outputs, position, length)
+        if (
+            change is not None
+            and change > 1e-9
+            and not (_change_at(inputs, other_inputs, position, length) or 0) > 1e-9
+        ):
             return name
     return ""
 
 
-def _moved(some: list[Tensor], others: list[Tensor], place: int, length: int) -> float | None:
-    """How far the rows of tensors ``[1 t …]`` move at a place."""
-    told = None
-    for one, other in zip(some, others, strict=False):
-        if one.shape == other.shape and one.ndim >= 3 and one.shape[0] == 1 and one.shape[1] == length:
-            moved = (one[0, place] - other[0, place]).abs().max().item()
-            told = moved if told is None else max(told, moved)
-    return told
+def _change_at(tensors: list[Tensor], others: list[Tensor], position: int, length: int) -> float | None:
+    """Return how much tensors ``[1 t …]`` differ at a position; ``None`` where there are none of that shape."""
+    changes = [
+        (one[0, position] - other[0, position]).abs().max().item()
+        for one, other in zip(tensors, others, strict=False)
+        if one.shape == other.shape and one.ndim >= 3 and one.shape[0] == 1 and one.shape[1] == length
+    ]
+    return max(changes, default=None)

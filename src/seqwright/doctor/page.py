@@ -1,13 +1,11 @@
-"""A report as a page, and as what a notebook shows."""
+"""Parts of a report's page: findings with their proof, the dependency matrix, and the table of all checks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+from collections.abc import Iterator, Sequence
 
-from seqwright import __version__
-from seqwright.doctor.finding import Finding
-from seqwright.doctor.report import ORDER, Report, number
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.finding import Finding, Verdict
 from seqwright.report.formatting import count, listing
 from seqwright.report.heat import heat
 from seqwright.report.page import (
@@ -17,7 +15,6 @@ from seqwright.report.page import (
     Figure,
     Heading,
     Look,
-    Page,
     Part,
     Prose,
     Section,
@@ -26,120 +23,103 @@ from seqwright.report.page import (
     Text,
 )
 
-LOOKS: dict[str, Look] = {
+VERDICTS: dict[Verdict, Look] = {
     "fail": "bad",
     "warn": "mixed",
-    "pass": "good",
     "inconclusive": "neutral",
+    "pass": "good",
     "not-examined": "neutral",
 }
+"""The verdicts, worst first, and how each is shown."""
 
 
-def page(report: Report) -> Page:
-    """Faults first, each with its proof; then the picture of who depends on whom; then every check."""
-    contract = report.contract
-    facts = (
-        ("kind", contract.kind),
-        ("sees", contract.sees if isinstance(contract.sees, str) else str(contract.sees)),
-        ("vocabulary", str(contract.vocabulary)),
-        ("contract", "read off the model" if report.read_off else "given"),
-        ("seconds", f"{report.seconds:.1f}"),
-        ("seqwright", __version__),
-    )
-    sections = [
-        Section("What is wrong", tuple(_proofs(report, "fail"))),
-        Section("Warnings", tuple(_proofs(report, "warn"))),
-        Section("Who depends on whom", tuple(_picture(report))),
-        Section("Every check", (_table(report),)),
-        Section("What was left out", tuple(Prose(f"{note[:1].upper()}{note[1:]}.") for note in report.notes)),
-    ]
-    return Page(
-        f"{report.model}: what the doctor says",
-        tuple(lead(report)),
-        facts,
-        tuple(each for each in sections if each.parts),
-    )
+def by_verdict(findings: Sequence[Finding]) -> list[Finding]:
+    """Return findings sorted by verdict, worst first."""
+    return sorted(findings, key=lambda finding: list(VERDICTS).index(finding.verdict))
 
 
-def lead(report: Report) -> Iterator[str]:
-    """What was found, in a sentence or two."""
-    failed = [finding.check for finding in report.failed]
-    passed = sum(finding.verdict == "pass" for finding in report.findings)
-    if failed:
-        yield f"{count(len(failed), 'promise')} broken: {listing(failed)}."
-    else:
-        yield f"No promise is broken: {count(passed, 'check')} passed."
-    if report.broken_off:
-        yield f"The examination broke off, and could not be made of {listing(report.broken_off)}."
-    unsure = [
-        finding.check
-        for finding in report.findings
-        if finding.verdict == "inconclusive" and finding.check not in report.broken_off
-    ]
-    if unsure:
-        yield f"Nothing can be said of {listing(unsure)}."
+def formatted(value: float | str) -> str:
+    """Return a measurement as text, numbers with three significant digits."""
+    return value if isinstance(value, str) else f"{value:.3g}"
 
 
-def _proofs(report: Report, verdict: str) -> Iterator[Part]:
-    for finding in report.findings:
-        if finding.verdict == verdict:
-            yield Heading(finding.check)
-            yield Prose(finding.explanation)
-            yield Terms(tuple(_terms(finding)))
-            if finding.counterexample:
-                lines = tuple((Text(line, "code"),) for line in finding.counterexample.lines())
-                yield Cards((Card("the inputs that prove it", lines),))
-
-
-def _terms(finding: Finding) -> Iterator[tuple[str, str]]:
-    if finding.where:
-        yield "where", finding.where
+def details(finding: Finding) -> Iterator[tuple[str, str]]:
+    """Yield what was measured and how to fix it, each with a heading."""
     if finding.evidence:
-        yield "measured", ", ".join(f"{name} {number(value)}" for name, value in finding.evidence.items())
+        yield "measured", ", ".join(f"{name} {formatted(value)}" for name, value in finding.evidence.items())
     if finding.remedy:
-        yield "mend", finding.remedy.words
+        yield "fix", finding.remedy.fix
         if finding.remedy.edit:
             yield "edit", str(finding.remedy.edit)
 
 
-def _picture(report: Report) -> Iterator[Part]:
-    chart = picture(report)
+def lead(findings: Sequence[Finding], incomplete: Sequence[str]) -> Iterator[str]:
+    """Yield the result in a sentence or two."""
+    failed = [finding.check for finding in findings if finding.verdict == "fail"]
+    if failed:
+        yield f"{count(len(failed), 'check')} failed: {listing(failed)}."
+    else:
+        passed = sum(finding.verdict == "pass" for finding in findings)
+        yield f"No check failed; {count(passed, 'check')} passed."
+    if incomplete:
+        yield f"Not completed, because of an error: {listing(incomplete)}."
+    unsure = [each.check for each in findings if each.verdict == "inconclusive" and each.check not in incomplete]
+    if unsure:
+        yield f"Inconclusive: {listing(unsure)}."
+
+
+def sections(findings: Sequence[Finding], chart: Chart | None, notes: Sequence[str]) -> tuple[Section, ...]:
+    """Return the sections of the page; those without content are left out."""
+    every = (
+        Section("Faults", tuple(_proofs(findings, "fail"))),
+        Section("Warnings", tuple(_proofs(findings, "warn"))),
+        Section("Dependence of outputs on tokens", tuple(_picture(chart))),
+        Section("All checks", (_table(findings),)),
+        Section("Limits of this examination", tuple(Prose(f"{note[:1].upper()}{note[1:]}.") for note in notes)),
+    )
+    return tuple(section for section in every if section.parts)
+
+
+def _proofs(findings: Sequence[Finding], verdict: Verdict) -> Iterator[Part]:
+    for finding in findings:
+        if finding.verdict == verdict:
+            yield Heading(finding.check)
+            yield Prose(finding.explanation)
+            yield Terms((*((("where", finding.where),) if finding.where else ()), *details(finding)))
+            if finding.counterexample:
+                lines = tuple((Text(line, "code"),) for line in finding.counterexample.lines())
+                yield Cards((Card("counterexample", lines),))
+
+
+def _picture(chart: Chart | None) -> Iterator[Part]:
     if chart is not None:
-        yield Figure(
-            (chart,),
-            "How far the output at each place (rows) moves when the token at each place (columns) is replaced: bright is far, dark is not at all, "
-            "each step of colour a power of ten. A cross: it moves, and must not.",
+        caption = (
+            "How much the output at each position (rows) changes when the token at each position (columns) is replaced: "
+            "bright is much, dark is nothing, each step of colour a power of ten. A cross: it changes, and must not."
         )
+        yield Figure((chart,), caption)
 
 
-def picture(report: Report) -> Chart | None:
-    """The dependency matrix."""
-    if not report.matrix:
+def dependency_chart(contract: Contract, dependency: Sequence[Sequence[float]]) -> Chart | None:
+    """Draw the dependency matrix, forbidden changes marked; ``None`` where it was not measured."""
+    if not dependency:
         return None
-    allowed = report.contract.allowed(len(report.matrix)).tolist()
-    greatest = max(max(row) for row in report.matrix)
+    allowed = contract.allowed(len(dependency)).tolist()
+    greatest = max(max(row) for row in dependency)
     marked = frozenset(
         (row, column)
-        for row, line in enumerate(report.matrix)
+        for row, line in enumerate(dependency)
         for column, value in enumerate(line)
         if not allowed[row][column] and value > 1e-6 * greatest
     )
-    return heat("dependency", "Which output depends on which token", report.matrix, "token replaced", "output", marked)
+    return heat("dependency", "Which output depends on which token", dependency, "token replaced", "output", marked)
 
 
-def _table(report: Report) -> Table:
-    rows = sorted(report.findings, key=lambda finding: ORDER.index(finding.verdict))
+def _table(findings: Sequence[Finding]) -> Table:
     return Table(
-        ("check", "verdict", "where", "what it says"),
+        ("check", "verdict", "where", "explanation"),
         tuple(
-            (Text(each.check, "strong"), Text(each.verdict, LOOKS[each.verdict]), each.where, each.explanation)
-            for each in rows
+            (Text(each.check, "strong"), Text(each.verdict, VERDICTS[each.verdict]), each.where, each.explanation)
+            for each in by_verdict(findings)
         ),
     )
-
-
-def fragment(report: Report) -> str:
-    """For a notebook: the picture, and the findings as text."""
-    chart = picture(report)
-    drawn = str(chart.inline) if chart else ""
-    return f'<div>{drawn}<pre style="white-space: pre-wrap">{escape(report.text())}</pre></div>'

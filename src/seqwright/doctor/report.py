@@ -1,42 +1,43 @@
-"""What an examination found, for people and for machines."""
+"""Reports of an examination: as data, as text and as a page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from html import escape
+from pathlib import Path
 
 import msgspec
 
+from seqwright import __version__
 from seqwright.core.spec import Spec
 from seqwright.doctor.contract import Contract
-from seqwright.doctor.finding import Finding, Verdict
-
-ORDER: tuple[Verdict, ...] = ("fail", "warn", "inconclusive", "pass", "not-examined")
-"""Worst first."""
+from seqwright.doctor.finding import Finding
+from seqwright.doctor.page import by_verdict, dependency_chart, details, lead, sections
+from seqwright.report.page import Page
 
 
 class Report(Spec, tag=False):
     """The findings of an examination.
 
     Attributes:
-        model: the class of what was examined.
-        contract: what it was held against.
-        read_off: whether the contract was read off the model rather than given.
+        model: the class of the model.
+        contract: the contract that it was compared with.
+        contract_inferred: whether the contract was read off the model rather than given.
         findings: one for each check.
-        seconds: how long it took.
-        notes: what was left out, and why.
-        broken_off: checks that could not be made to their end.
-        matrix: how far outputs (rows) moved when tokens (columns) were replaced.
+        seconds: the time that it took.
+        notes: limits of the examination.
+        incomplete: checks that raised an error before their end.
+        dependency: how much outputs (rows) changed when tokens (columns) were replaced.
     """
 
     model: str
     contract: Contract
-    read_off: bool
+    contract_inferred: bool
     findings: list[Finding]
     seconds: float
     notes: list[str]
-    broken_off: list[str] = msgspec.field(default_factory=list)
-    matrix: list[list[float]] = msgspec.field(default_factory=list)
+    incomplete: list[str] = msgspec.field(default_factory=list)
+    dependency: list[list[float]] = msgspec.field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
@@ -45,52 +46,44 @@ class Report(Spec, tag=False):
 
     @property
     def failed(self) -> list[Finding]:
-        """What failed."""
+        """The findings of checks that failed."""
         return [finding for finding in self.findings if finding.verdict == "fail"]
 
     @property
     def verdict(self) -> str:
-        """The whole in a few words."""
-        broken, lost = len(self.failed), len(self.broken_off)
-        told = (
-            f"{broken} {'promise is' if broken == 1 else 'promises are'} broken" if broken else "no promise is broken"
-        )
-        return told + (f", and {lost} could not be examined" if lost else "")
+        """The result in a few words."""
+        failed, lost = len(self.failed), len(self.incomplete)
+        result = f"{failed} {'check' if failed == 1 else 'checks'} failed" if failed else "no check failed"
+        return result + (f", and {lost} could not be completed" if lost else "")
 
     def of(self, check: str) -> Finding:
-        """The finding of a check.
+        """Return the finding of a check.
 
         Raises:
             KeyError: there is none of that name.
         """
-        found = {finding.check: finding for finding in self.findings}
-        return found[check]
+        return {finding.check: finding for finding in self.findings}[check]
 
     def text(self) -> str:
-        """The findings as lines: faults with their proof, the rest in one line each."""
+        """Return the findings as lines: faults with their proof, the rest in one line each."""
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.model}: {self.contract.kind}, {_seen(self.contract)}, vocabulary {self.contract.vocabulary}" + (
-            " (read off the model: give a contract where it is wrong)" if self.read_off else ""
-        )
-        for finding in sorted(self.findings, key=lambda each: ORDER.index(each.verdict)):
+        contract = self.contract
+        inferred = " (read off the model: give a contract if this is wrong)" if self.contract_inferred else ""
+        yield f"{self.model}: {contract.kind}, {contract.visibility_text}, vocabulary {contract.vocabulary}{inferred}"
+        for finding in by_verdict(self.findings):
             where = f" ({finding.where})" if finding.where else ""
-            if finding.verdict in ("fail", "warn"):
+            detailed = finding.verdict in ("fail", "warn")
+            if detailed:
                 yield ""
             yield f"{finding.verdict:13} {finding.check}{where}"
-            if finding.verdict in ("fail", "warn"):
+            if finding.verdict != "pass":
                 yield f"    {finding.explanation}"
-                if finding.evidence:
-                    yield f"    measured: {', '.join(f'{name} {number(value)}' for name, value in finding.evidence.items())}"
+            if detailed:
+                yield from (f"    {name}: {text}" for name, text in details(finding))
                 if finding.counterexample:
                     yield from (f"    {line}" for line in finding.counterexample.lines())
-                if finding.remedy:
-                    yield f"    mend: {finding.remedy.words}"
-                    if finding.remedy.edit:
-                        yield f"    edit: {finding.remedy.edit}"
-            elif finding.verdict != "pass":
-                yield f"    {finding.explanation}"
         for note in self.notes:
             yield f"note: {note}"
 
@@ -101,23 +94,22 @@ class Report(Spec, tag=False):
         return f"<Report of {self.model}: {self.verdict}>"
 
     def _repr_html_(self) -> str:
-        from seqwright.doctor.page import fragment
+        chart = dependency_chart(self.contract, self.dependency)
+        drawn = str(chart.inline) if chart else ""
+        return f'<div>{drawn}<pre style="white-space: pre-wrap">{escape(self.text())}</pre></div>'
 
-        return fragment(self)
-
-    def html(self, path: Any) -> Any:
-        """Write a page of it, and say where."""
-        from pathlib import Path
-
-        from seqwright.doctor.page import page
-
-        return page(self).write(Path(path))
-
-
-def _seen(contract: Contract) -> str:
-    return contract.sees if isinstance(contract.sees, str) else str(contract.sees)
-
-
-def number(value: float | str) -> str:
-    """A measurement as people read it."""
-    return value if isinstance(value, str) else f"{value:.3g}"
+    def html(self, path: Path | str) -> Path:
+        """Write the report as a page, and return its path."""
+        contract = self.contract
+        facts = (
+            ("kind", contract.kind),
+            ("visibility", contract.visibility_text),
+            ("vocabulary", str(contract.vocabulary)),
+            ("contract", "read off the model" if self.contract_inferred else "given"),
+            ("seconds", f"{self.seconds:.1f}"),
+            ("seqwright", __version__),
+        )
+        chart = dependency_chart(contract, self.dependency)
+        parts = sections(self.findings, chart, self.notes)
+        page = Page(f"{self.model}: examination", tuple(lead(self.findings, self.incomplete)), facts, parts)
+        return page.write(Path(path))

@@ -1,21 +1,23 @@
-"""A page about heads: what they do by rule, from layer to layer, which relation which of them knows, and whom a pronoun means."""
+"""A page about heads: pattern scores by layer, grammatical relations, and coreference."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from seqwright.evaluation.bootstrap import Interval
-from seqwright.heads.coreference import Coreference, Link
-from seqwright.heads.relations import Relation, Relations
+from seqwright.heads.coreference import Coreference
+from seqwright.heads.relations import MIN_COUNT, Relation, Relations
 from seqwright.heads.roles import Roles
 from seqwright.report.charts import Square, matrix
+from seqwright.report.formatting import count
 from seqwright.report.page import Figure, Page, Part, Prose, Section, Table
 from seqwright.viewer.record import Kind
 
-MOST = 12
-"""So many relations a picture has rows for."""
+MAX_ROWS = 12
+"""Relations in the chart."""
 NAMES: dict[Kind, str] = {
     "encoder": "The encoder's heads", "decoder": "The decoder's heads", "cross": "The heads of cross attention",
 }  # fmt: skip
@@ -23,7 +25,7 @@ NAMES: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Heads:
-    """What was found out about a model's heads."""
+    """The results about a model's heads."""
 
     model: str
     roles: tuple[Roles, ...]
@@ -31,59 +33,77 @@ class Heads:
     coreference: Coreference | None = None
 
     def page(self) -> Page:
-        """All of it as a page."""
+        """Return the results as a page."""
         sections = [Section(NAMES[role.kind], tuple(_of_roles(role))) for role in self.roles]
         if self.relations is not None:
-            sections.append(Section("Which head knows which relation?", tuple(_of_relations(self.relations))))
+            sections.append(Section("Grammatical relations", tuple(_of_relations(self.relations))))
         if self.coreference is not None:
-            sections.append(Section("Whom does the pronoun mean?", tuple(_of_coreference(self.coreference))))
+            sections.append(Section("Pronouns", tuple(_of_coreference(self.coreference))))
         return Page(
-            f"The heads of {self.model}", tuple(self.lead()), (("layers and heads", "counted from 0"),), tuple(sections)
+            f"The heads of {self.model}",
+            tuple(self.summary()),
+            (("layers and heads", "counted from 0"),),
+            tuple(sections),
         )
 
-    def lead(self) -> list[str]:
-        """What was found, in sentences."""
+    def tables(self) -> Iterator[tuple[str, Table]]:
+        """Yield the tables of the page, each with a title."""
+        for role in self.roles:
+            yield f"{role.kind}, {count(role.texts, 'text')}", _pattern_table(role)
+        if self.relations is not None:
+            rare = "" if self.relations.relations else f"; none occurs {MIN_COUNT} times"
+            yield f"relations, {count(self.relations.sentences, 'sentence')}{rare}", _relation_table(self.relations)
+        if (found := self.coreference) is not None:
+            rates = (
+                f"nearer {100 * found.nearer:.0f}, first {100 * found.first:.0f}, held out {100 * found.held_out:.0f}"
+            )
+            yield f"pronouns, {count(found.sentences, 'sentence')}; % right: chance 50, {rates}", _pronoun_table(found)
+
+    def summary(self) -> list[str]:
+        """Return a summary in sentences."""
         found = []
         for role in self.roles:
             strong = [
-                f"{name}: {written(scores[0].layer, scores[0].head)} ({scores[0].score:.2f})"
+                f"{name}: {head_name(scores[0].layer, scores[0].head)} ({scores[0].score:.2f})"
                 for name, scores in role.best.items()
                 if name not in ("broad", "distance", "delimiter") and scores and scores[0].score >= 0.5
             ]
-            told = "; ".join(strong) or "no head gives half of its attention to any pattern"
-            found.append(f"{NAMES[role.kind]}: {told}.")
+            patterns = "; ".join(strong) or "no head gives half of its attention to any pattern"
+            found.append(f"{NAMES[role.kind]}: {patterns}.")
         if self.relations is not None:
-            known = [each for each in self.relations.relations if each.name != "all" and knows(each)]
-            told = ", ".join(f"{each.name} {written(each.layer, each.head)}" for each in known[:8])
-            more = f", and {len(known) - 8} more" if len(known) > 8 else ""
-            found.append(f"Known to some head better than to any fixed offset, held out too: {told + more or 'none'}.")
-        if self.coreference is not None and self.coreference.links:
-            best = self.coreference.links[0]
+            better = [each for each in self.relations.relations if each.name != "all" and beats_offset(each)]
+            names = ", ".join(f"{each.name} {head_name(each.layer, each.head)}" for each in better[:8])
+            more = f", and {len(better) - 8} more" if len(better) > 8 else ""
             found.append(
-                f"{written(best.layer, best.head)} attends to a pronoun's antecedent rather than to the other candidate in {best.accuracy:.0%}; "
-                f"the candidate that is nearer is right in {self.coreference.nearer:.0%}, and half are by chance."
+                f"Relations that a head predicts better than any fixed offset, also held out: {names + more or 'none'}."
+            )
+        if self.coreference is not None and self.coreference.heads:
+            best = self.coreference.heads[0]
+            found.append(
+                f"{head_name(best.layer, best.head)} attends more to a pronoun's antecedent than to the other candidate in {best.accuracy:.0%}; "
+                f"the nearer candidate is right in {self.coreference.nearer:.0%}, chance is 50%."
             )
         return found
 
 
-def knows(relation: Relation) -> bool:
-    """Whether a relation's head is better than the best offset: by its interval, and where the head was not chosen."""
+def beats_offset(relation: Relation) -> bool:
+    """Return whether the head is better than the best offset, by the interval of the gain and held out."""
     return relation.gain is not None and relation.gain[0] > 0 and relation.held_out > relation.baseline
 
 
-def written(layer: int, head: int) -> str:
-    """A head's name.
+def head_name(layer: int, head: int) -> str:
+    """Return the name of a head.
 
-    >>> written(2, 8)
+    >>> head_name(2, 8)
     '2-8'
     """
     return f"{layer}-{head}"
 
 
-def between(value: float, interval: Interval | None) -> str:
-    """A share with its interval.
+def with_interval(value: float, interval: Interval | None) -> str:
+    """Format a share with its interval, in percent.
 
-    >>> between(0.5, (0.25, 0.75))
+    >>> with_interval(0.5, (0.25, 0.75))
     '50 (25–75)'
     """
     return f"{100 * value:.0f}" + (f" ({100 * interval[0]:.0f}–{100 * interval[1]:.0f})" if interval else "")
@@ -98,43 +118,35 @@ def _of_roles(role: Roles) -> list[Part]:
     ]
     rows = [f"layer {layer}" for layer in role.layers]
     picture = matrix(
-        f"roles-{role.kind}", "For every layer and pattern the head that follows it most.", squares, rows, names
+        f"roles-{role.kind}", "For every layer and pattern the head with the highest score.", squares, rows, names
     )
-    best = [
-        (name, *(f"{written(each.layer, each.head)}: {between(each.score, each.interval)}" for each in scores))
+    text = (
+        f"From {role.texts} texts. The score of a pattern is the share of a head's attention on the pattern's token: the one before, after, itself, the first, "
+        "a special token, the same token elsewhere, or the token that followed it there (induction). Broad is 1 where attention is spread evenly."
+    )
+    caption = "The highest score in each layer, from the first layer to the last."
+    return [Prose(text), Figure((picture,), caption), _pattern_table(role)]
+
+
+def _pattern_table(role: Roles) -> Table:
+    rows = [
+        (name, *(f"{head_name(each.layer, each.head)}: {with_interval(each.score, each.interval)}" for each in scores))
         for name, scores in role.best.items()
         if name != "distance"
     ]
-    table = Table(
-        ("pattern", "best head: % of its attention (95 % interval)", "second", "third"),
-        tuple((*row, *[""] * (4 - len(row))) for row in best),
-    )
-    said = (
-        f"From {role.texts} texts. A pattern's score is the part of a head's attention that goes where the pattern points: to the token before, after, itself, the first, "
-        "a delimiter, the same token elsewhere, or what followed it there (induction). Broad is 1 where attention is spread evenly."
-    )
-    return [
-        Prose(said),
-        Figure((picture,), "The best head of each layer, from low to high: how what heads do changes with depth."),
-        table,
-    ]
+    header = ("pattern", "best head: % of its attention (95 % interval)", "second", "third")
+    return Table(header, tuple((*row, *[""] * (4 - len(row))) for row in rows))
 
 
 def _of_relations(found: Relations) -> list[Part]:
-    skipped = f" {found.skipped} more were split otherwise by the tokenizer." if found.skipped else ""
-    said = (
-        f"{found.sentences} sentences.{skipped} A head predicts that the word which a word attends to most (or which attends to it most: ←) governs it, as Clark et al. 2019 do; "
-        "beside it stands the best fixed offset. Gain is the difference, with its interval over sentences. Choosing the best of many heads flatters it: "
-        "held out, it is chosen on one half of the sentences and asked on the other."
+    skipped = f" {found.skipped} more were split into other words by the tokenizer." if found.skipped else ""
+    text = (
+        f"{found.sentences} sentences.{skipped} A head predicts as a word's governor the word with the greatest weight from it (→) or to it (←), as in Clark et al. 2019. "
+        "The baseline is the best fixed offset; gain is the interval of the difference, over sentences. "
+        "Held out: the best head is selected on one half of the sentences and measured on the other."
     )
-    rows = tuple(
-        (each.name, f"{each.count:,}", written(each.layer, each.head), "→" if each.direction.startswith("dependent") else "←",
-         between(each.accuracy, each.interval), f"{100 * each.held_out:.0f}", f"{each.offset:+}", f"{100 * each.baseline:.0f}", gained(each.gain))
-        for each in found.relations
-    )  # fmt: skip
-    header = ("relation", "count", "head", "looks", "right, %", "held out", "offset", "its, %", "gain")
-    parts: list[Part] = [Prose(said)]
-    shown = found.relations[:MOST]
+    parts: list[Part] = [Prose(text)]
+    shown = found.relations[:MAX_ROWS]
     if shown:
         layers = [f"layer {layer}" for layer in found.layers]
         squares = [
@@ -149,34 +161,36 @@ def _of_relations(found: Relations) -> list[Part]:
             [each.name for each in shown],
             layers,
         )
-        parts.append(Figure((picture,), "The best head of each layer, right in so many of 100 cases."))
-    return [*parts, Table(header, rows, numeric=frozenset({1, 5, 6, 7}))]
+        parts.append(Figure((picture,), "The best head of each layer, right in % of cases."))
+    return [*parts, _relation_table(found)]
 
 
-def gained(interval: Interval | None) -> str:
-    """A difference's interval, in hundredths."""
-    return "" if interval is None else f"{100 * interval[0]:+.0f} to {100 * interval[1]:+.0f}"
+def _relation_table(found: Relations) -> Table:
+    rows = tuple(
+        (each.name, f"{each.count:,}", head_name(each.layer, each.head), "→" if each.direction.startswith("dependent") else "←",
+         with_interval(each.accuracy, each.interval), f"{100 * each.held_out:.0f}", f"{each.offset:+}", f"{100 * each.baseline:.0f}",
+         "" if each.gain is None else f"{100 * each.gain[0]:+.0f} to {100 * each.gain[1]:+.0f}")
+        for each in found.relations
+    )  # fmt: skip
+    header = ("relation", "count", "head", "direction", "right, %", "held out", "offset", "baseline, %", "gain")
+    return Table(header, rows, numeric=frozenset({1, 5, 6, 7}))
 
 
 def _of_coreference(found: Coreference) -> list[Part]:
-    skipped = f" {found.skipped} more have no two candidates, or were split otherwise." if found.skipped else ""
-    said = (
-        f"{found.sentences} sentences.{skipped} How often does the pronoun attend to its antecedent more than to the other candidate? Half of them by chance. "
-        f"The candidate that is nearer is right in {found.nearer:.0%}, the first in {found.first:.0%}. "
-        f"The best head, chosen on one half and asked on the other: {found.held_out:.0%}. "
-        "The last column counts sentences in which the other candidate is nearer: a head that looks nearby is wrong in all of them."
+    skipped = f" {found.skipped} more have no two candidates or were split into other words." if found.skipped else ""
+    text = (
+        f"{found.sentences} sentences.{skipped} A head is right where the pronoun's weight on its antecedent is greater than on the other candidate; chance is 50%. "
+        f"The nearer candidate is right in {found.nearer:.0%}, the first in {found.first:.0%}. "
+        f"The best head, selected on one half of the sentences and measured on the other: {found.held_out:.0%}. "
+        "The last column is over sentences whose antecedent is farther than the other candidate: a head that attends nearby is wrong in all of them."
     )
+    return [Prose(text), _pronoun_table(found)]
+
+
+def _pronoun_table(found: Coreference) -> Table:
     rows = tuple(
-        (written(link.layer, link.head), between(link.accuracy, link.interval), far_of(link))
-        for link in found.links[:10]
-    )
-    return [Prose(said), Table(("head", "right, % (95 % interval)", "where the other is nearer, %"), rows)]
-
-
-def far_of(link: Link) -> str:
-    """The share of a head's right answers where nearness misleads.
-
-    >>> far_of(Link(0, 1, 0.9, None, far=0.25))
-    '25'
-    """
-    return "" if link.far is None else f"{100 * link.far:.0f}"
+        (head_name(each.layer, each.head), with_interval(each.accuracy, each.interval),
+         "" if each.far_accuracy is None else f"{100 * each.far_accuracy:.0f}")
+        for each in found.heads[:10]
+    )  # fmt: skip
+    return Table(("head", "right, % (95 % interval)", "antecedent farther, %"), rows)

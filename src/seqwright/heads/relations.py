@@ -1,8 +1,8 @@
-"""Which head knows which grammatical relation: does a word's most-attended other word govern it? (Clark et al. 2019, §4.2)
+"""Grammatical relations predicted by attention heads (Clark et al. 2019, §4.2).
 
-For every word the prediction of a head is the other word that it attends to most (``dependent → head``), or the one that attends to it
-most (``head ← dependent``), [CLS] and [SEP] left out; the better direction counts. Beside it stands the best fixed offset:
-"the next word", "the one before the last".
+A head predicts as the governor of a word the other word with the greatest weight from it (``dependent → head``), or the one with
+the greatest weight to it (``head ← dependent``), special tokens left out; the better direction counts. The baseline is the best
+fixed offset, such as "the next word".
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from seqwright.viewer.record import Array
 
 DIRECTIONS = ("dependent → head", "head ← dependent")
 OFFSETS = (-3, -2, -1, 1, 2, 3)
-LEAST = 30
-"""A relation that occurs less often is not told."""
+MIN_COUNT = 30
+"""Occurrences that a relation needs to be reported."""
 LEFT_OUT = frozenset({"root", "punct"})
 ALL = "all"
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A relation and the head that predicts it best.
+    """A grammatical relation and the head that predicts it best.
 
     Attributes:
-        count: how often it occurs.
-        layer, head, direction: the best head, counted from 0, and the direction that it looks in.
-        accuracy, interval: the part of its predictions that are right; the interval is over sentences.
-        held_out: the accuracy where the head is chosen on one half of the sentences and asked on the other.
-        offset, baseline: the best fixed offset, and how often that is right.
-        gain: the interval of what the head is better by, over sentences.
+        count: its occurrences.
+        layer, head, direction: the best head, counted from 0, and the direction of its attention.
+        accuracy, interval: the share of right predictions, with its interval over sentences.
+        held_out: the accuracy in twofold cross-validation.
+        offset, baseline: the best fixed offset, and its accuracy.
+        gain: the interval of accuracy − baseline, over sentences.
         by_layer: the best accuracy in each layer.
     """
 
@@ -56,7 +56,7 @@ class Relation(msgspec.Struct, frozen=True):
 
 
 class Relations(msgspec.Struct, frozen=True):
-    """All relations, the commonest first, over these layers; ``skipped`` sentences were split otherwise by the model's tokenizer."""
+    """All relations, the commonest first; ``skipped`` sentences were split into other words by the model's tokenizer."""
 
     relations: tuple[Relation, ...]
     layers: tuple[int, ...]
@@ -65,7 +65,7 @@ class Relations(msgspec.Struct, frozen=True):
 
 
 class _Hits:
-    """How often each head, and each offset, was right about a relation, sentence by sentence."""
+    """The right predictions of a relation by each head and each offset, sentence by sentence."""
 
     def __init__(self) -> None:
         self.of_heads: list[Array] = []
@@ -79,12 +79,12 @@ class _Hits:
 
 
 def relations(attend: Attend, treebank: Iterable[Sentence], *, layers: tuple[int, ...] = (), heads: tuple[int, ...] = ()) -> Relations:  # fmt: skip
-    """The best head for every relation that occurs often enough.
+    """Find the best head for every relation that occurs often enough.
 
     Args:
-        attend: what the model attends to in a sentence.
-        treebank: sentences with their grammar.
-        layers, heads: the numbers of those that ``attend`` records; from 0 on where left out.
+        attend: a function from words to a record.
+        treebank: sentences with their relations.
+        layers, heads: the numbers of the recorded ones; 0, 1, … where left out.
 
     >>> import numpy as np
     >>> from seqwright.viewer.record import AttentionRecord
@@ -94,29 +94,29 @@ def relations(attend: Attend, treebank: Iterable[Sentence], *, layers: tuple[int
     [('all', 1.0, 1, 1.0), ('det', 1.0, 1, 1.0)]
     """
     found: dict[str, _Hits] = defaultdict(_Hits)
-    told = skipped = 0
+    counted = skipped = 0
     for sentence in treebank:
         weights = between_words(attend(sentence.words), len(sentence.words))
         if weights is None:
             skipped += 1
             continue
-        told += 1
+        counted += 1
         if len(sentence.words) > 1:
             _count(found, sentence, weights)
-    kept = [(name, hits) for name, hits in found.items() if sum(hits.counts) >= LEAST]
+    kept = [(name, hits) for name, hits in found.items() if sum(hits.counts) >= MIN_COUNT]
     kept.sort(key=lambda pair: (pair[0] != ALL, -sum(pair[1].counts)))
     best = tuple(_best(name, hits, layers, heads) for name, hits in kept)
-    return Relations(best, layers or tuple(range(len(best[0].by_layer) if best else 0)), told, skipped)
+    return Relations(best, layers or tuple(range(len(best[0].by_layer) if best else 0)), counted, skipped)
 
 
 def _count(found: dict[str, _Hits], sentence: Sentence, weights: Float[Array, "l h w w"]) -> None:
-    """Add a sentence's words."""
+    """Add the words of a sentence to the hits of their relations."""
     size = len(sentence.words)
     others = weights.copy()
     others[:, :, np.arange(size), np.arange(size)] = -1
-    said = np.stack([others.argmax(-1), others.argmax(-2)], axis=-1)  # [l h w d]
+    predicted = np.stack([others.argmax(-1), others.argmax(-2)], axis=-1)  # [l h w d]
     governors = np.array(sentence.heads)
-    right = np.moveaxis(said == governors[:, None], 2, 0)  # [w l h d]
+    right = np.moveaxis(predicted == governors[:, None], 2, 0)  # [w l h d]
     near = np.stack([np.arange(size) + offset == governors for offset in OFFSETS], axis=-1)
     names = np.array(sentence.relations)
     for name in {ALL, *sentence.relations} - LEFT_OUT:

@@ -1,4 +1,4 @@
-"""What heads do by rule, over many texts: pattern scores by head, and by layer, from low to high."""
+"""Pattern scores of heads, averaged over texts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ from seqwright.evaluation.bootstrap import Interval, interval
 from seqwright.viewer.patterns import measures
 from seqwright.viewer.record import Array, AttentionRecord, Kind
 
-ROLE = 0.5
-"""A head has a role where this much of its attention goes there."""
-
 
 class Score(msgspec.Struct, frozen=True):
-    """A head's score on a pattern, with its interval over texts."""
+    """The score of a head on a pattern, with its interval over texts."""
 
     layer: int
     head: int
@@ -27,14 +24,16 @@ class Score(msgspec.Struct, frozen=True):
 
 
 class Roles(msgspec.Struct, frozen=True):
-    """One kind of attention.
+    """The pattern scores of one kind of attention.
 
     Attributes:
         kind: encoder, decoder or cross.
-        texts: how many were read.
-        layers, heads: their numbers.
-        scores: for each pattern ``[layers][heads]``, means over texts.
-        best: for each pattern its three best heads. Texts in which a pattern points nowhere do not count, nor patterns that never do.
+        texts: the number of texts.
+        layers, heads: their numbers, counted from 0.
+        scores: for each pattern the mean over texts, ``[layers][heads]``.
+        best: for each pattern its three best heads.
+
+    Texts without any cell of a pattern do not count for it; patterns without any cell in all texts are left out.
     """
 
     kind: Kind
@@ -46,7 +45,7 @@ class Roles(msgspec.Struct, frozen=True):
 
 
 def roles(records: Iterable[AttentionRecord]) -> tuple[Roles, ...]:
-    """Every kind's roles, over however many texts' records.
+    """Return the pattern scores of each kind of attention over the records of many texts.
 
     >>> ones = AttentionRecord(["a", "b", "c"], "decoder", np.eye(3)[None, None])
     >>> roles([ones, ones])[0].best["same"][0].score
@@ -62,7 +61,7 @@ def roles(records: Iterable[AttentionRecord]) -> tuple[Roles, ...]:
 
 def _roles(kind: Kind, found: list[dict[str, Array]], layers: Sequence[int], heads: Sequence[int]) -> Roles:
     tables = {name: np.stack([each[name] for each in found]) for name in found[0]}
-    tables = {name: told for name, table in tables.items() if len(told := table[~np.isnan(table).any((1, 2))])}
+    tables = {name: kept for name, table in tables.items() if len(kept := table[~np.isnan(table).any((1, 2))])}
     best = {}
     for name, table in tables.items():
         means = table.mean(0)

@@ -1,6 +1,6 @@
-"""English to read where nothing else is given: sentences, and lists of words that are said twice, as induction needs them."""
+"""English sample texts: sentences, and lists of words that occur twice, for induction."""
 
-PASSAGES = (
+SAMPLE_TEXTS = (
     "The old bridge over the river was closed for the winter, and the ferry took its place.",
     "She opened the letter, read it twice, and put it back into the drawer without a word.",
     "When the rain stopped, the children who had waited inside ran to the field and played until dark.",

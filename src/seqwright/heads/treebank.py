@@ -1,4 +1,4 @@
-"""Sentences with their grammar, from CoNLL-U files (Universal Dependencies)."""
+"""Sentences with dependency relations, from CoNLL-U files (Universal Dependencies)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqwright.core.errors import SeqwrightError, reason
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words, and for each its head's place (−1: none) and its relation to it."""
+    """Words, and for each the index of its governor (−1: none) and its relation to it."""
 
     words: tuple[str, ...]
     heads: tuple[int, ...]
@@ -22,10 +22,10 @@ class Sentence:
 
 
 def sentences(path: str | Path) -> Iterator[Sentence]:
-    """The sentences of a file; contracted words are taken apart as its annotators did, empty nodes are left out.
+    """Yield the sentences of a file, with contractions split as annotated and without empty nodes.
 
     Raises:
-        SeqwrightError: the file cannot be read, or is not CoNLL-U.
+        SeqwrightError: The file cannot be read, or is not CoNLL-U.
     """
     try:
         with Path(path).open(encoding="utf-8") as file:
@@ -39,7 +39,7 @@ def sentences(path: str | Path) -> Iterator[Sentence]:
                     )
                 if any(not 0 <= token["head"] <= len(words) for token in words):
                     raise SeqwrightError(
-                        f"sentence {number} has a head that is none of its words",
+                        f"sentence {number} has a head outside its words",
                         where=str(path),
                         fix="give a treebank in CoNLL-U",
                     )
@@ -53,4 +53,4 @@ def sentences(path: str | Path) -> Iterator[Sentence]:
             f"the treebank cannot be read: {reason(error)}", where=str(path), fix="give a .conllu file"
         ) from error
     except (ParseException, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise SeqwrightError(f"this is no CoNLL-U: {error}", where=str(path), fix="give a .conllu file") from error
+        raise SeqwrightError(f"this is not CoNLL-U: {error}", where=str(path), fix="give a .conllu file") from error

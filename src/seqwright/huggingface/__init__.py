@@ -1,4 +1,4 @@
-"""Models of the ``transformers`` library: loading them without a network, and what they attend to."""
+"""Models of the ``transformers`` library: loading without a network, and the attention they form."""
 
 from seqwright.huggingface.attention import attention
 from seqwright.huggingface.generated import generated

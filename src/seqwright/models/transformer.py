@@ -1,43 +1,18 @@
-"""The transformer: an encoder, a decoder, or a decoder that hears an encoder, from the same parts."""
+"""The transformer: an encoder with a decoder, or a decoder alone, from the same parts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqwright.core.model import ModelSpec, Output, Side
-from seqwright.core.probe import SILENT, Probe, within
+from seqwright.core.probe import SILENT, Probe, Record, within
 from seqwright.core.spec import Count, Spec, vary
 from seqwright.core.tokens import Tokens
-from seqwright.nn.block import Encoded, LayerCache, StackSpec
-from seqwright.nn.embedding import EmbeddingSpec, HeadSpec, SymbolHead, TokenEmbedding
+from seqwright.nn.embedding import Embedding, Head
 from seqwright.nn.padding import MaskedPadding, Padding
-from seqwright.nn.position import room
-
-
-@dataclass(frozen=True)
-class TransformerState:
-    """What a transformer knows after reading: the encoded source until each layer remembers it, and these memories."""
-
-    source: Encoded | None
-    memories: tuple[LayerCache, ...]
-
-    @property
-    def length(self) -> int:
-        """How many tokens have been read."""
-        own = self.memories[0].own if self.memories else None
-        return 0 if own is None else own.at.shape[1]
-
-    def select(self, rows: Tensor) -> TransformerState:
-        """The given rows, in that order."""
-        return TransformerState(
-            self.source and self.source.select(rows), tuple(memory.select(rows) for memory in self.memories)
-        )
-
-    def rewind(self, length: int) -> TransformerState:
-        """As it was when ``length`` tokens had been read."""
-        return TransformerState(self.source, tuple(memory.rewind(length) for memory in self.memories))
+from seqwright.nn.stack import StackSpec, StackState
 
 
 class Transformer(nn.Module):
@@ -47,78 +22,84 @@ class Transformer(nn.Module):
         super().__init__()
         self.spec = spec
         self.embedding = spec.embedding.build(spec.width)
+        self.source_embedding = spec.source_embedding.build(spec.width) if spec.source_embedding else None
         self.encoder = spec.encoder.build(spec.width) if spec.encoder else None
         self.decoder = spec.decoder.build(spec.width)
         self.head = spec.head.build(spec.width)
 
     @property
     def incremental(self) -> bool:
-        """Whether a token's answer can be computed without the tokens after it."""
-        return self.spec.decoder.self_attention.mask.causal
+        """Whether a token's logits are independent of the tokens after it."""
+        return self.spec.decoder.causal
 
     def forward(
         self,
         tokens: Tokens,
         source: Tokens | None = None,
-        state: TransformerState | None = None,
+        state: StackState | None = None,
         probe: Probe = SILENT,
-    ) -> tuple[Output, TransformerState]:
-        """Read ``tokens`` after ``state``; without one, after a fresh look at ``source``."""
-        state = state or self.start(source, probe)
-        tokens = self.spec.padding.read(tokens, state.length)
-        x, memories = self.decoder(
-            self.embedding(tokens.ids), tokens.at, state.source, state.memories, within(probe, "decoder")
+    ) -> tuple[Output, StackState]:
+        """Read ``tokens`` after ``state``; without one, after encoding ``source``."""
+        before = state or self.start(source, probe)
+        tokens = self.spec.padding.read(tokens, before.length)
+        x, after, losses = self.decoder(self.embedding(tokens.ids), tokens, before, within(probe, "decoder"))
+        return Output(probe("logits", self.head(x)), losses), after
+
+    def start(self, source: Tokens | None, probe: Probe = SILENT) -> StackState:
+        """Encode the source and return the state before the first token."""
+        if self.encoder is None or source is None:
+            return self.decoder.start(None, within(probe, "decoder"))
+        source = self.spec.padding.read(source)
+        x, _, losses = self.encoder(
+            self.embed_source(source.ids), source, self.encoder.start(), within(probe, "encoder")
         )
-        heard = all(
-            memory.source is not None for memory in memories
-        )  # its keys and values are all that is needed of it
-        return Output(probe("logits", self.head(x))), TransformerState(None if heard else state.source, memories)
+        return self.decoder.start(self.decoder.encoded(x, source), within(probe, "decoder"), losses)
+
+    def embed_source(self, ids: Tensor) -> Float[Tensor, "b s d"]:
+        """Embed a source's ids, by a table of its own where there is one."""
+        return (self.source_embedding or self.embedding)(ids)
+
+    def advance(self, tokens: Tokens, state: StackState, probe: Probe = SILENT) -> tuple[Output, StackState]:
+        """Read more tokens."""
+        return self(tokens, state=state, probe=probe)
 
     def probe_names(self) -> tuple[str, ...]:
-        """Names of all tensors that a forward pass offers to a probe, in order."""
-        return ()
-
-    def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
-        """The state before the first token: the source encoded, nothing remembered."""
-        fresh = (LayerCache(),) * self.spec.decoder.layers
-        if self.encoder is None or source is None:
-            return TransformerState(None, fresh)
-        source = self.spec.padding.read(source)
-        unread = (LayerCache(),) * len(self.encoder.blocks)
-        x, _ = self.encoder(self.embedding(source.ids), source.at, None, unread, within(probe, "encoder"))
-        return TransformerState(Encoded(x, source.at), fresh)
-
-    def advance(
-        self, tokens: Tokens, state: TransformerState, probe: Probe = SILENT
-    ) -> tuple[Output, TransformerState]:
-        """Read some more tokens."""
-        return self(tokens, state=state, probe=probe)
+        """Return the names of all tensors that a forward pass over one token offers to a probe, in order."""
+        parameter, offered, training = next(self.parameters()), Record(), self.training
+        dtype = parameter.dtype if self.spec.vocabulary_size("target") is None else torch.long
+        token = Tokens.of([[0]], dtype=dtype).to(parameter.device)
+        with torch.no_grad():
+            self.eval()(token, token, probe=offered)
+        self.train(training)
+        return tuple(offered.seen)
 
 
 class TransformerSpec(Spec, ModelSpec):
-    """A whole transformer (Vaswani et al. 2017), written as a value.
+    """A whole transformer (Vaswani et al. 2017), as a value.
 
-    The width is written once, here. With an ``encoder`` it maps sequences to sequences; without one it continues them.
-    The head's logits at a token are about the token after it.
+    The width is written once, here. With an ``encoder`` it maps sources to targets; without one it continues sequences.
+    Source and target share one embedding unless the source has a vocabulary of its own, with a ``source_embedding``.
+    The logits at a token predict the token after it.
 
-    >>> from seqwright.nn.feedforward import FeedForwardSpec
-    >>> from seqwright.nn.embedding import TokenEmbedding, SymbolHead
     >>> from seqwright.core.model import build
-    >>> spec = TransformerSpec(width=8, embedding=TokenEmbedding(vocabulary=4), head=SymbolHead(outputs=4),
-    ...                        decoder=StackSpec(feedforward=FeedForwardSpec(inner=8)))
+    >>> from seqwright.nn.block import BlockSpec
+    >>> from seqwright.nn.embedding import SymbolHead, TokenEmbedding
+    >>> from seqwright.nn.feedforward import FeedForwardSpec
+    >>> decoder = StackSpec(blocks=BlockSpec(feedforward=FeedForwardSpec(inner=8)))
+    >>> spec = TransformerSpec(width=8, embedding=TokenEmbedding(vocabulary=4), head=SymbolHead(outputs=4), decoder=decoder)
     >>> sum(p.numel() for p in build(spec).parameters())
     548
     """
 
     width: Count
-    embedding: EmbeddingSpec
+    embedding: Embedding
     decoder: StackSpec
-    head: HeadSpec
+    head: Head
     encoder: StackSpec | None = None
+    source_embedding: Embedding | None = None
     padding: Padding = MaskedPadding()
 
     def build(self) -> Transformer:
-        """The module, its parameters not yet drawn; :func:`seqwright.core.model.build` draws them too."""
         return Transformer(self)
 
     @property
@@ -127,22 +108,25 @@ class TransformerSpec(Spec, ModelSpec):
 
     @property
     def masks_padding(self) -> bool:
-        return isinstance(self.padding, MaskedPadding)
+        return self.padding.masked
 
     def max_length(self, side: Side) -> int | None:
         stack = self.encoder if side == "source" else self.decoder
-        return None if stack is None else room(stack.position)
+        return stack and stack.position.max_length
 
     def vocabulary_size(self, side: Side) -> int | None:
-        return self.embedding.vocabulary if isinstance(self.embedding, TokenEmbedding) else None
+        own = self.source_embedding if side == "source" else None
+        return (own or self.embedding).size
 
     @property
     def output_size(self) -> int | None:
-        return self.head.outputs if isinstance(self.head, SymbolHead) else None
+        return self.head.size
 
     def with_vocabulary(self, source: int, target: int, outputs: int) -> TransformerSpec:
-        return vary(self, {"embedding.vocabulary": max(source, target), "head.outputs": outputs})
+        own = self.source_embedding and self.source_embedding.resized(source)
+        embedding = self.embedding.resized(target if own or not self.reads_source else max(source, target))
+        return vary(self, {"embedding": embedding, "source_embedding": own, "head": self.head.resized(outputs)})
 
     def flops_per_token(self, length: int) -> int:
-        stacks = [stack for stack in (self.encoder, self.decoder) if stack is not None]
-        return sum(stack.layers * (24 * self.width**2 + 4 * length * self.width) for stack in stacks)
+        stacks = [stack for stack in (self.encoder, self.decoder) if stack]
+        return sum(stack.flops(self.width, length) for stack in stacks) + 2 * self.width * (self.head.size or 1)

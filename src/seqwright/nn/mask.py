@@ -1,18 +1,62 @@
-"""Masks as rules on positions: may the query at one place look at the key at another?
+"""Attention masks as rules on positions: may the query at one position attend to the key at another?
 
-A rule is elementwise on two positions, so one rule serves whole batches, cached steps and packed rows alike. That
-padding (position −1) is never looked at is the attention's business, not a mask's.
+A rule is elementwise on two positions, so one rule serves whole batches, cached steps and packed rows alike. Padding
+(position −1) is excluded by :class:`seqwright.nn.attention_positions.AttentionPositions`, not by a mask.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Literal
+
+from jaxtyping import Bool, Int
 from torch import Tensor
 
+from seqwright.core.place import Place
 from seqwright.core.spec import Spec
 
+Pattern = Literal["all", "causal"]
+"""Masks that fused kernels need no tensor for: every key, or the lower triangle of a square."""
 
-class NoMask(Spec):
-    """Every real token is visible: encoders, cross attention, and decoders that lack their mask."""
+
+class Mask(Place):
+    """A rule on pairs of positions.
+
+    >>> import torch
+    >>> class BandMask(Spec, Mask):
+    ...     '''The keys at most ``width`` positions away.'''
+    ...     width: int = 1
+    ...     causal = False
+    ...     def allows(self, query_at, key_at):
+    ...         return (query_at - key_at).abs() <= self.width
+    >>> at = torch.arange(3)
+    >>> BandMask().allows(at[:, None], at[None, :]).int().tolist()
+    [[1, 1, 0], [1, 1, 1], [0, 1, 1]]
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def causal(self) -> bool:
+        """Whether no query ever attends to a later key."""
+
+    @abstractmethod
+    def allows(self, query_at: Int[Tensor, ...], key_at: Int[Tensor, ...]) -> Bool[Tensor, ...]:
+        """Return true where the query may attend to the key; the two shapes broadcast."""
+
+    def pattern(self, queries: int, keys: int, aligned: bool) -> Pattern | None:
+        """Name the mask over keys without padding; ``None`` where it has no name.
+
+        Args:
+            queries, keys: how many there are.
+            aligned: whether the keys are consecutive from 0, and the queries are the last of them.
+        """
+        return None
+
+
+class NoMask(Spec, Mask):
+    """No mask: every real token is visible, as in encoders and in decoders that lack their mask."""
 
     @property
     def causal(self) -> bool:
@@ -21,9 +65,12 @@ class NoMask(Spec):
     def allows(self, query_at: Tensor, key_at: Tensor) -> Tensor:
         return (key_at >= 0) | (query_at < key_at)  # true everywhere, in the common shape
 
+    def pattern(self, queries: int, keys: int, aligned: bool) -> Pattern:
+        return "all"
 
-class CausalMask(Spec):
-    """A token sees itself and what stands before it (Vaswani et al. 2017, §3.2.3).
+
+class CausalMask(Spec, Mask):
+    """The causal mask: a token attends to itself and to the tokens before it (Vaswani et al. 2017, §3.2.3).
 
     >>> import torch
     >>> at = torch.arange(3)
@@ -38,5 +85,7 @@ class CausalMask(Spec):
     def allows(self, query_at: Tensor, key_at: Tensor) -> Tensor:
         return key_at <= query_at
 
-
-Mask = NoMask | CausalMask
+    def pattern(self, queries: int, keys: int, aligned: bool) -> Pattern | None:
+        if not aligned:
+            return None
+        return "all" if queries == 1 else "causal" if queries == keys else None

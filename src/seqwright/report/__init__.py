@@ -1,1 +1,1 @@
-"""One way to write an offline page with charts: results go in, one HTML file comes out."""
+"""Offline HTML pages with charts, made of results."""

@@ -1,6 +1,6 @@
-"""Charts as SVG: results in, pictures out, drawn by Altair and vl-convert with nothing from the network.
+"""Charts as SVG, drawn by Altair and vl-convert without network.
 
-Colours are Okabe and Ito's and cividis, told apart by colour-blind eyes; no chart says anything by colour alone.
+Colours are Okabe and Ito's and cividis, which are safe for colour-blind readers; no chart relies on colour alone.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from seqwright.report.page import INK, PAPER, Chart
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 MANY = 8
-"""More rows than this, and a matrix is drawn low."""
+"""Rows above which a matrix is drawn with low cells."""
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 _SHORT = "datum.value != 0 && abs(datum.value) < 0.001 ? format(datum.value, '.0e') : format(datum.value, '~g')"
-"""Ticks as one reads them: 0.01, but 1e-5."""
+"""The format of ticks: 0.01, but 1e-5."""
 
 
 @dataclass(frozen=True)
 class Square:
-    """One place of a matrix: a value between 0 and 1 that colours it (``None``: no colour), and two lines of text."""
+    """One cell of a matrix: a value between 0 and 1 for its colour (``None``: no colour), and two lines of text."""
 
     row: str
     column: str
@@ -39,7 +39,7 @@ class Square:
 
 @dataclass(frozen=True)
 class Curve:
-    """A number over training steps, with its interval."""
+    """A median with its interval over training steps."""
 
     steps: Sequence[int]
     values: Sequence[Interval]
@@ -47,7 +47,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Dot:
-    """A number with its interval, in a row of a panel; a panel's series differ by mark and colour."""
+    """A median with its interval, in a row of a panel; series differ by mark and colour."""
 
     row: str
     series: str
@@ -59,9 +59,8 @@ class Panel:
     """One axis of a dot chart.
 
     Attributes:
-        title: what the axis measures.
-        dots: what stands on it.
-        ends: the ends of a linear axis; where they are left out it is a log axis that holds all dots.
+        title: of the axis.
+        ends: the ends of a linear axis; ``None`` for a log axis over all dots.
         compare: a value to compare with, drawn as a dashed line.
     """
 
@@ -71,8 +70,10 @@ class Panel:
     compare: float | None = None
 
 
-def matrix(name: str, says: str, squares: Sequence[Square], rows: Sequence[str], columns: Sequence[str]) -> Chart:
-    """A heat map of rates, with what they are written in it; with many rows the squares are low and have one line of text."""
+def matrix(
+    name: str, description: str, squares: Sequence[Square], rows: Sequence[str], columns: Sequence[str]
+) -> Chart:
+    """Draw a heat map of rates with their texts; with many rows the cells are low and have one line of text."""
     low = len(rows) > MANY
     data = alt.Data(
         values=[
@@ -95,13 +96,13 @@ def matrix(name: str, says: str, squares: Sequence[Square], rows: Sequence[str],
     texts = [upper.encode(text="text:N", color=ink), *([] if low else [lower])]
     blank = base.transform_filter("!isValid(datum.value)").mark_text(fontSize=14, opacity=0.6)
     chart = alt.layer(filled, *texts, blank.encode(text="text:N", color=ink)).resolve_scale(color="independent")
-    return draw(name, says, chart.properties(width=alt.Step(140), height=alt.Step(30 if low else 68)))
+    return draw(name, description, chart.properties(width=alt.Step(140), height=alt.Step(30 if low else 68)))
 
 
 def curve(
-    name: str, says: str, title: str, shown: Curve, ends: tuple[float, float], beside: Curve | None = None
+    name: str, description: str, title: str, shown: Curve, ends: tuple[float, float], beside: Curve | None = None
 ) -> Chart:
-    """A small chart of a median over steps and its interval as a band, log axis; ``beside``: a median to compare."""
+    """Draw a small chart of a median over steps with its interval as a band, on a log axis; ``beside`` is a median to compare."""
     y = alt.Y("median:Q", title=None, scale=alt.Scale(type="log", domain=list(ends), nice=False))
     y = y.axis(values=decades(ends), labelExpr=_SHORT)
     base = alt.Chart(alt.Data(values=_points(shown, ends))).encode(
@@ -113,24 +114,26 @@ def curve(
         other = base.properties(data=alt.Data(values=_points(beside, ends)))
         layers.insert(0, other.mark_line(color=INK, opacity=0.55, strokeWidth=1.25, strokeDash=[4, 3]).encode(y=y))
     chart = alt.layer(*layers).properties(width=205, height=120, title=title)
-    return draw(name, says, chart)
+    return draw(name, description, chart)
 
 
-def dots(name: str, says: str, panels: Sequence[Panel], rows: Sequence[str]) -> Chart:
-    """Medians as marks with their intervals as lines, one row a name, panels side by side."""
+def dots(name: str, description: str, panels: Sequence[Panel], rows: Sequence[str]) -> Chart:
+    """Draw medians as marks with their intervals as lines, one row per name, panels side by side."""
     height = 42 * len(rows)
     drawn = [_panel(panel, rows, first=index == 0).properties(height=height) for index, panel in enumerate(panels)]
-    return draw(name, says, alt.hconcat(*drawn, spacing=28).resolve_scale(color="independent", shape="independent"))
+    return draw(
+        name, description, alt.hconcat(*drawn, spacing=28).resolve_scale(color="independent", shape="independent")
+    )
 
 
 def ends(numbers: Sequence[float], margin: float = 1.15) -> tuple[float, float]:
-    """The ends of a log axis that holds all numbers that are finite and positive."""
-    seen = [value for value in numbers if isfinite(value) and value > 0] or [0.1, 1.0]
-    return min(seen) / margin, max(seen) * margin
+    """Return the ends of a log axis over all finite positive numbers."""
+    positive = [value for value in numbers if isfinite(value) and value > 0] or [0.1, 1.0]
+    return min(positive) / margin, max(positive) * margin
 
 
 def decades(within: tuple[float, float]) -> list[float]:
-    """Round numbers on a log axis: powers of ten, and where these are few, twice and five times them.
+    """Return ticks of a log axis: powers of ten, and where these are few, also their double and fivefold.
 
     >>> decades((0.0005, 2.0))
     [0.001, 0.01, 0.1, 1.0]
@@ -147,25 +150,25 @@ def decades(within: tuple[float, float]) -> list[float]:
 
 
 def _points(shown: Curve, within: tuple[float, float], most: int = 120) -> list[dict[str, float]]:
-    """A curve's points, thinned to what can be seen and held inside the axis."""
+    """Return the points of a curve, thinned and clipped to the axis."""
     stride = max(1, len(shown.steps) // most)
     kept = sorted({*range(0, len(shown.steps), stride), len(shown.steps) - 1} - {-1})
     return [
         {
             "step": shown.steps[i],
-            **{end: _held(getattr(shown.values[i], end), within) for end in ("median", "low", "high")},
+            **{end: _clipped(getattr(shown.values[i], end), within) for end in ("median", "low", "high")},
         }
         for i in kept
     ]
 
 
-def _held(value: float, within: tuple[float, float]) -> float:
+def _clipped(value: float, within: tuple[float, float]) -> float:
     low, high = within
     return min(max(value, low), high) if isfinite(value) else high
 
 
 def _panel(panel: Panel, rows: Sequence[str], *, first: bool) -> Any:
-    """One axis with its marks, whiskers and the value to compare with."""
+    """Draw one axis with its marks, intervals and the value to compare with."""
     every = [end for dot in panel.dots for end in (dot.value.median, dot.value.low, dot.value.high)]
     within = panel.ends or ends(every)
     kind = "linear" if panel.ends else "log"
@@ -178,10 +181,10 @@ def _panel(panel: Panel, rows: Sequence[str], *, first: bool) -> Any:
     base, shape = _rows(panel, rows, within, labels=first)
     whisker = base.mark_rule(strokeWidth=2, opacity=0.55).encode(x=start, x2="high:Q")
     mark = base.mark_point(filled=True, size=95, opacity=1).encode(x=x, shape=shape)
-    beyond = base.mark_text(dx=10, fontSize=13, color=INK).encode(x=x, text="told:N")
+    beyond = base.mark_text(dx=10, fontSize=13, color=INK).encode(x=x, text="infinity:N")
     layers: list[Any] = [whisker, mark, beyond]
     if panel.compare is not None and isfinite(panel.compare):
-        line = alt.Chart(alt.Data(values=[{"median": _held(panel.compare, within)}]))
+        line = alt.Chart(alt.Data(values=[{"median": _clipped(panel.compare, within)}]))
         layers.insert(0, line.mark_rule(color=INK, opacity=0.5, strokeDash=[4, 3]).encode(x=x))
     return alt.layer(*layers).properties(width=390 if first else 330)
 
@@ -189,25 +192,25 @@ def _panel(panel: Panel, rows: Sequence[str], *, first: bool) -> Any:
 def _rows(
     panel: Panel, rows: Sequence[str], within: tuple[float, float], *, labels: bool
 ) -> tuple[alt.Chart, alt.Shape]:
-    """A panel's dots in their rows, its series above one another within a row, and the shapes of their marks."""
+    """Return a chart of a panel's dots in their rows, series one above the other within a row, and the shapes of their marks."""
     series = list(dict.fromkeys(dot.series for dot in panel.dots))
     many = len(series) > 1
     values = [
         {
             "row": dot.row,
             "series": dot.series,
-            "told": "" if isfinite(dot.value.median) else "∞",
-            **{end: _held(getattr(dot.value, end), within) for end in ("median", "low", "high")},
+            "infinity": "" if isfinite(dot.value.median) else "∞",
+            **{end: _clipped(getattr(dot.value, end), within) for end in ("median", "low", "high")},
         }
         for dot in panel.dots
     ]
     axis = alt.Axis(ticks=False, domain=False, labelPadding=10, labels=labels, grid=True)
-    places = alt.Scale(type="band", domain=list(rows), paddingInner=0, paddingOuter=0)
+    bands = alt.Scale(type="band", domain=list(rows), paddingInner=0, paddingOuter=0)
     legend = alt.Legend(orient="top", title=None, symbolOpacity=1) if many else None
     colours = alt.Scale(domain=series, range=[BLUE, ORANGE, GREEN] if many else [INK])
     shapes = alt.Scale(domain=series, range=["circle", "diamond", "square"])
     chart = alt.Chart(alt.Data(values=values)).encode(
-        y=alt.Y("row:N", sort=None, title=None, axis=axis, scale=places),
+        y=alt.Y("row:N", sort=None, title=None, axis=axis, scale=bands),
         color=alt.Color("series:N", legend=legend, scale=colours),
     )
     if many:
@@ -215,8 +218,8 @@ def _rows(
     return chart, alt.Shape("series:N", legend=legend, scale=shapes)
 
 
-def draw(name: str, says: str, chart: Any) -> Chart:
-    """Give a chart our looks and draw it."""
+def draw(name: str, description: str, chart: Any) -> Chart:
+    """Style a chart and draw it as SVG."""
     axis = {"labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK, "gridColor": INK}
     chart = chart.configure(font=FONT, background=PAPER, padding=4, aria=False)
     chart = chart.configure_axis(
@@ -227,4 +230,4 @@ def draw(name: str, says: str, chart: Any) -> Chart:
     ).configure_legend(labelColor=INK, labelFontSize=12, labelLimit=250)  # fmt: skip
     text = StringIO()
     chart.save(text, format="svg")
-    return Chart(name, text.getvalue(), says)
+    return Chart(name, text.getvalue(), description)

@@ -1,4 +1,4 @@
-"""Cards of examples: what a model answers, and what tells one spec from another."""
+"""Cards of examples: answers of a model, and differences of specs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from seqwright.core.spec import Spec, diff
 from seqwright.report.page import Card, Text
 
 
-def answer(source: str, said: str, *, right: bool, wanted: str, note: str = "") -> tuple[Text, ...]:
-    """One answer in the paper's form: ``0101 → 0011 ✗ (wanted 0101)``."""
-    line = [Text(f"{source} → {said or '(nothing)'}"), Text("✓", "good") if right else Text("✗", "bad")]
+def answer(source: str, predicted: str, *, right: bool, target: str, note: str = "") -> tuple[Text, ...]:
+    """Return one answer as a line: ``0101 → 0011 ✗ (target 0101)``."""
+    line = [Text(f"{source} → {predicted or '(nothing)'}"), Text("✓", "good") if right else Text("✗", "bad")]
     if not right:
-        line.append(Text(f"(wanted {wanted})"))
+        line.append(Text(f"(target {target})"))
     if note:
         line.append(Text(note, "quiet"))
     return tuple(line)
 
 
 def edits(title: str, before: Spec, after: Spec) -> Card:
-    """What differs between two specs, path by path; fields that went with their part go without saying."""
+    """Return a card with the differences of two specs by path, without the fields of removed parts."""
     changes = diff(before, after)
-    told = {
+    shown = {
         path: f"{_value(old)} → {_value(new)}"
         for path, (old, new) in changes.items()
         if new is not None or path.rpartition(".")[0] not in changes
     }
-    lines = tuple((Text(f"{path or 'model'}:", "quiet"), Text(change)) for path, change in told.items())
+    lines = tuple((Text(f"{path or 'model'}:", "quiet"), Text(change)) for path, change in shown.items())
     return Card(title, lines, "" if lines else "The models are equal; the training differs.")
 
 

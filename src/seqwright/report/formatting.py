@@ -1,4 +1,4 @@
-"""Numbers and lists as a report says them."""
+"""Numbers and lists formatted for a report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Interval(Protocol):
-    """A middle and the two ends around it."""
+    """A median with an interval."""
 
     @property
     def median(self) -> float: ...
@@ -22,7 +22,7 @@ class Interval(Protocol):
 
 
 def number(value: float) -> str:
-    """A loss in as many digits as one reads.
+    """Format a loss in few digits.
 
     >>> number(0.25), number(0.00131), number(0.0000131), number(1234.5), number(float("inf")), number(0)
     ('0.25', '0.0013', '1.3e-5', '1234', '∞', '0')
@@ -39,7 +39,7 @@ def number(value: float) -> str:
 
 
 def rate(value: float) -> str:
-    """A fraction between 0 and 1.
+    """Format a fraction between 0 and 1.
 
     >>> rate(0.5)
     '0.50'
@@ -48,7 +48,7 @@ def rate(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference of two rates.
+    """Format a difference of two rates.
 
     >>> signed(0.5), signed(-0.05)
     ('+0.50', '−0.05')
@@ -56,15 +56,15 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def spread(values: Interval, say: Callable[[float], str] = number, between: str = " ") -> str:
-    """A median with its interval, or the median alone where nothing varies."""
+def spread(values: Interval, form: Callable[[float], str] = number, between: str = " ") -> str:
+    """Format a median with its interval, or the median alone where nothing varies."""
     if values.low == values.high == values.median:
-        return say(values.median)
-    return f"{say(values.median)}{between}[{say(values.low)}, {say(values.high)}]"
+        return form(values.median)
+    return f"{form(values.median)}{between}[{form(values.low)}, {form(values.high)}]"
 
 
 def listing(items: Iterable[str]) -> str:
-    """Some things in a sentence.
+    """Join names as in a sentence.
 
     >>> listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])
     ('a', 'a and b', 'a, b and c')
@@ -74,7 +74,7 @@ def listing(items: Iterable[str]) -> str:
 
 
 def count(amount: int, noun: str) -> str:
-    """An amount of something with a regular plural.
+    """Format an amount of a noun with a regular plural.
 
     >>> count(1, "seed"), count(8, "seed")
     ('1 seed', '8 seeds')

@@ -1,4 +1,4 @@
-"""A square of small squares: how much of each column there is in each row."""
+"""Heat maps on a log scale."""
 
 from __future__ import annotations
 
@@ -11,25 +11,24 @@ from seqwright.report.charts import ORANGE, draw
 from seqwright.report.page import Chart
 
 DECADES = 6
-"""So many powers of ten below the greatest value a square is as dark as nothing."""
+"""Powers of ten below the greatest value at which a square is as dark as 0."""
 
 
 def heat(
     name: str,
-    says: str,
+    description: str,
     values: Sequence[Sequence[float]],
     x: str,
     y: str,
     marked: frozenset[tuple[int, int]] = frozenset(),
 ) -> Chart:
-    """Numbers from 0 on as colours, on a log scale below the greatest; ``marked`` (row, column) squares have a cross."""
+    """Draw non-negative numbers as colours on a log scale; ``marked`` (row, column) squares have a cross."""
     greatest = max((value for row in values for value in row if isfinite(value)), default=0.0) or 1.0
     squares = [
         {
             "row": row,
             "column": column,
             "shade": _shade(value / greatest),
-            "told": f"{value:.3g}",
             "mark": "×" if (row, column) in marked else "",
         }
         for row, line in enumerate(values)
@@ -44,7 +43,7 @@ def heat(
     colour = alt.Color("shade:Q", legend=None).scale(scheme="cividis", domain=[0, 1])
     crosses = base.mark_text(fontSize=18, fontWeight="bold", color=ORANGE).encode(text="mark:N")
     chart = alt.layer(base.mark_rect().encode(color=colour), crosses)
-    return draw(name, says, chart.properties(width=alt.Step(26), height=alt.Step(26)))
+    return draw(name, description, chart.properties(width=alt.Step(26), height=alt.Step(26)))
 
 
 def _shade(part: float) -> float:

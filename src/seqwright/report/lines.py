@@ -1,4 +1,4 @@
-"""Lines over training steps, thinned to what can be seen, in strips that share one axis of steps."""
+"""Lines over training steps, thinned to the resolution of the chart, in strips that share one axis of steps."""
 
 from __future__ import annotations
 
@@ -16,31 +16,27 @@ from seqwright.report.charts import BLUE, ORANGE, decades, draw, ends
 from seqwright.report.page import INK, Chart
 
 WIDTH = 1000
-"""Of a strip, in pixels."""
+"""The width of a strip in pixels."""
 
-MOST = 500
-"""Points that a line has at most."""
+MAX_POINTS = 500
+"""Points of a line, at most."""
 
 DECADE = 10
-"""A strip whose largest value is this many times its smallest has a log axis."""
+"""The ratio of largest to smallest value above which a strip has a log axis."""
 
-MARKS = 80
-"""Points that are marked at most: more would run into one another."""
+MAX_MARKS = 80
+"""Points of a line that have marks; a line with more has none."""
 
 SHORT = "datum.value != 0 && abs(datum.value) < 0.001 ? format(datum.value, '~e') : format(datum.value, '~g')"
-"""Values as one reads them: 0.01, but 1.5e-5."""
+"""The format of values: 0.01, but 1.5e-5."""
 
 Look = Literal["faint", "solid", "dashed"]
-"""How a line is drawn: as a shadow behind another one, in blue, or in orange with its few points marked."""
+"""The style of a line: pale behind another one, solid blue, or dashed orange with marks."""
 
 
 @dataclass(frozen=True)
 class ChartLine:
-    """Values at some steps, in the order of the steps; values that are not finite leave a gap.
-
-    Attributes:
-        name: what the legend calls it.
-    """
+    """Values at some steps, in the order of the steps; ``name`` is for the legend. Values that are not finite leave a gap."""
 
     name: str
     steps: Int[np.ndarray, "n"]
@@ -48,12 +44,12 @@ class ChartLine:
     look: Look = "solid"
 
     def finite(self) -> ChartLine:
-        """The same line without the values that are no numbers."""
+        """Return the line without values that are not finite."""
         kept = np.isfinite(self.values)
         return ChartLine(self.name, self.steps[kept], self.values[kept], self.look)
 
-    def thinned(self, most: int = MOST) -> ChartLine:
-        """At most ``most`` of its points: of each stretch the lowest and the highest, so no spike is lost.
+    def thinned(self, most: int = MAX_POINTS) -> ChartLine:
+        """Return at most ``most`` of its points: the lowest and the highest of each stretch, so that no spike is lost.
 
         >>> spiky = ChartLine("loss", np.arange(100), np.where(np.arange(100) == 12, 9.0, 1.0))
         >>> spiky.thinned(6).steps.tolist()
@@ -64,15 +60,15 @@ class ChartLine:
             return self
         cuts = np.linspace(0, size, (most - 2) // 2 + 1).astype(int).tolist()
         kept = {
-            start + int(place)
+            start + int(at)
             for start, stop in pairwise(cuts)
-            for place in (self.values[start:stop].argmin(), self.values[start:stop].argmax())
+            for at in (self.values[start:stop].argmin(), self.values[start:stop].argmax())
         }
         chosen = np.array(sorted(kept | {0, size - 1}))
         return ChartLine(self.name, self.steps[chosen], self.values[chosen], self.look)
 
     def smoothed(self, name: str, window: int) -> ChartLine:
-        """Its running mean over ``window`` points around each point, fewer at the ends.
+        """Return the running mean over ``window`` points around each point, fewer at the ends.
 
         >>> ChartLine("loss", np.arange(4), np.array([1.0, 3.0, 5.0, 7.0])).smoothed("mean", 3).values
         array([2., 3., 5., 6.])
@@ -86,13 +82,7 @@ class ChartLine:
 
 @dataclass(frozen=True)
 class Strip:
-    """One axis of values with its lines.
-
-    Attributes:
-        title: what the axis measures.
-        height: in pixels.
-        within: its ends, where they are not the lines' own.
-    """
+    """One axis of values with its lines; ``height`` is in pixels, ``within`` fixes the ends of the axis."""
 
     title: str
     lines: Sequence[ChartLine]
@@ -100,12 +90,12 @@ class Strip:
     within: tuple[float, float] | None = None
 
 
-def strips(name: str, says: str, shown: Sequence[Strip], best: int | None = None) -> Chart:
-    """Strips above one another; a dashed line through all of them marks the step ``best``."""
+def strips(name: str, description: str, shown: Sequence[Strip], best: int | None = None) -> Chart:
+    """Draw strips one above the other; a dashed line through all of them marks the step ``best``."""
     last = max((int(line.steps[-1]) for strip in shown for line in strip.lines if len(line.steps)), default=1)
     drawn = [_strip(strip, last, best, lowest=strip is shown[-1]) for strip in shown]
     return draw(
-        name, says, alt.vconcat(*drawn, spacing=22).resolve_scale(color="independent", strokeDash="independent")
+        name, description, alt.vconcat(*drawn, spacing=22).resolve_scale(color="independent", strokeDash="independent")
     )
 
 
@@ -138,18 +128,18 @@ def _strip(strip: Strip, last: int, best: int | None, *, lowest: bool) -> Any:
             layers.append(base.mark_line(color=BLUE, opacity=0.3, strokeWidth=1, clip=True))
             continue
         layers.append(base.mark_line(strokeWidth=2, clip=True).encode(color=colour, strokeDash=dash))
-        if len(thin.steps) == 1 or (line.look == "dashed" and len(thin.steps) <= MARKS):
+        if len(thin.steps) == 1 or (line.look == "dashed" and len(thin.steps) <= MAX_MARKS):
             layers.append(base.mark_point(filled=True, size=36, opacity=1, shape="diamond").encode(color=colour))
     return alt.layer(*layers).properties(width=WIDTH, height=strip.height)
 
 
 def _data(points: list[dict[str, Any]]) -> alt.InlineData:
-    """Points as text, which Vega parses itself: Altair copies and checks a list value by value, many times over."""
+    """Return points as text that Vega parses: Altair would copy and check a list value by value, many times over."""
     return alt.InlineData(values=json.dumps(points), format=alt.JsonDataFormat(type="json"))
 
 
 def _axis(strip: Strip, values: Sequence[float]) -> tuple[alt.Axis, alt.Scale]:
-    """A linear axis, or a log one where the values span more than a decade."""
+    """Return a linear axis, or a log one where the values span more than a decade."""
     linear = alt.Axis(labelExpr=SHORT, tickCount=max(3, strip.height // 35), labelFlush=False)
     if strip.within is not None:
         return linear, alt.Scale(domain=list(strip.within), nice=False)

@@ -1,8 +1,7 @@
-"""A page: a title, a lead and sections of prose, tables, figures and examples, in one file that needs no other.
+"""A page: a title, a summary and sections of prose, tables, figures and examples, in one HTML file without scripts.
 
-What a page holds is data; ``page.html.j2`` says how it looks in HTML and ``page.css`` how on screen and paper. Every
-text is escaped, the only markup that passes is a chart's. The page runs no script and loads nothing, and its content
-security policy holds any browser to that.
+The content of a page is data; ``page.html.j2`` is its HTML template and ``page.css`` its style sheet. All text is escaped, and
+the only markup that is passed on is a chart's. The page loads nothing, which its content security policy enforces.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 
 INK = "#1b1f24"
-"""What charts draw text and axes with; inside a page it becomes the page's own colour of text, light or dark."""
+"""The colour of text and axes in charts; inside a page it is replaced by the page's own text colour, light or dark."""
 
 PAPER = "#ffffff"
-"""What charts lie on; inside a page it becomes nothing, and the page shows through."""
+"""The background of charts; inside a page it is replaced by a transparent one."""
 
 Look = Literal["", "code", "quiet", "strong", "good", "bad", "mixed", "neutral"]
-"""How a piece of text looks; the last four are badges."""
+"""The style of a piece of text; the last four are badges."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """Some text that does not look like the text around it."""
+    """A piece of text in a style of its own."""
 
     text: str
     look: Look = ""
@@ -39,15 +38,15 @@ class Text:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture: its file's name without the ending, its SVG, and a sentence for those who cannot see it."""
+    """A picture: its file name without the suffix, its SVG, and a description for screen readers."""
 
     name: str
     svg: str
-    says: str
+    description: str
 
     @property
     def inline(self) -> Markup:
-        """The SVG as it stands inside a page, where several charts must not share names of parts."""
+        """The SVG for a page, where the ids of several charts must differ."""
         svg = re.sub(r'\bid="', f'id="{self.name}-', self.svg)
         svg = svg.replace("url(#", f"url(#{self.name}-")
         return Markup(svg.replace(f'"{INK}"', '"currentColor"').replace(f'"{PAPER}"', '"none"'))
@@ -71,10 +70,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a header; it scrolls in its own box where it is wider than the page.
+    """Rows under a header, in a scrolling box where they are wider than the page.
 
     Attributes:
-        numeric: the columns that are set as numbers; a line break in a cell is kept there.
+        numeric: the columns set as numbers; line breaks inside a cell are kept.
     """
 
     kind: ClassVar[str] = "table"
@@ -85,7 +84,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """Charts that belong together, and what there is to see; ``small`` ones stand side by side."""
+    """Charts with a common caption; ``small`` ones are set side by side."""
 
     kind: ClassVar[str] = "figure"
     charts: tuple[Chart, ...]
@@ -95,7 +94,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Terms:
-    """Names, each with what is to be said about it."""
+    """Names, each with an explanation."""
 
     kind: ClassVar[str] = "terms"
     terms: tuple[tuple[str, str], ...]
@@ -103,7 +102,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Card:
-    """Some lines of examples under a title; a line is made of pieces."""
+    """Lines of examples under a title; a line consists of pieces of text."""
 
     title: str
     lines: tuple[tuple[Text, ...], ...]
@@ -112,7 +111,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Cards:
-    """Cards side by side."""
+    """Cards set side by side."""
 
     kind: ClassVar[str] = "cards"
     cards: tuple[Card, ...]
@@ -123,14 +122,14 @@ Part = Prose | Heading | Table | Figure | Terms | Cards
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands under it."""
+    """A heading with its parts."""
 
     title: str
     parts: tuple[Part, ...]
 
     @property
     def anchor(self) -> str:
-        """Its address within the page."""
+        """The id of the section within the page."""
         return slug(self.title)
 
 
@@ -139,26 +138,26 @@ class Page:
     """A whole report.
 
     Attributes:
-        title: its heading and its name in the browser.
-        lead: what was found, in a few sentences.
-        facts: how it came about, as names and values.
-        sections: the rest.
+        title: the heading and the title in the browser.
+        summary: the results in a few sentences.
+        facts: names and values about the origin of the results.
+        sections: the body.
     """
 
     title: str
-    lead: tuple[str, ...]
+    summary: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
 
     def charts(self) -> Iterator[Chart]:
-        """Every chart, in order."""
+        """Yield every chart, in order."""
         for section in self.sections:
             for part in section.parts:
                 if isinstance(part, Figure):
                     yield from part.charts
 
     def html(self) -> str:
-        """The page as one file's text."""
+        """Return the page as HTML."""
         here = FileSystemLoader(Path(__file__).parent)
         environment = Environment(
             loader=here, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -167,10 +166,10 @@ class Page:
         return environment.get_template("page.html.j2").render(page=self)
 
     def write(self, path: Path) -> Path:
-        """Write the page, and its charts as files in ``charts`` beside it.
+        """Write the page, and its charts as SVG files to ``charts`` beside it.
 
         Raises:
-            SeqwrightError: the folder cannot be written to.
+            SeqwrightError: The folder cannot be written to.
         """
         folder = path.parent / "charts"
         try:
@@ -179,17 +178,16 @@ class Page:
                 write_atomically(folder / f"{chart.name}.svg", chart.svg)
             write_atomically(path, self.html())
         except OSError as error:
-            told = reason(error)
             raise SeqwrightError(
-                f"the report cannot be written: {told}", where=str(path), fix="name another folder with --out"
+                f"the report cannot be written: {reason(error)}", where=str(path), fix="name another folder with --out"
             ) from error
         return path
 
 
 def slug(text: str) -> str:
-    """A text as a name for files and addresses.
+    """Return a text as a name for files and ids.
 
-    >>> slug("Who answers what?")
-    'who-answers-what'
+    >>> slug("Exact match, by length")
+    'exact-match-by-length'
     """
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "part"

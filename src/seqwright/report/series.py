@@ -1,4 +1,4 @@
-"""Several named lines over a number, each point with its interval, in panels side by side."""
+"""Charts of named lines whose points have intervals, in panels side by side."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from seqwright.report.formatting import Interval
 from seqwright.report.page import INK, Chart
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#000000")
-"""Okabe and Ito's, the ones that stand out most first."""
+"""The palette of Okabe and Ito, the most salient colours first."""
 
 SHAPES = ("circle", "diamond", "square", "triangle-up", "cross", "triangle-down", "stroke", "arrow")
-"""A mark of its own for each line: no line is told by colour alone."""
+"""Marks that distinguish lines without colour."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A line: what the legend calls it, and at each place a median with its interval; an axis of whole places has no halves."""
+    """A line: its name in the legend, and at each ``x`` a median with its interval; integers alone have ticks at integers."""
 
     name: str
-    places: Sequence[float]
+    x: Sequence[float]
     values: Sequence[Interval]
 
 
@@ -34,12 +34,10 @@ class Graph:
     """A panel.
 
     Attributes:
-        title: what stands above it.
-        x, y: what the axes measure.
-        lines: what is drawn.
-        within: the ends of the upright axis; ``None`` for a log axis that holds all points.
-        logarithmic: whether the other axis is a log axis too.
-        beyond: from here on the ground is shaded: more than was trained on.
+        x, y: the titles of the axes.
+        within: the ends of the y axis; ``None`` for a log axis over all points.
+        logarithmic: whether the x axis is a log axis.
+        beyond: the x from which the background is shaded: beyond the training data.
     """
 
     title: str
@@ -51,24 +49,24 @@ class Graph:
     beyond: float | None = None
 
 
-def graphs(name: str, says: str, panels: Sequence[Graph], columns: int = 2) -> Chart:
-    """Panels in rows of ``columns``, with one legend for all."""
+def graphs(name: str, description: str, panels: Sequence[Graph], columns: int = 2) -> Chart:
+    """Draw panels in rows of ``columns``, with one legend."""
     names = list(dict.fromkeys(line.name for panel in panels for line in panel.lines))
     drawn = [_panel(panel, names) for panel in panels]
-    return draw(name, says, alt.concat(*drawn, columns=columns, spacing=30))
+    return draw(name, description, alt.concat(*drawn, columns=columns, spacing=30))
 
 
 def _panel(panel: Graph, names: Sequence[str]) -> Any:
     points = [
-        {"x": place, "line": line.name, "median": value.median, "low": value.low, "high": value.high}
+        {"x": x, "line": line.name, "median": value.median, "low": value.low, "high": value.high}
         for line in panel.lines
-        for place, value in zip(line.places, line.values, strict=True)
+        for x, value in zip(line.x, line.values, strict=True)
         if all(map(isfinite, (value.median, value.low, value.high)))
     ]
     kind = "log" if panel.within is None else "linear"
-    reach = alt.Undefined if panel.within is None else list(panel.within)
-    y_scale = alt.Scale(type=kind, domain=reach, nice=False)
-    whole = all(isinstance(place, int) for line in panel.lines for place in line.places)
+    domain = alt.Undefined if panel.within is None else list(panel.within)
+    y_scale = alt.Scale(type=kind, domain=domain, nice=False)
+    whole = all(isinstance(x, int) for line in panel.lines for x in line.x)
     x_scale = alt.Scale(type="log" if panel.logarithmic else "linear", nice=False, zero=False, padding=8)
     colour = alt.Scale(domain=list(names), range=[COLOURS[index % len(COLOURS)] for index in range(len(names))])
     shape = alt.Scale(domain=list(names), range=[SHAPES[index % len(SHAPES)] for index in range(len(names))])
@@ -88,6 +86,6 @@ def _panel(panel: Graph, names: Sequence[str]) -> Any:
         ),
     ]
     if panel.beyond is not None:
-        ground = alt.Chart(alt.Data(values=[{"x": panel.beyond}])).mark_rect(color=INK, opacity=0.06)
-        layers.insert(0, ground.encode(x=alt.X("x:Q", title=panel.x, scale=x_scale), x2=alt.X2Value("width")))
+        shading = alt.Chart(alt.Data(values=[{"x": panel.beyond}])).mark_rect(color=INK, opacity=0.06)
+        layers.insert(0, shading.encode(x=alt.X("x:Q", title=panel.x, scale=x_scale), x2=alt.X2Value("width")))
     return alt.layer(*layers).properties(width=420, height=230, title=panel.title)

@@ -68,7 +68,7 @@ def resume(path: str | Path, *, max_minutes: float | None = None) -> Run:
     """
     folder = RunFolder.existing(path)
     if finished(folder, max_minutes) is None:
-        train_plan(plan_again(folder), folder, minutes=max_minutes)
+        train_plan(plan_again(folder), folder, resume=True, minutes=max_minutes)
     if not folder.best.exists():
         raise SeqwrightError("the run has no weights yet", where=str(path), fix="give it more minutes")
     return load(path, device=folder.manifest().device)

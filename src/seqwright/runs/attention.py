@@ -1,125 +1,126 @@
-"""What a trained model attends to: one pass over a source and its answer, or over a text."""
+"""The attention of a model of any family over a source and its answer, or over a text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from seqwright.core.errors import TooLongError
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import ModelSpec
+from seqwright.core.probe import Record
 from seqwright.core.tokens import Tokens
 from seqwright.data.vocabulary import Vocabulary
-from seqwright.models.transformer import Transformer, TransformerSpec
-from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
-from seqwright.nn.position import room
-from seqwright.viewer.capture import PARTS, Capture, LayerAttention, Selection, Side, assembled, recorded, steps_of
-from seqwright.viewer.page import Pass, within_reach
+from seqwright.viewer.assemble import TokenPair, TokenSequence, record_of, steps_of
+from seqwright.viewer.capture import PARTS, Capture, attention_paths
+from seqwright.viewer.limits import check_length, check_page_size
+from seqwright.viewer.page import Pass
 from seqwright.viewer.record import Kind
+from seqwright.viewer.selection import Selection
 from seqwright.viewer.word_spans import words_of
 
-KINDS: dict[str, Kind] = {
-    "encoder.self_attention": "encoder", "decoder.self_attention": "decoder", "decoder.cross_attention": "cross",
-}  # fmt: skip
-SEES_AHEAD = "The decoder has no causal mask: it computes everything anew at every step, so only weights are recorded."
+WEIGHTS_ONLY = "The decoder has no causal mask, so every step computes all tokens again; only weights are recorded."
 
 
 @torch.inference_mode()
 def attention_of(
-    model: Transformer,
+    model: Any,
+    spec: ModelSpec,
     vocabulary: Vocabulary,
     source: Sequence[int] | None,
     target: Sequence[int],
     labels: Sequence[int],
     *,
-    chosen: Selection,
+    selection: Selection | None = None,
     forbidden: Sequence[int] = (),
     name: str = "",
     model_name: str = "",
 ) -> Pass:
-    """Let a model read ``source`` and ``target`` once, and keep what it attends to.
+    """Run a model once over a source and a target, and return its attention.
 
     Args:
-        model: in eval mode.
-        vocabulary: what its ids are called.
-        source: what the encoder reads, if there is one.
-        target: what the decoder reads.
-        labels: what is chosen at the last so many of the target's tokens.
-        chosen: which layers and heads.
-        forbidden: symbols that cannot be chosen.
-        name, model_name: how the pass and the model are called.
+        model: a :class:`seqwright.core.model.Model` in eval mode.
+        spec: the model's spec.
+        vocabulary: the tokens of the ids.
+        source: the ids of the source, if there is one.
+        target: the ids of the target.
+        labels: the ids that were chosen at the last ``len(labels)`` tokens of the target.
+        selection: the layers and heads to record; all if left out.
+        forbidden: ids that could not be chosen.
+        name, model_name: the names of the pass and of the model.
 
     Raises:
-        SeqwrightError: there is no such layer or head, the sequences are longer than the model's positions, or there
-            would be more weights than a page holds.
+        SeqwrightError: The model forms no attention weights, there is no such layer or head, a sequence is longer than
+            the model's positions, or there would be more weights than a page holds.
     """
-    lengths = {"encoder": len(source or ()), "decoder": len(target)}
-    wanted = _wanted(model.spec, lengths, chosen)
+    check_length(len(source or ()), spec.max_length("source"))
+    check_length(len(target), spec.max_length("target"))
+    paths = attention_paths(model.probe_names())
     device = next(model.parameters()).device
-    capture = Capture(model, wanted, PARTS if model.incremental else ("weights",))
-    read = None if source is None else Tokens.of([source]).to(device)
-    logits, caught = _read(model, read, Tokens.of([target]).to(device), capture)
+    source_tokens = None if source is None else Tokens.of([source]).to(device)
+    target_tokens = Tokens.of([target]).to(device)
+    counts = _head_counts(model, source_tokens, target_tokens)
+    stacks: dict[Kind, dict[int, int]] = {
+        kind: {layer: counts[path] for layer, path in own.items() if path in counts} for kind, own in paths.items()
+    }
+    if not any(stacks.values()):
+        raise SeqwrightError("this model forms no attention weights", fix="name a model that has attention")
+    chosen = (selection or Selection()).among(stacks)
+    tokens = TokenPair(None if source is None else _tokens(vocabulary, source), _tokens(vocabulary, target))
+    check_page_size(*(tokens.shape(kind, those) for kind, those in chosen.items()))
+
+    heads = {paths[kind][layer]: those.heads for kind, those in chosen.items() for layer in those.layers}
+    logits, capture = _forward(model, source_tokens, target_tokens, heads)
     logits = logits.index_fill(1, torch.tensor(forbidden, dtype=torch.long, device=device), -torch.inf)
     first = len(target) - len(labels)
     steps = steps_of(logits[first:], labels, first, vocabulary.spelt)
-    sides = {"encoder": _side(vocabulary, source or ()), "decoder": _side(vocabulary, target)}
+    modules = dict(model.named_modules())
     records = []
-    for attention, those in wanted.items():
-        weights, projections = assembled(caught[attention])
-        records.append(recorded(KINDS[attention], sides, those, weights, steps, projections))
-    return Pass(name, tuple(records), model_name, "" if model.incremental else SEES_AHEAD)
+    for kind, those in chosen.items():
+        own = [paths[kind][layer] for layer in those.layers]
+        layers = [capture.layer(path, 1 / float(getattr(modules.get(path), "scale", 1))) for path in own]
+        records.append(record_of(kind, tokens, those, layers, steps))
+    return Pass(name, tuple(records), model_name, "" if model.incremental else WEIGHTS_ONLY)
 
 
-def _wanted(
-    spec: TransformerSpec, lengths: dict[str, int], chosen: Selection
-) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Which layers and heads of which attention, all of it within what the model and a page can hold."""
-    stacks, shapes = {}, {}
-    for attention in KINDS:
-        side, kind = attention.split(".")
-        stack: StackSpec | None = getattr(spec, side)
-        part: AttentionSpec | None = stack and getattr(stack, kind)
-        if stack is None or part is None or (kind == "cross_attention" and spec.encoder is None):
-            continue
-        places = room(stack.position)
-        if places is not None and lengths[side] > places:
-            raise TooLongError(
-                f"{lengths[side]} tokens for the {side}, and it has {places} positions", fix="give a shorter text"
-            )
-        stacks[attention] = (stack.layers, part.heads)
-        shapes[attention] = (lengths[side], lengths["encoder"] if kind == "cross_attention" else lengths[side])
-    found = chosen.among(stacks)
-    within_reach(*((len(layers), len(heads), *shapes[attention]) for attention, (layers, heads) in found.items()))
-    return found
+def _head_counts(model: Any, source: Tokens | None, target: Tokens) -> dict[str, int]:
+    """Return the number of heads at the path of each attention, from a pass over one token of each side."""
+    offered = Record(".weights")
+    state = model.start(None if source is None else _prefix(source, 1), offered)
+    model.advance(_prefix(target, 1), state, offered)
+    shapes = {name.removesuffix(".weights"): pieces[0].shape for name, pieces in offered.seen.items()}
+    return {path: shape[1] if len(shape) == 4 else 1 for path, shape in shapes.items()}
 
 
-def _read(
-    model: Transformer, source: Tokens | None, target: Tokens, capture: Capture
-) -> tuple[Tensor, dict[str, list[LayerAttention]]]:
-    """The logits ``[t v]`` and what was attended to; by a decoder that sees ahead, what each prefix's last token attends to."""
+def _forward(
+    model: Any, source: Tokens | None, target: Tokens, heads: Mapping[str, Sequence[int]]
+) -> tuple[Tensor, Capture]:
+    """Return the logits ``[t v]`` and the captured attention.
+
+    A decoder that is not incremental computes every prefix again, as it does when it generates; of each prefix the last
+    query is kept.
+    """
+    capture = Capture(heads, PARTS if model.incremental else ("weights",))
     state = model.start(source, capture)
     if model.incremental:
         output, _ = model.advance(target, state, capture)
-        return output.logits[0], {attention: capture.layers(attention) for attention in capture.wanted}
-    lines, logits = [], []
+        return output.logits[0], capture
+    logits = []
     for length in range(1, target.ids.shape[1] + 1):
-        output, _ = model.advance(Tokens(target.ids[:, :length], target.at[:, :length]), state, capture)
+        step = Capture(heads, ("weights",))
+        output, _ = model.advance(_prefix(target, length), state, step)
         logits.append(output.logits[0, -1])
-        lines.append({attention: capture.layers(attention) for attention in capture.wanted})
-    last = lines[-1]
-    for line in lines[:-1]:
-        for attention in last:
-            if not attention.startswith("decoder"):
-                continue
-            for whole, part in zip(last[attention], line[attention], strict=True):
-                place = part.weights.shape[1] - 1
-                whole.weights[:, place] = 0
-                whole.weights[:, place, : part.weights.shape[2]] = part.weights[:, place]
-    return torch.stack(logits), last
+        capture.add_last_query(step)
+    return torch.stack(logits), capture
 
 
-def _side(vocabulary: Vocabulary, ids: Sequence[int]) -> Side:
+def _prefix(tokens: Tokens, length: int) -> Tokens:
+    return Tokens(tokens.ids[:, :length], tokens.at[:, :length])
+
+
+def _tokens(vocabulary: Vocabulary, ids: Sequence[int]) -> TokenSequence:
     tokens = vocabulary.spelt(ids)
-    special = frozenset(place for place, number in enumerate(ids) if number >= len(vocabulary.symbols))
-    return Side(tokens, words_of(tokens, special), special)
+    special = frozenset(index for index, number in enumerate(ids) if number >= len(vocabulary.symbols))
+    return TokenSequence(tokens, words_of(tokens, special), special)

@@ -13,7 +13,6 @@ from seqwright.data.corpus import Corpus
 from seqwright.data.vocabulary import BareSources, Vocabulary
 from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
-from seqwright.nn.position import room
 from seqwright.runs.recipe import Recipe
 from seqwright.training.objective import CrossEntropy
 
@@ -25,7 +24,7 @@ def check_pairs(recipe: Recipe, train: Corpus, dev: Corpus, vocabulary: Vocabula
         SeqwrightError: a part does not fit the data, or a row is longer than the model's positions.
     """
     model = recipe.model
-    if model.encoder is None or model.decoder.cross_attention is None:
+    if model.encoder is None or model.decoder.each()[0].cross is None:
         raise SeqwrightError(
             "pairs need an encoder, and a decoder with cross_attention",
             fix="leave model.encoder in, or train on --text",
@@ -39,7 +38,7 @@ def check_pairs(recipe: Recipe, train: Corpus, dev: Corpus, vocabulary: Vocabula
             (model.encoder, model.decoder), corpus.lengths(), ("source", "target"), strict=True
         ):
             longest = int(lengths.max()) + marks[side]
-            places = room(stack.position)
+            places = stack.position.max_length
             if places is not None and longest > places:
                 raise SeqwrightError(
                     f"row {int(np.argmax(lengths)) + 1} has a {side} of {longest} tokens, and the model has"
@@ -55,7 +54,7 @@ def check_text(recipe: Recipe, vocabulary: Vocabulary) -> None:
     Raises:
         SeqwrightError: a part does not fit the text.
     """
-    if recipe.model.encoder is not None or recipe.model.decoder.cross_attention is not None:
+    if recipe.model.encoder is not None or recipe.model.decoder.each()[0].cross is not None:
         raise SeqwrightError("running text has no sources to encode", fix="leave encoder and cross_attention out")
     if not isinstance(recipe.sources, BareSources):
         raise SeqwrightError("running text has no sources to mark", fix="leave sources as it is")
@@ -85,7 +84,7 @@ def stretch_length(recipe: Recipe) -> int:
 
 def most_said(model: TransformerSpec) -> int:
     """How many tokens a decoder can stand after one another."""
-    places = room(model.decoder.position)
+    places = model.decoder.position.max_length
     return sys.maxsize if places is None else places
 
 

@@ -12,12 +12,13 @@ from seqwright.core.spec import Spec, vary
 from seqwright.data.batching import RandomStretches, TokenBatches
 from seqwright.data.vocabulary import MarkedSources, Vocabulary
 from seqwright.models.transformer import TransformerSpec
-from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
+from seqwright.nn.attention import AttentionSpec, CrossAttentionSpec
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask
 from seqwright.nn.position import LearnedPosition, RotaryPosition
+from seqwright.nn.stack import StackSpec
 from seqwright.runs.recipe import Evaluation, Recipe
 from seqwright.training.averaging import MovingAverage
 from seqwright.training.objective import CrossEntropy
@@ -68,14 +69,10 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
     """
     size = ModelSize.of(rows)
     steps = max(LEAST_STEPS, size.passes * rows // size.rows)
-    side = StackSpec(
-        layers=size.layers,
-        position=RotaryPosition(),
-        dropout=size.dropout,
-        embedding_dropout=0.2,
-        feedforward=FeedForwardSpec(inner=4 * size.width),
-        self_attention=AttentionSpec(heads=HEADS),
+    block = BlockSpec(
+        feedforward=FeedForwardSpec(inner=4 * size.width), mixer=AttentionSpec(heads=HEADS), dropout=size.dropout
     )
+    side = StackSpec(blocks=block, layers=size.layers, position=RotaryPosition(), embedding_dropout=0.2)
     model = TransformerSpec(
         width=size.width,
         embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=size.width**-0.5),
@@ -84,8 +81,8 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
         decoder=vary(
             side,
             {
-                "self_attention.mask": CausalMask(),
-                "cross_attention": AttentionSpec(heads=HEADS),
+                "blocks.mixer.mask": CausalMask(),
+                "blocks.cross": CrossAttentionSpec(heads=HEADS),
                 "cross_position": RotaryPosition(),
             },
         ),
@@ -114,13 +111,12 @@ def text_recipe(vocabulary: Vocabulary) -> Recipe:
     Its weights start smaller and its un-embedding shares the embedding's table; ours do not.
     """
     width = 128
-    stack = StackSpec(
-        layers=4,
-        position=LearnedPosition(length=LENGTH),
-        dropout=0.0,
+    block = BlockSpec(
         feedforward=FeedForwardSpec(inner=4 * width, activation=GELU()),
-        self_attention=AttentionSpec(heads=4, mask=CausalMask()),
+        mixer=AttentionSpec(heads=4, mask=CausalMask()),
+        dropout=0.0,
     )
+    stack = StackSpec(blocks=block, layers=4, position=LearnedPosition(length=LENGTH))
     return Recipe(
         model=TransformerSpec(
             width=width,
@@ -151,9 +147,9 @@ LARGER = {
     "model.width": 384,
     "model.embedding.deviation": 0.02 * 384**-0.5,
     "model.decoder.layers": 6,
-    "model.decoder.self_attention.heads": 6,
-    "model.decoder.feedforward.inner": 1536,
-    "model.decoder.dropout": 0.2,
+    "model.decoder.blocks.mixer.heads": 6,
+    "model.decoder.blocks.feedforward.inner": 1536,
+    "model.decoder.blocks.dropout": 0.2,
     "model.decoder.embedding_dropout": 0.2,
     "model.decoder.position.length": 256,
     "training.steps": 5_000,

@@ -40,8 +40,8 @@ def diagnose(lines: Sequence[dict[str, Any]], result: Result) -> list[str]:
     if dev[-1][1] > 1.25 * lowest[1] and lowest[0] < 0.7 * dev[-1][0] and result.best_step < dev[-1][0]:
         notes.append(
             f"It learns its training rows by heart: the dev loss was lowest at step {lowest[0]:,} ({lowest[1]:.2f}) and rose"
-            f" to {dev[-1][1]:.2f}. More data helps most; else more dropout (--set model.encoder.dropout=…,"
-            " --set model.decoder.dropout=…) or a narrower model."
+            f" to {dev[-1][1]:.2f}. More data helps most; else more dropout (--set model.encoder.blocks.dropout=…,"
+            " --set model.decoder.blocks.dropout=…) or a narrower model."
         )
     if lowest[0] >= 0.95 * result.steps and len(dev) > 3 and not notes:
         notes.append(

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from seqwright.core.edits import edited
 from seqwright.core.spec import Count, Spec, leaves
-from seqwright.data.batching import BatchingSpec
+from seqwright.data.batching import Batching
 from seqwright.data.vocabulary import BareSources, SourcesSpec
 from seqwright.models.transformer import TransformerSpec
-from seqwright.training.averaging import AveragingSpec, NoAverage
+from seqwright.training.averaging import Averaging, NoAverage
 from seqwright.training.trainer import TrainingSpec
 
 
@@ -43,9 +43,9 @@ class Recipe(Spec):
 
     model: TransformerSpec
     training: TrainingSpec
-    batching: BatchingSpec
+    batching: Batching
     evaluation: Evaluation
-    averaging: AveragingSpec = NoAverage()
+    averaging: Averaging = NoAverage()
     sources: SourcesSpec = BareSources()
 
     def settings(self) -> dict[str, Any]:

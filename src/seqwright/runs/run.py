@@ -23,14 +23,14 @@ from seqwright.evaluation.metrics import TextMetric
 from seqwright.evaluation.text import TextMeasures, measure_text
 from seqwright.models.transformer import Transformer
 from seqwright.nn.embedding import TokenEmbedding
-from seqwright.nn.position import room
 from seqwright.runs.attention import attention_of
 from seqwright.runs.compatibility import stretch_length
 from seqwright.runs.folder import Manifest, RunFolder
-from seqwright.runs.learner import Weights
+from seqwright.runs.training_run import Weights
 from seqwright.training.checkpoint import load_weights, read_checkpoint
-from seqwright.viewer.capture import Selection, going_on
+from seqwright.viewer.limits import generation_limit
 from seqwright.viewer.page import Pass
+from seqwright.viewer.selection import Selection
 
 LINE_END = ("\n",)
 
@@ -184,18 +184,21 @@ class Run:
             self._count_unknown(symbols)
             said, stopped = self.vocabulary.encode(self.vocabulary.known(symbols)), True
         elif not self.continues or decoder is not None or limit is not None:
-            most, cut = going_on(self._places, len(asked) - 1 if self.continues else 0, limit or self.manifest.limit)
+            most, cut = generation_limit(
+                self._places, len(asked) - 1 if self.continues else 0, limit or self.manifest.limit
+            )
             ((best, *_),) = self._ask([asked], decoder or Greedy(), None, most, 1)
             said, stopped = list(best.ids), best.stopped
         labels = [*said, self.vocabulary.end] if stopped and not self.continues else said
         before = self.vocabulary.encode(asked) if self.continues else [self.vocabulary.start]
         seen = attention_of(
             self.model,
+            self.manifest.recipe.model,
             self.vocabulary,
             None if self.continues else self.vocabulary.source(asked),
             [*before, *(labels[:-1])],
             labels,
-            chosen=Selection.of(layers, heads),
+            selection=Selection.of(layers, heads),
             forbidden=self._never,
             name=name or question,
             model_name=self.path.name,
@@ -205,7 +208,7 @@ class Run:
     @property
     def _places(self) -> int | None:
         """How many tokens the decoder can look at together."""
-        return stretch_length(self.manifest.recipe) if self.continues else room(self.model.spec.decoder.position)
+        return stretch_length(self.manifest.recipe) if self.continues else self.model.spec.decoder.position.max_length
 
     @property
     def _never(self) -> tuple[int, ...]:
@@ -252,7 +255,7 @@ class Run:
         Raises:
             SeqwrightError: it is longer than the model's learned positions.
         """
-        places = None if self.model.spec.encoder is None else room(self.model.spec.encoder.position)
+        places = None if self.model.spec.encoder is None else self.model.spec.encoder.position.max_length
         length = len(symbols) + len(self.vocabulary.source(()))
         if places is not None and length > places:
             raise TooLongError(

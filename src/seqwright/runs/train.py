@@ -11,27 +11,62 @@ from msgspec.structs import replace
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.runs.diagnosis import diagnose
 from seqwright.runs.folder import Result, RunFolder
-from seqwright.runs.learner import OUT_OF_TIME, Trainer
 from seqwright.runs.page import write_curves
 from seqwright.runs.plan import Plan
-from seqwright.training.processes import Processes, joined
+from seqwright.runs.training_run import OUT_OF_TIME, TrainingRun
+from seqwright.training.processes import Processes, process_group
 
 
 def train(
-    plan: Plan, folder: RunFolder, *, watch: Callable[[Trainer], None] = lambda learner: None,
-    stop: Callable[[], bool] = lambda: False, minutes: float | None = None,
+    plan: Plan, folder: RunFolder, *, resume: bool = False, device: str | None = None, minutes: float | None = None,
+    watch: Callable[[TrainingRun], None] = lambda run: None, stop: Callable[[], bool] = lambda: False,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Result | None:  # fmt: skip
-    """Begin a planned run in an empty folder, or go on with it; ``None`` if it was stopped before its end."""
-    manifest = plan.manifest
-    with joined(manifest.device) as (processes, device):
-        if not processes.first:
-            return _learn(plan, folder, processes, device, watch, stop, minutes)
+    """Train a planned run; return how it ended, or ``None`` if it was stopped before its end.
+
+    Args:
+        plan, folder: the run.
+        resume: continue the run in the folder; otherwise the folder must not hold one.
+        device: the device to train on, if it is not the manifest's.
+        minutes: the longest time to train, pauses not counted.
+        watch: a function that is called after every step.
+        stop: a function that is called before every step; training stops when it returns true, and can be continued.
+        note: a function that is called with each message to the user.
+
+    Raises:
+        SeqwrightError: another run has begun in the folder, its checkpoint cannot be used, or a file cannot be written.
+    """
+    seconds = None if minutes is None else 60 * minutes
+
+    def run(processes: Processes, device: str) -> Result | None:
+        if device.startswith("cuda"):
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True)
+        # the model draws from torch's own generator; whoever trains in Python finds it as it was
+        with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+            training = TrainingRun(folder, plan.manifest, plan.data, processes, device, note)
+            if processes.is_main:
+                folder.result_file.unlink(missing_ok=True)
+            result = training.train(watch=watch, stop=stop, seconds=seconds)
+        if processes.is_main:
+            if result is not None:
+                result = replace(result, notes=diagnose(folder.lines(), result))
+                folder.finish(result)
+            write_curves(folder, plan.manifest, plan.data.summary, training.kept or None, result)
+        return result
+
+    with process_group(device or plan.manifest.device) as (processes, own_device):
+        if not processes.is_main:
+            return run(processes, own_device)
         with folder.locked():
             if not folder.manifest_file.exists():
-                folder.begin(manifest, plan.data.vocabulary)
+                folder.begin(plan.manifest, plan.data.vocabulary)
+            elif not resume:
+                raise SeqwrightError(
+                    "another run has begun in this folder", where=str(folder.path), fix="name another one with --out"
+                )
             try:
-                folder.result_file.unlink(missing_ok=True)
-                return _learn(plan, folder, processes, device, watch, stop, minutes)
+                return run(processes, own_device)
             except OSError as error:
                 raise SeqwrightError(
                     f"cannot be written: {reason(error)}; the last checkpoint is kept",
@@ -40,25 +75,8 @@ def train(
                 ) from error
 
 
-def _learn(
-    plan: Plan, folder: RunFolder, processes: Processes, device: str, watch: Callable[[Trainer], None],
-    stop: Callable[[], bool], minutes: float | None,
-) -> Result | None:  # fmt: skip
-    if device.startswith("cuda"):
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-    learner = Trainer(folder, plan.manifest, plan.data, processes, device)
-    result = learner.learn(watch=watch, stop=stop, seconds=None if minutes is None else 60 * minutes)
-    if processes.first:
-        if result is not None:
-            result = replace(result, notes=diagnose(folder.lines(), result))
-            folder.finish(result)
-        write_curves(folder, plan.manifest, plan.data.summary, learner.standing.best_step or None, result)
-    return result
-
-
 def finished(folder: RunFolder, minutes: float | None) -> Result | None:
-    """How a run ended, if it has, and more time is not what it lacked."""
+    """Return how a run ended, if it has, unless it ran out of time and is now given more."""
     result = folder.result()
     if result is None or (result.why == OUT_OF_TIME and minutes is not None and 60 * minutes > result.seconds):
         return None

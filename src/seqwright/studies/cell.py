@@ -10,7 +10,7 @@ import torch
 
 from seqwright.core.model import Model, ModelSpec
 from seqwright.data.batch import Pair, limit, spell
-from seqwright.data.batching import BatchingSpec, PairExamples, Sampler, padding
+from seqwright.data.batching import Batching, PairExamples, Sampler, padding
 from seqwright.evaluation.behaviour import Answer, answers, observe
 from seqwright.evaluation.metrics import exact_match
 from seqwright.evaluation.signature import SIGNATURES, name, signatures
@@ -19,7 +19,7 @@ from seqwright.studies.data import StudyData, TaskData
 from seqwright.studies.measures import Measure
 from seqwright.studies.table import GeneratedAnswer, ResultTable, TrainedCell
 from seqwright.training.ensemble import Ensemble
-from seqwright.training.trainer import Loop, LossCurve, TrainingSpec, fit
+from seqwright.training.trainer import LossCurve, Trainer, TrainingSpec, fit
 
 CHECKS = 40
 """The number of evaluations in training, evenly spaced, that look whether a task is learnt."""
@@ -53,7 +53,7 @@ class Cell:
     variant: str
     spec: ModelSpec
     training: TrainingSpec
-    batching: BatchingSpec
+    batching: Batching
     data: StudyData
     padding: bool
     measures: tuple[Measure, ...] = ()
@@ -85,7 +85,7 @@ def train_cell(
         learning.look(step)
         progress(step)
 
-    curve = fit(ensemble, map(ensemble.lay, batches), cell.training, progress=watch)
+    curve = fit(ensemble, map(ensemble.lay_out, batches), cell.training, progress=watch)
     trained = TrainedCell(
         base=cell.base, variant=cell.variant, task=cell.data.name, spec=cell.spec, notes=list(data.notes)
     )
@@ -108,14 +108,14 @@ def pace(cell: Cell, seeds: tuple[int, ...], device: str) -> float:
     data = cell.data.drawn()
     ensemble = Ensemble(cell.spec, seeds, device=device)
     rows = PairExamples(data.train[: 20 * TRIED_STEPS * max(1, len(seeds))], data.coder)
-    batches = map(ensemble.lay, Sampler(rows, cell.batching, torch.Generator().manual_seed(0)))
-    loop = Loop(ensemble, cell.training)
+    batches = map(ensemble.lay_out, Sampler(rows, cell.batching, torch.Generator().manual_seed(0)))
+    trainer = Trainer(ensemble, cell.training)
 
     def steps() -> float:
         began = time.perf_counter()
         for _ in range(TRIED_STEPS):
-            loop.gradient([next(batches)])
-            loop.update()
+            trainer.gradient([next(batches)])
+            trainer.update()
         return (time.perf_counter() - began) / TRIED_STEPS
 
     steps()  # the first ones take longer

@@ -102,7 +102,7 @@ class Experiment:
 
 
 def _written(cell: Cell) -> str:
-    settings = [cell.spec.to_json(), cell.training.to_json(), cell.batching.to_json()]
+    settings = [cell.spec.to_json(), cell.training.to_json(), cell.batching.to_json()]  # pyright: ignore[reportAttributeAccessIssue]  # every batching is a Spec too
     return "\n".join([cell.key, *settings, repr(cell.data), repr(cell.padding), *map(repr, cell.measures)])
 
 

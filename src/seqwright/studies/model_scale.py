@@ -9,22 +9,22 @@ from seqwright.core.spec import Above, Count, Rate, Spec, vary
 from seqwright.data.batch import Pair
 from seqwright.data.vocabulary import Vocabulary
 from seqwright.models.transformer import TransformerSpec
-from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
+from seqwright.nn.attention import AttentionSpec, CrossAttentionSpec
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.position import SinusoidalPosition
+from seqwright.nn.stack import StackSpec
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.schedule import WarmupCosine
 from seqwright.training.trainer import TrainingSpec
 
 SIDES = ("encoder", "decoder")
-SELF_ATTENTIONS = ("encoder.self_attention", "decoder.self_attention")
-CROSS_ATTENTION = "decoder.cross_attention"
-ATTENTIONS = (*SELF_ATTENTIONS, CROSS_ATTENTION)
-FEEDFORWARD, RESIDUAL = "feedforward", "residual"
-DECODER_MASK = "decoder.self_attention.mask"
+CROSS_ATTENTION = "decoder.blocks.cross"
+ATTENTIONS = ("encoder.blocks.mixer", "decoder.blocks.mixer", CROSS_ATTENTION)
+FEEDFORWARD, RESIDUAL = "blocks.feedforward", "blocks.residual"
+DECODER_MASK = "decoder.blocks.mixer.mask"
 """Paths into a transformer's spec: of its stacks, its attentions, and of parts within a stack."""
 
 
@@ -90,18 +90,17 @@ class ModelScale(Spec):
 
     def spec(self, vocabulary: Vocabulary) -> TransformerSpec:
         """Return the whole model, which parts are taken from and added to: the paper's last rung, a size larger."""
-        decoder = StackSpec(
+        block = BlockSpec(
             feedforward=FeedForwardSpec(inner=2 * self.width),
-            self_attention=AttentionSpec(heads=self.heads, mask=CausalMask()),
-            cross_attention=AttentionSpec(heads=self.heads),
-            layers=self.layers,
-            position=SinusoidalPosition(),
+            mixer=AttentionSpec(heads=self.heads, mask=CausalMask()),
+            cross=CrossAttentionSpec(heads=self.heads),
             dropout=self.dropout,
         )
+        decoder = StackSpec(blocks=block, layers=self.layers, position=SinusoidalPosition())
         return TransformerSpec(
             width=self.width,
             embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=self.width**-0.5),
-            encoder=vary(decoder, {"self_attention.mask": NoMask(), "cross_attention": None}),
+            encoder=vary(decoder, {"blocks.mixer.mask": NoMask(), "blocks.cross": None}),
             decoder=decoder,
             head=SymbolHead(outputs=vocabulary.outputs),
         )

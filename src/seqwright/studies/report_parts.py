@@ -47,7 +47,7 @@ def _line(row: CellView, answer: GeneratedAnswer) -> tuple[Text, ...]:
     predicted = answer.predicted if answer.stopped else f"{answer.predicted}…"
     group = f"{answer.source}→{answer.target}"
     note = f"{round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
-    return examples.answer(answer.source, predicted, right=answer.right, wanted=answer.target, note=note)
+    return examples.answer(answer.source, predicted, right=answer.right, target=answer.target, note=note)
 
 
 def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:

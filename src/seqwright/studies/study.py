@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.place import Place, kinds
 from seqwright.core.spec import vary
-from seqwright.data.batching import BatchingSpec, PaddedBatches
+from seqwright.data.batching import Batching, PaddedBatches
 from seqwright.data.corpus import Corpus
 from seqwright.report.page import Page, Section
 from seqwright.studies import report
@@ -109,7 +109,7 @@ def cell(
     rows: SymbolData | None = None,
     base: str = WHOLE,
     training: Mapping[str, Any] | None = None,
-    batching: BatchingSpec | None = None,
+    batching: Batching | None = None,
     measures: tuple[Measure, ...] = (),
 ) -> Cell:
     """Return a cell that trains a variant of the whole model on a source's rows.

@@ -1,1 +1,1 @@
-"""Training: what is minimised, at which rate, and one loop for one model or hundreds."""
+"""Training: objective, optimiser, schedule, and one trainer for one model or hundreds."""

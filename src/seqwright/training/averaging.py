@@ -1,143 +1,150 @@
-"""Which weights are asked and kept: the last ones, or a mean of many."""
+"""Averages of weights, for evaluation and for the weights that a run keeps."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from seqwright.core.place import Place
 from seqwright.core.spec import Count, Rate, Spec
 
-Weights = dict[str, Tensor]
+Weights = Mapping[str, Tensor]
 
 
-@runtime_checkable
-class Average(Protocol):
-    """A mean of the weights that training goes through."""
+class WeightAverage:
+    """An average of a model's weights while it trains; this one is the current weights themselves.
 
-    tensors: Weights
-    """All that it remembers, by name: what a checkpoint keeps."""
+    Args:
+        weights: the live parameters by name; every method reads their current values.
+    """
 
-    def fits(self, weights: Mapping[str, Tensor]) -> bool:
-        """Whether what it remembers is of such weights."""
-        ...
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.tensors: dict[str, Tensor] = {}
 
-    def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
-        """Step number ``step`` was taken."""
-        ...
+    def after_step(self, step: int) -> None:
+        """Take in the weights after step number ``step``."""
 
-    def evaluating(self, weights: Mapping[str, Tensor]) -> None:
-        """An evaluation is about to happen."""
-        ...
+    def before_evaluation(self) -> None:
+        """Take in the weights that are about to be evaluated."""
 
-    def weights(self, now: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The weights to evaluate and to keep."""
-        ...
+    def averaged(self) -> Weights:
+        """Return the weights to evaluate and to keep."""
+        return self.weights
 
+    def state(self) -> dict[str, Tensor]:
+        """Return all that the average depends on, by name."""
+        return self.tensors
 
-class Nothing:
-    """The weights as they are."""
+    def restore(self, state: Weights) -> None:
+        """Continue from a state.
 
-    def __init__(self) -> None:
-        self.tensors: Weights = {}
+        Raises:
+            ValueError: it is of other weights.
+        """
+        if {name: tensor.shape for name, tensor in state.items()} != self._shapes(state):
+            raise ValueError("it is an average of other weights")
+        device = next(iter(self.weights.values())).device
+        self.tensors = {name: tensor.to(device) for name, tensor in state.items()}
 
-    def fits(self, weights: Mapping[str, Tensor]) -> bool:
-        return not self.tensors
-
-    def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
-        pass
-
-    def evaluating(self, weights: Mapping[str, Tensor]) -> None:
-        pass
-
-    def weights(self, now: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return now
+    def _shapes(self, state: Weights) -> dict[str, torch.Size]:
+        """Return the names and shapes that a state of this size must have."""
+        return {}
 
 
-class Moving:
+class ExponentialAverage(WeightAverage):
     """See :class:`MovingAverage`."""
 
-    def __init__(self, decay: float) -> None:
+    def __init__(self, weights: Weights, decay: float) -> None:
+        super().__init__(weights)
         self.decay = decay
-        self.tensors: Weights = {}
 
-    def fits(self, weights: Mapping[str, Tensor]) -> bool:
-        return _shapes(self.tensors) == _shapes(weights)
-
-    def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
         if not self.tensors:
-            self.tensors = {name: weight.detach().clone() for name, weight in weights.items()}
+            self.tensors = {name: weight.clone() for name, weight in self.weights.items()}
             return
-        decay = min(self.decay, step / (step + 10))  # a short memory at first, so that the start is soon forgotten
-        mine = [self.tensors[name] for name in weights]
-        torch._foreach_lerp_(mine, [weight.detach() for weight in weights.values()], 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        decay = min(self.decay, step / (step + 10))  # less at first, so that the initial weights are soon forgotten
+        torch._foreach_lerp_(list(self.tensors.values()), list(self.weights.values()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
-    def evaluating(self, weights: Mapping[str, Tensor]) -> None:
-        pass
+    def averaged(self) -> Weights:
+        return self.tensors or self.weights
 
-    def weights(self, now: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return self.tensors or now
+    def restore(self, state: Weights) -> None:
+        super().restore(state)
+        self.tensors = {
+            name: self.tensors[name] for name in self.weights if self.tensors
+        }  # a file has an order of its own
+
+    def _shapes(self, state: Weights) -> dict[str, torch.Size]:
+        return {name: weight.shape for name, weight in self.weights.items() if state}
 
 
-class Last:
-    """See :class:`LastAverage`."""
+class EvaluationAverage(WeightAverage):
+    """See :class:`LastAverage`; its state has the weights of the latest evaluation under ``0.name``, those before under ``1.name``."""
 
-    def __init__(self, evaluations: int) -> None:
+    def __init__(self, weights: Weights, evaluations: int) -> None:
+        super().__init__(weights)
         self.evaluations = evaluations
-        self.tensors: Weights = {}  # "0.embedding.weight" is of the newest evaluation, "1.…" of the one before
 
-    def fits(self, weights: Mapping[str, Tensor]) -> bool:
-        kept = len(self.tensors) // len(weights)
-        wanted = {f"{age}.{name}": weight for age in range(kept) for name, weight in weights.items()}
-        return kept <= self.evaluations and _shapes(self.tensors) == _shapes(wanted)
+    @property
+    def _held(self) -> int:
+        return len(self.tensors) // len(self.weights)
 
-    def stepped(self, weights: Mapping[str, Tensor], step: int) -> None:
-        pass
+    @torch.no_grad()
+    def before_evaluation(self) -> None:
+        older = {
+            f"{age + 1}.{name}": self.tensors[f"{age}.{name}"]
+            for age in range(min(self._held, self.evaluations - 1))
+            for name in self.weights
+        }
+        self.tensors = {f"0.{name}": weight.clone() for name, weight in self.weights.items()} | older
 
-    def evaluating(self, weights: Mapping[str, Tensor]) -> None:
-        older = {}
-        for name, tensor in self.tensors.items():
-            age, rest = name.split(".", 1)
-            if int(age) + 1 < self.evaluations:
-                older[f"{int(age) + 1}.{rest}"] = tensor
-        self.tensors = {f"0.{name}": weight.detach().clone() for name, weight in weights.items()} | older
+    @torch.no_grad()
+    def averaged(self) -> Weights:
+        if not self.tensors:
+            return self.weights
+        held = range(self._held)
+        return {name: torch.stack([self.tensors[f"{age}.{name}"] for age in held]).mean(0) for name in self.weights}
 
-    def weights(self, now: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        kept = len(self.tensors) // len(now)
-        if not kept:
-            return now
-        return {name: torch.stack([self.tensors[f"{age}.{name}"] for age in range(kept)]).mean(0) for name in now}
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: weight.shape for name, weight in weights.items()}
+    def _shapes(self, state: Weights) -> dict[str, torch.Size]:
+        ages = range(min(len(state) // len(self.weights), self.evaluations))
+        return {f"{age}.{name}": weight.shape for age in ages for name, weight in self.weights.items()}
 
 
-class NoAverage(Spec):
+class Averaging(Place):
+    """A way to average weights over training."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def build(self, weights: Weights) -> WeightAverage:
+        """Build the average of a model's live parameters."""
+
+
+class NoAverage(Spec, Averaging):
     """The weights as the last step left them."""
 
-    def build(self) -> Average:
-        return Nothing()
+    def build(self, weights: Weights) -> WeightAverage:
+        return WeightAverage(weights)
 
 
-class MovingAverage(Spec):
-    """An exponential moving average over steps (Polyak and Juditsky 1992 average evenly); ``decay`` is what a step keeps."""
+class MovingAverage(Spec, Averaging):
+    """An exponential moving average over steps, of which each keeps ``decay`` (Polyak and Juditsky 1992 average evenly)."""
 
     decay: Rate = 0.999
 
-    def build(self) -> Average:
-        return Moving(self.decay)
+    def build(self, weights: Weights) -> WeightAverage:
+        return ExponentialAverage(weights, self.decay)
 
 
-class LastAverage(Spec):
+class LastAverage(Spec, Averaging):
     """The mean of the weights at the last few ``evaluations`` (Vaswani et al. 2017, §6.1, average 5 checkpoints)."""
 
     evaluations: Count = 5
 
-    def build(self) -> Average:
-        return Last(self.evaluations)
-
-
-AveragingSpec = NoAverage | MovingAverage | LastAverage
+    def build(self, weights: Weights) -> WeightAverage:
+        return EvaluationAverage(weights, self.evaluations)

@@ -1,15 +1,16 @@
-"""Tensors and facts in one file that is either whole or not there."""
+"""Checkpoints: the state of every part of a training in one safetensors file, which is either whole or not there."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
@@ -17,16 +18,105 @@ from seqwright.core.spec import Spec
 
 F = TypeVar("F", bound=Spec)
 
+ELSEWHERE = "it is damaged or of another run; take it from a copy, or train again"
+"""The fix for a checkpoint that cannot be used."""
 
-def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Spec) -> None:
+
+@runtime_checkable
+class Stateful(Protocol):
+    """A part of a training whose state a checkpoint keeps."""
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Return all that the part's next steps depend on; the tensors may change with the next step."""
+        ...
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a state that lies on the CPU.
+
+        Raises:
+            KeyError, ValueError, RuntimeError, TypeError: it is not the state of such a part.
+        """
+        ...
+
+
+class Checkpoint:
+    """A file with the state of several parts, each tensor under ``part.name``.
+
+    Args:
+        path: the file.
+        parts: the parts by name. A name has no dot in it.
+    """
+
+    def __init__(self, path: Path, parts: Mapping[str, Stateful]) -> None:
+        self.path, self.parts = path, parts
+
+    def state(self) -> dict[str, Tensor]:
+        """Collect the state of all parts; every process that trains must take part."""
+        return {f"{part}.{name}": value for part, held in self.parts.items() for name, value in held.state().items()}
+
+    def write(self, state: Mapping[str, Tensor], facts: Spec) -> None:
+        """Write a state and the facts that belong to it.
+
+        Raises:
+            SeqwrightError: the file cannot be written; the previous one is still there.
+        """
+        write_checkpoint(self.path, state, facts, sizes=_sizes(state))
+
+    def restore(self, kind: type[F]) -> F:
+        """Restore every part and return the facts.
+
+        Raises:
+            SeqwrightError: the file is missing, damaged or of an older version, or a part does not fit.
+        """
+        tensors, metadata = _read(self.path, "cpu")
+        if "sizes" not in metadata:
+            raise SeqwrightError(
+                "was written by an older version, which this one cannot continue",
+                where=str(self.path),
+                fix="its weights in model.safetensors still answer (seqwright predict); to train on, begin a new run",
+            )
+        facts = _facts(self.path, metadata, kind)
+        if json.dumps(_sizes(tensors)) != metadata["sizes"]:
+            raise SeqwrightError("is not whole: some tensors are missing", where=str(self.path), fix=ELSEWHERE)
+        states: dict[str, dict[str, Tensor]] = {part: {} for part in self.parts}
+        for full_name, tensor in tensors.items():
+            part, _, name = full_name.partition(".")
+            states.setdefault(part, {})[name] = tensor
+        for part, state in states.items():
+            try:
+                self.parts[part].restore(state)
+            except (KeyError, ValueError, RuntimeError, TypeError, SeqwrightError) as error:
+                said = error.what if isinstance(error, SeqwrightError) else str(error).splitlines()[0]
+                raise SeqwrightError(
+                    f"does not fit this run: {part}: {said}", where=str(self.path), fix=ELSEWHERE
+                ) from error
+        return facts
+
+
+class ModelWeights:
+    """The weights and buffers of a model as a part of a checkpoint."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    def state(self) -> Mapping[str, Tensor]:
+        return self.model.state_dict()
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        load_weights(self.model, state)
+
+
+def write_checkpoint(
+    path: Path, tensors: Mapping[str, Tensor], facts: Spec, sizes: Mapping[str, int] | None = None
+) -> None:
     """Write tensors (as safetensors) and what belongs to them (as its metadata).
 
     Raises:
-        SeqwrightError: the disk takes no more; what was there before is still there.
+        SeqwrightError: the file cannot be written; the previous one is still there.
     """
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"facts": facts.to_json()} | ({} if sizes is None else {"sizes": json.dumps(sizes)})
     try:
-        write_atomically(path, save(whole, {"facts": facts.to_json()}))
+        write_atomically(path, save(_apart(tensors), metadata))
     except OSError as error:
         raise SeqwrightError(
             f"cannot be written: {reason(error)}; the last one written is kept",
@@ -36,33 +126,17 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Spec) -> 
 
 
 def read_checkpoint(path: Path, kind: type[F], device: str = "cpu") -> tuple[dict[str, Tensor], F]:
-    """Read them back. Nothing is unpickled.
+    """Read tensors and facts back. Nothing is unpickled.
 
     Raises:
         SeqwrightError: the file is missing or damaged, or holds something else.
     """
-    try:
-        with safe_open(path, framework="pt", device=device) as file:
-            facts = (file.metadata() or {}).get("facts")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    except FileNotFoundError as error:
-        raise SeqwrightError("is missing", where=str(path), fix="the run is incomplete; train it again") from error
-    except (SafetensorError, OSError, ValueError) as error:
-        raise SeqwrightError(
-            f"is damaged: {str(error).splitlines()[0]}", where=str(path), fix="take it from a copy, or train again"
-        ) from error
-    if facts is None:
-        raise SeqwrightError("was not written by seqwright", where=str(path), fix="name a run of ours")
-    try:
-        return tensors, kind.from_json(facts)
-    except SeqwrightError as error:
-        raise SeqwrightError(
-            error.what, where=str(path), fix="the file is damaged, or is another one of a run"
-        ) from error
+    tensors, metadata = _read(path, device)
+    return tensors, _facts(path, metadata, kind)
 
 
-def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Give a model the weights of a file, if they are the weights of such a model.
+def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path | None = None) -> None:
+    """Load the weights of a file into a model.
 
     Raises:
         SeqwrightError: a tensor is missing, unknown or of another shape.
@@ -73,6 +147,48 @@ def load_weights(model: torch.nn.Module, tensors: Mapping[str, Tensor], where: P
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise SeqwrightError(
             f"these are not the weights of this model: {first}",
-            where=str(where),
+            where="" if where is None else str(where),
             fix="the files of a run belong together",
+        ) from error
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors on the CPU of which no two share memory, as tied weights do; the format wants that."""
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        memory = tensor.untyped_storage().data_ptr()
+        found[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
+    return found
+
+
+def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
+    """Count the tensors of each part."""
+    return dict(sorted(Counter(name.partition(".")[0] for name in tensors).items()))
+
+
+def _read(path: Path, device: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt", device=device) as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    except FileNotFoundError as error:
+        raise SeqwrightError("is missing", where=str(path), fix="the run is incomplete; train it again") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise SeqwrightError(
+            f"is damaged: {str(error).splitlines()[0]}", where=str(path), fix="take it from a copy, or train again"
+        ) from error
+    if "facts" not in metadata:
+        raise SeqwrightError("was not written by seqwright", where=str(path), fix="name a run of ours")
+    return tensors, metadata
+
+
+def _facts(path: Path, metadata: Mapping[str, str], kind: type[F]) -> F:
+    try:
+        return kind.from_json(metadata["facts"])
+    except SeqwrightError as error:
+        raise SeqwrightError(
+            error.what, where=str(path), fix="the file is damaged, or is another one of a run"
         ) from error

@@ -1,4 +1,4 @@
-"""Where to train."""
+"""Devices and number formats."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import torch
 from seqwright.core.errors import SeqwrightError
 
 WIDE = 128
-"""From this width on, products of matrices take most of a step."""
+"""The width from which matrix products take most of a step."""
 
 
 def precision_for(device: str, width: int) -> Literal["float32", "bfloat16"]:
-    """``bfloat16`` where the device multiplies it in hardware and the model is wide enough to gain from it."""
+    """Return ``bfloat16`` where the device multiplies it in hardware and the model is wide enough to gain from it."""
     if width < WIDE:
         return "float32"
     if device == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    known = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
-    return "bfloat16" if any(supported() for supported in known if supported) else "float32"
+    instructions = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return "bfloat16" if any(supported() for supported in instructions if supported) else "float32"
 
 
 def checked_device(device: str) -> str:
-    """The device, if this machine has it.
+    """Return the device if this machine has it.
 
     Raises:
         SeqwrightError: it is neither ``cpu`` nor ``cuda``, or there is no CUDA here.

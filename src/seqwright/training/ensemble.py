@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from seqwright.core.model import build
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import ModelSpec, build
 from seqwright.data.batch import Batch
-from seqwright.models.transformer import Transformer, TransformerSpec
 from seqwright.nn.dropout import draw_from
-from seqwright.training.objective import ObjectiveSpec
+from seqwright.training.objective import Objective
+from seqwright.training.optimiser import Optimiser
 from seqwright.training.trainer import total_count
 
 NARROW = 16
@@ -21,74 +23,101 @@ NARROW = 16
 
 
 class Ensemble:
-    """One spec, many seeds: parameters stacked along a first dimension, one forward mapped over them.
+    """One spec and many seeds: parameters stacked along a first dimension, one forward mapped over them.
 
-    Losses are summed, so every member gets the gradient it would get alone; Adam works element by element, so it
-    takes the step it would take alone. Each member has dropout of its own.
+    Losses are summed, so every member gets the gradient that it would get alone, and optimisers that move each element by
+    its own gradients take the step that they would take alone. Each member has dropout of its own.
 
     Args:
-        spec: what every member is.
-        seeds: one a member; also what dropout is drawn from.
-        device: where to train.
+        spec: the members' model.
+        seeds: one for each member; dropout is drawn from them too.
+        device: the device to train on.
     """
 
-    def __init__(self, spec: TransformerSpec, seeds: Sequence[int], *, device: str = "cpu") -> None:
+    def __init__(self, spec: ModelSpec, seeds: Sequence[int], *, device: str = "cpu") -> None:
         self.spec, self.seeds = spec, tuple(seeds)
         self.device = device
-        members = [build(spec, seed=seed).to(device) for seed in seeds]
-        each, _ = stack_module_state(members)  # pyright: ignore[reportArgumentType]
-        self.flat = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in each.values()]))
-        self.shapes = {name: parameter.shape for name, parameter in each.items()}
+        parameters, self.buffers = stack_module_state([build(spec, seed=seed).to(device) for seed in seeds])
+        self.shapes = {name: parameter.shape for name, parameter in parameters.items()}
+        self.groups = [list(self.shapes)]
+        self.vectors = [_flat(parameters, names) for names in self.groups]
         self.template = spec.build().to("meta").train()
-        mixed = sum(seed * 1_000_003**place for place, seed in enumerate(self.seeds)) % 2**63
+        mixed = sum(seed * 1_000_003**index for index, seed in enumerate(self.seeds)) % 2**63
         self.generator = torch.Generator(device).manual_seed(mixed)
         draw_from(self.template, self.generator)
         self._given: Batch | None = None
-        self._laid: Batch
+        self._laid_out: Batch
 
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """Every parameter of every member as one vector: a step of Adam is then a few operations, not a few hundred."""
-        return [self.flat]
+    def named_parameters(self) -> Mapping[str, nn.Parameter]:
+        """Return a vector of all members' parameters for each group that the optimiser treats alike.
+
+        A step is then a few operations, not a few hundred.
+        """
+        return {f"group{number}": vector for number, vector in enumerate(self.vectors)}
+
+    def optimizer(self, optimiser: Optimiser, rate: float) -> torch.optim.Optimizer:
+        """Build an optimiser of the vectors, which are regrouped by the groups that it makes of one member's parameters.
+
+        Raises:
+            SeqwrightError: it does not work element by element.
+        """
+        if not optimiser.elementwise:
+            raise SeqwrightError(
+                f"{type(optimiser).__name__} cannot train many models as one: it is not elementwise",
+                fix="say so with `elementwise`, if each element moves by its own gradients alone",
+            )
+        member = {name: nn.Parameter(torch.empty(shape[1:], device=self.device)) for name, shape in self.shapes.items()}
+        alone = optimiser.build(member, rate)
+        names = {id(parameter): name for name, parameter in member.items()}
+        groups = [[names[id(parameter)] for parameter in group["params"]] for group in alone.param_groups]
+        frozen = [name for name in self.shapes if not any(name in group for group in groups)]
+        stacked = self.stacked
+        self.groups = [*groups, frozen] if frozen else groups
+        self.vectors = [_flat(stacked, group) for group in self.groups]
+        if frozen:
+            self.vectors[-1].requires_grad_(False)
+        together: Any = type(alone)  # torch's optimisers take whole groups, with every option in them
+        return together([{**g, "params": [v]} for g, v in zip(alone.param_groups, self.vectors, strict=False)])
 
     @property
     def stacked(self) -> dict[str, Tensor]:
         """Views of the parameters by name, stacked ``[n ...]``."""
-        parts = self._split(self.flat)
-        return {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        return self._views(self.vectors)
 
-    def _split(self, flat: Tensor) -> tuple[Tensor, ...]:
-        return flat.split([shape.numel() for shape in self.shapes.values()])
+    def _views(self, vectors: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {
+            name: part.view(self.shapes[name])
+            for names, vector in zip(self.groups, vectors, strict=True)
+            for name, part in zip(names, vector.split([self.shapes[name].numel() for name in names]), strict=True)
+        }
 
-    def lay(self, batch: Batch) -> Batch:
-        """The batch where the members are, laid out as suits them (:mod:`seqwright.nn.kernels.dispatch`)."""
+    def lay_out(self, batch: Batch) -> Batch:
+        """Return the batch on the members' device, laid out as suits them (:mod:`seqwright.nn.kernels.dispatch`)."""
         if batch is not self._given:  # a full batch is the same one at every step
             there = batch.to(self.device)
             narrow = self.device == "cpu" and self.spec.width <= NARROW
-            self._given, self._laid = batch, there.rows_innermost() if narrow else there
-        return self._laid
+            self._given, self._laid_out = batch, there.rows_innermost() if narrow else there
+        return self._laid_out
 
-    def count(self, batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
+    def count(self, batches: list[Batch], objective: Objective) -> Tensor:
         return total_count(batches, objective)
 
-    def losses(self, batch: Batch, objective: ObjectiveSpec, count: Tensor) -> Float[Tensor, "n"]:
-        """Each member's loss on the same batch."""
+    def losses(self, batch: Batch, objective: Objective, count: Tensor) -> Float[Tensor, "n"]:
+        """Return each member's loss on the same batch."""
 
-        def loss(parameters: dict[str, Tensor]) -> Tensor:
-            output = functional_call(self.template, parameters, (batch.target, batch.source))[0]
+        def loss(weights: dict[str, Tensor]) -> Tensor:
+            output = functional_call(self.template, weights, (batch.target, batch.source))[0]
             return objective.total(output, batch.labels) / count
 
-        return vmap(loss, randomness="different")(self.stacked)
+        return vmap(loss, randomness="different")(self.stacked | self.buffers)
 
     def gathered(self, losses: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
         return losses
 
     def clip(self, limit: float) -> Float[Tensor, "n"]:
-        """Each member's norm is its own, so one that diverges shortens nobody else's steps."""
-        gradient = self.flat.grad
-        assert gradient is not None, "there is no gradient yet"
-        parts = [
-            part.view(shape[0], -1) for part, shape in zip(self._split(gradient), self.shapes.values(), strict=True)
-        ]
+        """Shorten each member's gradient by its own norm, so that one that diverges leaves the others alone."""
+        gradients = self._views([torch.zeros_like(v) if v.grad is None else v.grad for v in self.vectors])
+        parts = [part.view(len(self.seeds), -1) for part in gradients.values()]
         norms = torch.stack([part.square().sum(1) for part in parts]).sum(0).sqrt()
         factor = (limit / (norms + 1e-6)).clamp_max(1.0)
         for part in parts:
@@ -97,25 +126,32 @@ class Ensemble:
 
     @torch.no_grad()
     def agreement(self, batch: Batch, agrees: Callable[[Tensor, Tensor], Tensor]) -> Float[Tensor, "n"]:
-        """The part of the batch's labels that each member says, shown the truth before them and dropout off.
+        """Return the fraction of the labels that each member predicts, with teacher forcing and without dropout.
 
         Args:
-            batch: what is asked.
+            batch: sources and targets.
             agrees: ``Bool[b t]`` of logits and labels, as a coder has it; true at padding.
         """
         batch = batch.to(self.device)
 
-        def said(parameters: dict[str, Tensor]) -> Tensor:
-            output = functional_call(self.template, parameters, (batch.target, batch.source))[0]
+        def matches(weights: dict[str, Tensor]) -> Tensor:
+            output = functional_call(self.template, weights, (batch.target, batch.source))[0]
             return agrees(output.logits, batch.labels)
 
         self.template.eval()
-        right = vmap(said)(self.stacked) & batch.target.real
+        right = vmap(matches)(self.stacked | self.buffers) & batch.target.real
         self.template.train()
         return right.sum((-2, -1)) / batch.target.real.sum()
 
-    def member(self, index: int) -> Transformer:
-        """One member as a plain model on the CPU, in eval mode."""
-        model = self.spec.build()
-        model.load_state_dict({name: stack[index].detach().cpu() for name, stack in self.stacked.items()})
+    def member(self, index: int) -> Any:
+        """Return one member as a plain module on the CPU, in eval mode."""
+        model = build(self.spec, seed=self.seeds[index])
+        held = {name: stack[index].detach().cpu() for name, stack in (self.stacked | self.buffers).items()}
+        model.load_state_dict(
+            model.state_dict() | {name: held[name] for name in held.keys() & model.state_dict().keys()}
+        )
         return model.eval()
+
+
+def _flat(stacked: Mapping[str, Tensor], names: Sequence[str]) -> nn.Parameter:
+    return nn.Parameter(torch.cat([stacked[name].detach().flatten() for name in names]))

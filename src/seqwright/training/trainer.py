@@ -1,8 +1,8 @@
-"""The training loop: the same few lines for one model, for an ensemble of hundreds, and for several processes."""
+"""The trainer: the same steps for one model, for an ensemble of hundreds, and for several processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
@@ -13,32 +13,32 @@ from torch import Tensor, nn
 
 from seqwright.core.spec import Above, Count, Spec
 from seqwright.data.batch import Batch
-from seqwright.training.objective import CrossEntropy, ObjectiveSpec
-from seqwright.training.optimiser import Adam, OptimiserSpec
-from seqwright.training.schedule import ConstantRate, ScheduleSpec
+from seqwright.training.objective import CrossEntropy, Objective
+from seqwright.training.optimiser import Adam, Optimiser, optimizer_state, restore_optimizer
+from seqwright.training.schedule import ConstantRate, Schedule
 
 
 class TrainingSpec(Spec):
-    """How to train.
+    """The settings of a training.
 
     Attributes:
-        steps: how many steps at most.
-        max_epochs: how many passes over the data at most, where batches come from a sampler that counts them.
-        rate: the learning rate at its highest.
-        schedule: how the rate changes.
-        objective: what is minimised.
-        optimiser: how gradients become steps.
-        clip: the norm that a model's gradient is shortened to when it is longer (Pascanu et al. 2013); ``None`` for never.
-        accumulate: how many batches make one step. Their losses are summed and divided by the count over all of them.
-        precision: what is computed in. With bfloat16 that is products of matrices; parameters stay as float32 has them.
+        steps: the number of steps, at most.
+        max_epochs: the number of epochs, at most; ``None`` for any. Only a run heeds it.
+        rate: the highest learning rate.
+        schedule: the factor of the learning rate at each step.
+        objective: the quantity that is minimised.
+        optimiser: the rule that turns gradients into steps.
+        clip: the norm to which a longer gradient is shortened (Pascanu et al. 2013); ``None`` for no limit.
+        accumulate: the number of batches in a step. Their losses are summed and divided by the count over all of them.
+        precision: the floating-point format; with bfloat16, of matrix products only, and parameters are float32.
     """
 
     steps: Count
     max_epochs: Count | None = None
     rate: Above = 0.01
-    schedule: ScheduleSpec = ConstantRate()
-    objective: ObjectiveSpec = CrossEntropy()
-    optimiser: OptimiserSpec = Adam()
+    schedule: Schedule = ConstantRate()
+    objective: Objective = CrossEntropy()
+    optimiser: Optimiser = Adam()
     clip: Above | None = None
     accumulate: Count = 1
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
@@ -46,45 +46,52 @@ class TrainingSpec(Spec):
 
 @runtime_checkable
 class Trainable(Protocol):
-    """What the loop trains: one model, or many side by side."""
+    """One model, or many side by side, as a trainer needs them."""
 
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """What the optimiser moves."""
+    def named_parameters(self) -> Mapping[str, nn.Parameter]:
+        """Return the parameters by name."""
         ...
 
-    def count(self, batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
-        """How many labels of the batches count, over all processes."""
+    def optimizer(self, optimiser: Optimiser, rate: float) -> torch.optim.Optimizer:
+        """Build the optimiser of the parameters."""
         ...
 
-    def losses(self, batch: Batch, objective: ObjectiveSpec, count: Tensor) -> Float[Tensor, "n"]:
-        """Each member's loss on the batch, as its share of a step of ``count`` labels.
+    def count(self, batches: list[Batch], objective: Objective) -> Tensor:
+        """Return the number of labels that count, over all batches and processes."""
+        ...
 
-        Members depend on no common parameter, so the sum of their losses trains each alone.
+    def losses(self, batch: Batch, objective: Objective, count: Tensor) -> Float[Tensor, "n"]:
+        """Return each member's loss on the batch, as its share of a step of ``count`` labels.
+
+        Members have no parameter in common, so the sum of their losses trains each as if alone.
         """
         ...
 
     def gathered(self, losses: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-        """The losses of a step, over all processes."""
+        """Return the losses of a step, summed over all processes."""
         ...
 
     def clip(self, limit: float) -> Float[Tensor, "n"]:
-        """Shorten each member's gradient to ``limit``; what their norms were."""
+        """Shorten each member's gradient to ``limit``; return the norms that they had."""
         ...
 
 
 class SingleModel:
-    """One model as a trainee."""
+    """One model as a trainable."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
 
-    def parameters(self) -> Iterable[nn.Parameter]:
-        return self.model.parameters()
+    def named_parameters(self) -> Mapping[str, nn.Parameter]:
+        return dict(self.model.named_parameters())
 
-    def count(self, batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
+    def optimizer(self, optimiser: Optimiser, rate: float) -> torch.optim.Optimizer:
+        return optimiser.build(self.named_parameters(), rate)
+
+    def count(self, batches: list[Batch], objective: Objective) -> Tensor:
         return total_count(batches, objective)
 
-    def losses(self, batch: Batch, objective: ObjectiveSpec, count: Tensor) -> Tensor:
+    def losses(self, batch: Batch, objective: Objective, count: Tensor) -> Tensor:
         output, _ = self.model(batch.target, batch.source)
         return (objective.total(output, batch.labels) / count)[None]
 
@@ -92,42 +99,53 @@ class SingleModel:
         return losses
 
     def clip(self, limit: float) -> Tensor:
-        return nn.utils.clip_grad_norm_(self.parameters(), limit, foreach=True)[None]
+        return nn.utils.clip_grad_norm_(self.model.parameters(), limit, foreach=True)[None]
 
 
-def total_count(batches: list[Batch], objective: ObjectiveSpec) -> Tensor:
-    """How many labels of the batches count."""
+def total_count(batches: list[Batch], objective: Objective) -> Tensor:
+    """Return the number of labels that count, over all batches."""
     return torch.stack([objective.count(batch.labels) for batch in batches]).sum()
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """A step before it is taken: each member's loss ``[n]``, and the norm of its gradient where norms are limited."""
+    """The gradient of a step: each member's loss ``[n]``, and the norm of its gradient where norms are limited."""
 
     losses: Float[Tensor, "n"]
     norms: Float[Tensor, "n"] | None
 
     @property
     def finite(self) -> bool:
-        """Whether no loss, and no norm where there are any, is infinite or not a number."""
+        """True where every loss, and every norm there is, is finite."""
         return bool(self.losses.isfinite().all()) and (self.norms is None or bool(self.norms.isfinite().all()))
 
 
-class Loop:
-    """A trainee, its optimiser, and how many steps were taken: what :func:`fit` and a run step through."""
+class Trainer:
+    """Takes the steps of a training: gradient, then update.
+
+    Args:
+        trainable: the model or models; their parameters change in place.
+        training: the settings.
+    """
 
     def __init__(self, trainable: Trainable, training: TrainingSpec) -> None:
         self.trainable, self.training = trainable, training
-        self.optimizer = training.optimiser.build(trainable.parameters(), training.rate)
+        self.optimizer = trainable.optimizer(training.optimiser, training.rate)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
         self.step = 0
+
+    @property
+    def factor(self) -> float:
+        """The schedule's factor of the learning rate for the next step."""
+        return self.training.schedule.factor(self.step, self.training.steps)
 
     @property
     def rate(self) -> float:
         """The learning rate of the next step."""
-        return self.training.rate * self.training.schedule.factor(self.step, self.training.steps)
+        return self.training.rate * self.factor
 
     def gradient(self, batches: list[Batch]) -> Gradient:
-        """Losses and gradients of one step over the batches."""
+        """Compute losses and gradients of one step over the batches."""
         trainable, objective = self.trainable, self.training.objective
         count = trainable.count(batches, objective)
         self.optimizer.zero_grad(set_to_none=True)
@@ -143,10 +161,29 @@ class Loop:
 
     def update(self) -> None:
         """Take the step."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+        factor = self.factor
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
         self.optimizer.step()
         self.step += 1
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the number of steps and the optimiser's state, under the parameters' names."""
+        kept = optimizer_state(self.optimizer, self.trainable.named_parameters())
+        return {"step": torch.tensor(self.step)} | {f"optimizer.{name}": value for name, value in kept.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a state; the parameters are restored apart from it.
+
+        Raises:
+            ValueError: it is of other parameters, or beyond the last step.
+        """
+        step = int(state["step"])
+        if not 0 <= step <= self.training.steps:
+            raise ValueError(f"step {step} is beyond the last")
+        kept = {name.removeprefix("optimizer."): value for name, value in state.items() if name != "step"}
+        restore_optimizer(self.optimizer, self.trainable.named_parameters(), kept)
+        self.step = step
 
     def _precision(self, batch: Batch) -> AbstractContextManager[object]:
         if self.training.precision != "bfloat16":
@@ -156,7 +193,7 @@ class Loop:
 
 @dataclass(frozen=True)
 class LossCurve:
-    """Losses in training mode: ``steps [p]`` and ``losses [p n]``, a point every so many steps and at the last."""
+    """Losses in training mode, at evenly spaced steps and at the last: ``steps [p]`` and ``losses [p n]``."""
 
     steps: list[int]
     losses: Float[Tensor, "p n"]
@@ -173,21 +210,21 @@ def fit(
     """Train for ``training.steps`` steps and return the losses on the way.
 
     Args:
-        trainee: a model (:class:`SingleModel`) or an ensemble; its parameters change in place.
-        batches: ``training.accumulate`` a step, without end.
-        training: rate, schedule, objective.
-        points: how many losses to keep, evenly spaced.
-        progress: is told the number of steps done.
+        trainable: a model (:class:`SingleModel`) or an ensemble; its parameters change in place.
+        batches: an endless iterator, of which each step takes ``training.accumulate``.
+        training: the settings.
+        points: the number of losses to keep, evenly spaced.
+        progress: a function that is called with the number of steps done, at each of these points.
     """
-    loop = Loop(trainable, training)
+    trainer = Trainer(trainable, training)
     every = max(1, training.steps // points)
     steps: list[int] = []
     losses: list[Tensor] = []
-    while loop.step < training.steps:
-        gradient = loop.gradient([next(batches) for _ in range(training.accumulate)])
-        loop.update()
-        if loop.step % every == 0 or loop.step == training.steps:
-            steps.append(loop.step)
+    while trainer.step < training.steps:
+        gradient = trainer.gradient([next(batches) for _ in range(training.accumulate)])
+        trainer.update()
+        if trainer.step % every == 0 or trainer.step == training.steps:
+            steps.append(trainer.step)
             losses.append(gradient.losses)
-            progress(loop.step)
+            progress(trainer.step)
     return LossCurve(steps, torch.stack(losses).cpu())

@@ -1,4 +1,4 @@
-"""Attention to look at: what was recorded, the page that shows it, and which head does what."""
+"""Attention records and the page that shows them."""
 
 from seqwright.viewer.page import AttentionPage, Pass
 from seqwright.viewer.record import AttentionRecord, Candidate, Projections, Step

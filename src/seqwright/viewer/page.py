@@ -1,7 +1,7 @@
-"""The page that shows attention: records, a small program and a style in one file that loads nothing.
+"""A page that shows attention: records, a program and a style sheet in one HTML file that loads nothing.
 
-The program is plain JavaScript modules in ``static``; ``static/README.md`` says what each does and what a page holds. The page's
-content security policy lets that program run and no other, and keeps any browser from the network.
+The program consists of the JavaScript modules in ``static``; ``static/README.md`` describes them and the data of a page. The
+page's content security policy permits that program alone and no access to the network.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import html
 import json
 import re
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +20,32 @@ import numpy as np
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
+from seqwright.viewer.limits import check_page_size
 from seqwright.viewer.patterns import measures
-from seqwright.viewer.quantise import packed, packed_weights, squeezed
+from seqwright.viewer.quantise import encode, encode_weights, quantise
 from seqwright.viewer.record import Array, AttentionRecord, Kind
 
 STATIC = Path(__file__).parent / "static"
-MOST_WEIGHTS = 170_000_000
-"""So many weights a page holds at most: 12 × 12 heads over a little more than 1,024 tokens."""
 THUMBNAIL = 24
-"""Rows and columns of a head's small picture, at most."""
-MOST_PROJECTED = 3_000_000
-"""So many numbers of queries, keys, values and scores a page holds at most; more are left out, and it says so."""
+"""Rows and columns of a thumbnail, at most."""
+MAX_PROJECTED = 3_000_000
+"""Numbers of queries, keys, values and scores that a page holds at most; where there are more, it holds none and explains why."""
+TOO_LARGE = "Queries, keys and values of so many heads and tokens would make the page too large: choose fewer with --layers and --heads."
+NOT_RECORDED = "Queries, keys and values were not recorded for this model."
 
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """What a model attended to while it read once (or generated): a record of each kind of attention that it has.
+    """The attention of one forward pass or generation: one record for each kind of attention.
 
     Attributes:
-        name: what tells it from the pass it is compared with.
+        name: its name beside another pass.
         records: at most one of each kind.
-        model: which model it was.
-        note: why something is not here, such as projections that cannot be read.
+        model: the name of the model.
+        note: a remark, such as why projections are missing.
+
+    Raises:
+        SeqwrightError: Two records are of one kind.
     """
 
     name: str
@@ -53,13 +56,13 @@ class Pass:
     def __post_init__(self) -> None:
         kinds = [record.kind for record in self.records]
         if len(set(kinds)) < len(kinds):
-            raise SeqwrightError(f"a pass has one record of a kind, and these are {kinds}", fix="make a pass of each")
+            raise SeqwrightError(f"a pass has one record of each kind, not {kinds}", fix="make a pass of each")
 
     def of(self, kind: Kind) -> AttentionRecord:
-        """The record of this kind.
+        """Return the record of this kind.
 
         Raises:
-            SeqwrightError: there is none.
+            SeqwrightError: There is none.
         """
         for record in self.records:
             if record.kind == kind:
@@ -68,7 +71,7 @@ class Pass:
         raise SeqwrightError(f"there is no attention of kind {kind!r}", fix=f"there is: {kinds}")
 
     def html(self, path: str | Path, *, title: str = "") -> Path:
-        """Write the page that shows it; see :meth:`Page.write`."""
+        """Write a page that shows this pass; see :meth:`AttentionPage.write`."""
         return AttentionPage((self,), title).write(path)
 
     def _repr_html_(self) -> str:
@@ -77,10 +80,10 @@ class Pass:
 
 @dataclass(frozen=True, eq=False)
 class AttentionPage:
-    """One pass to look at, or two to compare.
+    """A page with one pass, or two to compare.
 
     Raises:
-        SeqwrightError: there is none, or a pass has no record.
+        SeqwrightError: There are more passes or none, or a pass has no record.
     """
 
     passes: tuple[Pass, ...]
@@ -94,12 +97,12 @@ class AttentionPage:
             )
 
     def html(self) -> str:
-        """The page as one file's text.
+        """Return the page as HTML.
 
         Raises:
-            SeqwrightError: there are more weights than a page holds.
+            SeqwrightError: There are more weights than a page holds.
         """
-        within_reach(*(record.weights.shape for one in self.passes for record in one.records))
+        check_page_size(*(record.weights.shape for one in self.passes for record in one.records))
         chunks: dict[str, str] = {}
         index = {"title": self.title or _title(self.passes), "passes": [_pass(p, one, chunks) for p, one in enumerate(self.passes)]}  # fmt: skip
         program, style = _program(), (STATIC / "page.css").read_text(encoding="utf-8")
@@ -115,13 +118,13 @@ class AttentionPage:
         }
         template = (STATIC / "page.html").read_text(encoding="utf-8")
         text = re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], template)
-        return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+        return text.encode("utf-8", "replace").decode()  # lone surrogates cannot be encoded
 
     def write(self, path: str | Path) -> Path:
-        """Write the page.
+        """Write the page to a file.
 
         Raises:
-            SeqwrightError: the same, or the file cannot be written.
+            SeqwrightError: There are more weights than a page holds, or the file cannot be written.
         """
         path = Path(path)
         text = self.html()
@@ -134,31 +137,12 @@ class AttentionPage:
         return path
 
     def frame(self, height: int = 780) -> str:
-        """The page inside a frame of its own, for notebooks."""
+        """Return the page inside a frame, for notebooks."""
         inside = html.escape(self.html(), quote=True)
         return f'<iframe srcdoc="{inside}" sandbox="allow-scripts allow-downloads" style="width: 100%; height: {height}px; border: 0" title="attention"></iframe>'
 
     def _repr_html_(self) -> str:
         return self.frame()
-
-
-def within_reach(*shapes: tuple[int, ...]) -> None:
-    """Whether a page can hold weights of these shapes ``[layers heads queries keys]``; asked before they are computed.
-
-    Raises:
-        SeqwrightError: it cannot; says what it would weigh, and how many heads it could hold.
-    """
-    weights = sum(map(prod, shapes))
-    if weights > MOST_WEIGHTS:
-        held = max(1, MOST_WEIGHTS // sum(queries * keys for *_, queries, keys in shapes))
-        told = " and ".join(
-            f"{layers} layers × {heads} heads × {queries} × {keys} tokens" for layers, heads, queries, keys in shapes
-        )
-        raise SeqwrightError(
-            f"{told} are {weights:,} weights, a page of about {weights * 0.6 / 1e6:,.0f} MB, "
-            f"and one of {MOST_WEIGHTS:,} is the most that can be looked at",
-            fix=f"choose up to {held} heads with --layers and --heads (layers=, heads=), or give a shorter text",
-        )
 
 
 def _title(passes: tuple[Pass, ...]) -> str:
@@ -171,16 +155,16 @@ def _pass(number: int, one: Pass, chunks: dict[str, str]) -> dict[str, Any]:
 
 
 def _record(name: str, record: AttentionRecord, chunks: dict[str, str]) -> dict[str, Any]:
-    """What the page's index says of a record; its weights go to chunks of their own, one a head."""
-    small = [thumbnail(head) for layer in record.weights for head in layer]
-    kept = record.projections
-    held = kept is not None and sum(each.size for each in (kept.queries, kept.keys, kept.values, kept.scores)) <= MOST_PROJECTED  # fmt: skip
+    """Return a record's entry in the index, and add the numbers of each head to the chunks."""
+    thumbnails = [thumbnail(head) for layer in record.weights for head in layer]
+    made = record.projections
+    parts = () if made is None else (made.queries, made.keys, made.values, made.scores)
+    shown = 0 < sum(part.size for part in parts) <= MAX_PROJECTED
     for layer in range(len(record.layers)):
         for head in range(len(record.heads)):
-            chunks[f"{name}-w-{layer}-{head}"] = packed_weights(record.weights[layer, head])
-            if kept is not None and held:
-                parts = (kept.queries, kept.keys, kept.values, kept.scores)
-                chunks[f"{name}-q-{layer}-{head}"] = packed(*(each[layer, head].astype(np.float16) for each in parts))
+            chunks[f"{name}-w-{layer}-{head}"] = encode_weights(record.weights[layer, head])
+            if shown:
+                chunks[f"{name}-q-{layer}-{head}"] = encode(*(part[layer, head].astype(np.float16) for part in parts))
     return {
         "id": name,
         "kind": record.kind,
@@ -193,30 +177,24 @@ def _record(name: str, record: AttentionRecord, chunks: dict[str, str]) -> dict[
         "layers": record.layers,
         "heads": record.heads,
         "steps": record.steps,
-        "thumbnails": {"rows": small[0].shape[0], "columns": small[0].shape[1], "data": packed(*small)},
+        "thumbnails": {"rows": thumbnails[0].shape[0], "columns": thumbnails[0].shape[1], "data": encode(*thumbnails)},
         "measures": {
             measure: np.round(np.nan_to_num(found), 4).tolist() for measure, found in measures(record).items()
         },
-        "projections": None
-        if kept is None or not held
-        else {"width": kept.queries.shape[-1], "valueWidth": kept.values.shape[-1], "scale": kept.scale},
-        "projectionsMissing": _missing(kept is not None),
+        "projections": {"width": made.queries.shape[-1], "valueWidth": made.values.shape[-1], "scale": made.scale}
+        if made is not None and shown
+        else None,
+        "projectionsMissing": TOO_LARGE if parts else NOT_RECORDED,
     }
 
 
-def _missing(kept: bool) -> str:
-    if kept:
-        return "Queries, keys and values of so many heads and tokens would make the page too large: choose fewer with --layers and --heads."
-    return "Queries, keys and values were not recorded for this model."
-
-
 def thumbnail(weights: Array) -> Array:
-    """A head's matrix in at most ``THUMBNAIL`` rows and columns, each cell the greatest of those it stands for.
+    """Shrink a head's weights to at most ``THUMBNAIL`` rows and columns, each cell the greatest of those it covers.
 
     >>> thumbnail(np.eye(48, dtype=np.float32)).shape
     (24, 24)
     """
-    shares = squeezed(weights / max(float(weights.max()), 1e-30)).shares
+    shares = quantise(weights / max(float(weights.max()), 1e-30)).shares
     greatest = np.rint(255 * weights.max(-1) / max(float(weights.max()), 1e-30))
     shares = np.rint(shares * (greatest[:, None] / 255)).astype(np.uint8)
     edges = [np.linspace(0, size, min(size, THUMBNAIL), endpoint=False).astype(int) for size in shares.shape]
@@ -224,17 +202,17 @@ def thumbnail(weights: Array) -> Array:
 
 
 def _json(index: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element: no text in it can end the element or be a control character."""
+    """Return JSON without characters that could end a script element."""
     text = json.dumps(msgspec.to_builtins(index), ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\x7f", "\\u007f")
 
 
 def _program() -> str:
-    """The modules as one, in the order in which they build on one another; what they say of imports is left out."""
+    """Return all modules as one program, in the order of the README, without imports and documentation."""
     names = re.findall(r"^- `(\w+\.js)`", (STATIC / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    modules = [(STATIC / name).read_text(encoding="utf-8") for name in names]
-    text = "\n".join(re.sub(r"^import [^;]*;\n", "", module, flags=re.MULTILINE) for module in modules)
-    return "\n" + re.sub(r"^export ", "", text, flags=re.MULTILINE)
+    text = "\n" + "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+    text = re.sub(r"^ *(//[^\n]*|/\*\*.*?\*/)\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^(import [^;]*;\n|export (?=\w))", "", text, flags=re.MULTILINE)
 
 
 def _digest(program: str) -> str:

@@ -1,8 +1,8 @@
-"""What a head does, by rule: how much of its attention goes where a pattern points.
+"""Scores of heads by pattern: the share of a head's attention that falls on the cells of a pattern.
 
-A pattern is a matrix of zeros and ones; a head's score is Σ(A ⊙ P) / ΣA, over the queries at which the pattern points
-anywhere (the method of TransformerLens's head detector, there for causal models alone). *Broad* and *distance* are no patterns but
-means over the queries.
+A pattern is a matrix of zeros and ones; a head's score is Σ(A ⊙ P) / ΣA, over the queries whose row of the pattern is not
+empty (as in the head detector of Nanda and Bloom 2022, which is for causal models alone). *Broad* and *distance* are not patterns
+but means over the queries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Pattern = Callable[[Sequence[str], Sequence[str]], Array]
 
 
 def previous(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """The token before.
+    """Mark the token before.
 
     >>> previous("ab", "ab").astype(int).tolist()
     [[0, 0], [1, 0]]
@@ -30,24 +30,24 @@ def previous(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
 
 
 def following(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """The token after."""
+    """Mark the token after."""
     return np.eye(len(queries), len(keys), k=1, dtype=bool)
 
 
 def itself(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """The token's own place (in cross attention: the same place in the source)."""
+    """Mark the token itself (in cross attention: the same index in the source)."""
     return np.eye(len(queries), len(keys), dtype=bool)
 
 
 def first(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """The first token, for all but itself."""
+    """Mark the first token, for all but itself."""
     found = np.zeros((len(queries), len(keys)), dtype=bool)
     found[1:, 0] = True
     return found
 
 
 def duplicate(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """The same token elsewhere.
+    """Mark other occurrences of the same token.
 
     >>> duplicate("aba", "aba").astype(int).tolist()
     [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
@@ -57,7 +57,7 @@ def duplicate(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]
 
 
 def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """What followed the same token earlier on (Olsson et al. 2022).
+    """Mark the token that followed an earlier occurrence of the same token (Olsson et al. 2022).
 
     >>> induction("abab", "abab").astype(int).tolist()
     [[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
@@ -69,24 +69,24 @@ def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]
 PATTERNS: dict[str, Pattern] = {
     "previous": previous, "next": following, "same": itself, "first": first, "duplicate": duplicate, "induction": induction,
 }  # fmt: skip
-"""By name; ``delimiter`` (tokens that stand for no text), ``broad`` and ``distance`` are measured beside them."""
+"""Patterns by name; ``delimiter`` (special tokens), ``broad`` and ``distance`` are measured beside them."""
 
 
 def measures(record: AttentionRecord) -> dict[str, Float[Array, "l h"]]:
-    """Every pattern's score for every head, not a number where it points nowhere; the patterns that make sense for this kind.
+    """Return the score of every head for every pattern that applies to this kind, NaN where the pattern is empty.
 
-    ``broad`` is the entropy of a query's weights over that of equal weights on all that it may look at; ``distance`` the mean
-    number of tokens between query and key.
+    ``broad`` is the entropy of a query's weights divided by that of equal weights on all keys that it may attend to;
+    ``distance`` is the mean number of tokens between query and key.
 
     >>> record = AttentionRecord(tokens=["a", "b", "c"], kind="decoder", weights=np.eye(3)[None, None])
     >>> {name: float(score[0, 0]) for name, score in measures(record).items() if score[0, 0] > 0}
     {'same': 1.0}
     """
     weights, queries, keys = record.weights, record.tokens, record.columns
-    senseless = {"encoder": (), "decoder": ("next",), "cross": ("previous", "next", "duplicate", "induction")}[
+    inapplicable = {"encoder": (), "decoder": ("next",), "cross": ("previous", "next", "duplicate", "induction")}[
         record.kind
     ]
-    found = {name: _share(weights, rule(queries, keys)) for name, rule in PATTERNS.items() if name not in senseless}
+    found = {name: _share(weights, rule(queries, keys)) for name, rule in PATTERNS.items() if name not in inapplicable}
     delimiters = np.zeros(weights.shape[2:], dtype=bool)
     delimiters[:, sorted(record.column_special)] = True
     allowed = (
@@ -107,7 +107,7 @@ def _share(weights: Array, pattern: Array) -> Array:
 
 
 def broadness(weights: Float[Array, "l h q k"], allowed: Int[Array, "q"]) -> Float[Array, "l h"]:
-    """1 where every query looks at all that it may alike, 0 where it looks at one token; queries that may look at one only count not.
+    """Return 1 for equal weights on all allowed keys, 0 for attention to one key; queries with one allowed key are left out.
 
     >>> float(broadness(np.full((1, 1, 3, 4), 0.25), np.full(3, 4))[0, 0])
     1.0

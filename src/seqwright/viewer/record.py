@@ -1,4 +1,4 @@
-"""What a model attended to, as a value: the tokens, and for some layers and heads how much each looked at each."""
+"""Attention weights as a value: tokens, and the weights between them in some layers and heads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from safetensors.numpy import load, save
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
-from seqwright.viewer.quantise import loosened, squeezed
+from seqwright.viewer.quantise import dequantise, quantise
 
 Kind = Literal["encoder", "decoder", "cross"]
 Span = tuple[int, int]
@@ -24,16 +24,20 @@ Array = NDArray[Any]
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """What might have been chosen, and how likely it was."""
+    """A token that could have been chosen, and its probability."""
 
     token: str
     probability: float
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One choice of a generation: made at the query ``query``, of ``chosen``, among ``candidates``, likeliest first.
+    """One generated token.
 
-    ``probability`` is ``None`` where it is not known.
+    Attributes:
+        query: the index of the token at which it was predicted.
+        chosen: the generated token.
+        probability: of the chosen token; ``None`` where it is not known.
+        candidates: the likeliest tokens, in order.
     """
 
     query: int
@@ -44,13 +48,13 @@ class Step(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class Projections:
-    """What weights are made of: ``softmax(queries · keysᵀ × scale + …)``, the sum given as ``scores`` (−∞ where masked).
+    """The tensors that weights are computed from: ``softmax(scores)``, ``scores = queries · keysᵀ × scale + bias``.
 
     Attributes:
-        queries: ``[layers heads q c]``, as they meet the keys (turned, where positions are rotary).
-        keys, values: ``[layers heads k c]``; values may be of another width.
-        scores: ``[layers heads q k]``.
-        scale: one factor a layer.
+        queries: ``[layers heads q c]``, after rotation where positions are rotary.
+        keys, values: ``[layers heads k c]``; values may have another width.
+        scores: ``[layers heads q k]``, −∞ where masked.
+        scale: one factor per layer.
     """
 
     queries: Float[Array, "l h q c"]
@@ -62,21 +66,21 @@ class Projections:
 
 @dataclass(frozen=True, eq=False)
 class AttentionRecord:
-    """Attention weights and what they are between.
+    """Attention weights of one kind, with their tokens.
 
     Attributes:
-        tokens: what looks; in self-attention also what is looked at.
-        kind: ``encoder`` and ``decoder`` are self-attention, ``cross`` is the decoder's look at the source.
-        weights: ``Float[layers heads query key]``; any array or tensor is taken, 32-bit floats are kept.
-        source_tokens: what is looked at, in cross attention.
-        layers, heads: which ones these are, counted from 0; all from 0 on where left out.
-        words, source_words: spans ``(first, end)`` of tokens that are one word, every token in one.
-        special, source_special: places of tokens that stand for no text ([CLS], ⟨end⟩).
-        steps: the choices of a generation, one a query at which something was chosen.
-        projections: queries, keys, values and scores, where they were kept.
+        tokens: of the queries; in self-attention also of the keys.
+        kind: ``encoder`` and ``decoder`` are self-attention, ``cross`` is attention of the decoder to the source.
+        weights: ``Float[layers heads query key]``; any array or tensor is converted to 32-bit floats.
+        source_tokens: of the keys, in cross attention.
+        layers, heads: their numbers, counted from 0; 0, 1, … where left out.
+        words, source_words: spans ``(first, end)`` of tokens that make one word, covering every token.
+        special, source_special: indices of tokens that represent no text ([CLS], ⟨end⟩).
+        steps: the generated tokens.
+        projections: queries, keys, values and scores, where they were recorded.
 
     Raises:
-        SeqwrightError: shapes do not fit, a weight is no number or below 0, or there is nothing in it.
+        SeqwrightError: Shapes do not match, a weight is NaN or negative, or there are no weights.
 
     >>> record = AttentionRecord(tokens=["a", "b"], kind="encoder", weights=np.full((1, 1, 2, 2), 0.5))
     >>> record.weights.shape
@@ -116,40 +120,41 @@ class AttentionRecord:
 
     @property
     def columns(self) -> Sequence[str]:
-        """What is looked at: the source in cross attention, else the tokens themselves."""
+        """The keys' tokens: the source in cross attention, else the tokens themselves."""
         return self.tokens if self.source_tokens is None else self.source_tokens
 
     @property
     def column_words(self) -> Sequence[Span] | None:
-        """The words of what is looked at."""
+        """The spans of words among the keys."""
         return self.words if self.source_tokens is None else self.source_words
 
     @property
     def column_special(self) -> Collection[int]:
-        """The tokens without text among what is looked at."""
+        """The indices of special tokens among the keys."""
         return self.special if self.source_tokens is None else self.source_special
 
     def save(self, path: str | Path, *, exact: bool = False) -> Path:
-        """Write the record into one file (safetensors), one byte a weight unless ``exact``.
+        """Write the record to one safetensors file, with one byte per weight unless ``exact``.
 
-        A byte is the weight's share of its row's greatest, so no weight is off by more than that greatest / 510.
+        A byte is a weight's share of the greatest of its row; the error is at most that greatest / 510.
 
         Raises:
-            SeqwrightError: the file cannot be written.
+            SeqwrightError: The file cannot be written.
         """
-        arrays: dict[str, Array] = {"weights": self.weights}
-        if not exact:
-            squeezed_weights = squeezed(self.weights)
-            arrays = {"shares": squeezed_weights.shares, "greatest": squeezed_weights.greatest}
+        if exact:
+            arrays: dict[str, Array] = {"weights": self.weights}
+        else:
+            quantised = quantise(self.weights)
+            arrays = {"shares": quantised.shares, "greatest": quantised.greatest}
         scale: tuple[float, ...] = ()
         if self.projections is not None:
-            arrays |= {name: getattr(self.projections, name) for name in ("queries", "keys", "values", "scores")}
+            arrays |= {name: getattr(self.projections, name) for name in _PROJECTED}
             scale = self.projections.scale
-        told = _Told(**{name: getattr(self, name) for name in _TOLD}, scale=scale)
+        header = Header(**{name: getattr(self, name) for name in _RECORDED}, scale=scale)
         path = Path(path)
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         try:
-            write_atomically(path, save(contiguous, {"seqwright.attention": msgspec.json.encode(told).decode()}))
+            write_atomically(path, save(contiguous, {"seqwright.attention": msgspec.json.encode(header).decode()}))
         except OSError as error:
             raise SeqwrightError(
                 f"the record cannot be written: {reason(error)}", where=str(path), fix="name another file"
@@ -158,10 +163,10 @@ class AttentionRecord:
 
     @classmethod
     def load(cls, path: str | Path) -> AttentionRecord:
-        """Read what :meth:`save` wrote; nothing in the file is run.
+        """Read a file that :meth:`save` wrote; no code in it is executed.
 
         Raises:
-            SeqwrightError: there is no such file, or it is no record.
+            SeqwrightError: There is no such file, or it is not a record.
         """
         try:
             data = Path(path).read_bytes()
@@ -170,35 +175,20 @@ class AttentionRecord:
                 f"the record cannot be read: {reason(error)}", where=str(path), fix="name a file that save() wrote"
             ) from error
         try:
-            arrays, told = load(data), msgspec.json.decode(_metadata(data), type=_Told)
-            kept = ("queries", "keys", "values", "scores")
-            projections = Projections(**{name: arrays[name] for name in kept}, scale=told.scale) if told.scale else None
-            weights = arrays["weights"] if "weights" in arrays else loosened(arrays["shares"], arrays["greatest"])
-            fields = {name: getattr(told, name) for name in _TOLD}
+            arrays, header = load(data), msgspec.json.decode(_metadata(data), type=Header)
+            parts = {name: arrays[name] for name in _PROJECTED} if header.scale else {}
+            projections = Projections(**parts, scale=header.scale) if parts else None
+            weights = arrays["weights"] if "weights" in arrays else dequantise(arrays["shares"], arrays["greatest"])
+            fields = {name: getattr(header, name) for name in _RECORDED}
             return cls(weights=weights, projections=projections, **fields)
         except (SafetensorError, msgspec.MsgspecError, KeyError, ValueError) as error:
             raise SeqwrightError(
-                f"this is no record of attention ({error})", where=str(path), fix="name a file that save() wrote"
+                f"this is not a record of attention ({error})", where=str(path), fix="name a file that save() wrote"
             ) from error
 
-    def html(self, path: str | Path, *, title: str = "") -> Path:
-        """Write the page that shows this record: one file that needs no other and no network.
 
-        Raises:
-            SeqwrightError: the record is too large for a page, or the file cannot be written.
-        """
-        from seqwright.viewer.page import AttentionPage, Pass
-
-        return AttentionPage((Pass("", (self,)),), title=title).write(path)
-
-    def _repr_html_(self) -> str:
-        from seqwright.viewer.page import AttentionPage, Pass
-
-        return AttentionPage((Pass("", (self,)),)).frame()
-
-
-class _Told(msgspec.Struct, frozen=True):
-    """What is written beside the arrays."""
+class Header(msgspec.Struct, frozen=True):
+    """The fields of a record that are saved as JSON beside its arrays."""
 
     tokens: tuple[str, ...]
     kind: Kind
@@ -213,46 +203,45 @@ class _Told(msgspec.Struct, frozen=True):
     scale: tuple[float, ...] = ()
 
 
-_TOLD = tuple(name for name in _Told.__struct_fields__ if name != "scale")
+_RECORDED = tuple(name for name in Header.__struct_fields__ if name != "scale")
+_PROJECTED = ("queries", "keys", "values", "scores")
 
 
 def _array(given: Any) -> Array:
-    """Weights of whatever library as floats of our own: what happens to theirs later changes nothing."""
+    """Copy weights of any library to 32-bit floats."""
     if isinstance(given, (list, tuple)):
         given = [_array(each) for each in given]
     try:
         return np.array(given.detach().float().cpu().numpy() if hasattr(given, "detach") else given, dtype=np.float32)
     except (TypeError, ValueError) as error:
-        raise SeqwrightError(f"weights are no array: {error}", fix="give [layers, heads, query, key]") from error
+        raise SeqwrightError(f"weights are not an array: {error}", fix="give [layers, heads, query, key]") from error
 
 
 def _text(token: Any) -> Any:
-    """A token, if it is one; half a surrogate pair is no text."""
+    """Return a token with lone surrogates replaced."""
     return token.encode("utf-8", "replace").decode() if isinstance(token, str) else token
 
 
 def _plain(value: Any) -> Any:
-    """Numbers and spans as Python's own, whatever library they came from."""
+    """Convert numbers and spans of any library to Python's own."""
     if isinstance(value, Step):
         return value
     return int(value) if isinstance(value, SupportsIndex) else tuple(int(each) for each in value)
 
 
 def _metadata(data: bytes) -> bytes:
-    """The record's description, in the header of a safetensors file."""
+    """Return the record's header from the metadata of a safetensors file."""
     length = int.from_bytes(data[:8], "little")
     return msgspec.json.decode(data[8 : 8 + length])["__metadata__"]["seqwright.attention"].encode()
 
 
 def _check(record: AttentionRecord) -> None:
-    shape = record.weights.shape
+    shape, queries, keys = record.weights.shape, len(record.tokens), len(record.columns)
     for token in (*record.tokens, *record.columns):
         if not isinstance(token, str):
-            raise SeqwrightError(
-                f"the token {token!r} is no text", fix="give what tokens are called, not their numbers"
-            )
+            raise SeqwrightError(f"the token {token!r} is not text", fix="give tokens as text, not as ids")
     if record.kind not in get_args(Kind):
-        raise SeqwrightError(f"kind={record.kind!r} is none of {', '.join(get_args(Kind))}", fix="give one of them")
+        raise SeqwrightError(f"kind={record.kind!r} does not exist", fix=f"give one of {', '.join(get_args(Kind))}")
     if record.weights.ndim != 4:
         raise SeqwrightError(
             f"weights have the shape {list(shape)}", fix="give [layers, heads, query, key]; one batch row at a time"
@@ -263,44 +252,37 @@ def _check(record: AttentionRecord) -> None:
             fix='capture it with attention formed (Hugging Face: attn_implementation="eager")',
         )
     if (record.kind == "cross") != (record.source_tokens is not None):
-        raise SeqwrightError("source_tokens belong to kind='cross' and to it alone", fix="give both or neither")
-    wanted = (len(record.layers), len(record.heads), len(record.tokens), len(record.columns))
-    if shape != wanted:
+        raise SeqwrightError("source_tokens belong to kind='cross' and only to it", fix="give both or neither")
+    expected = (len(record.layers), len(record.heads), queries, keys)
+    if shape != expected:
         raise SeqwrightError(
-            f"weights have the shape {list(shape)}, and layers, heads, tokens looking and looked at are {list(wanted)}",
+            f"weights have the shape {list(shape)}; there are {list(expected)} layers, heads, query tokens and key tokens",
             fix="give as many of each",
         )
     if not (np.isfinite(record.weights).all() and record.weights.min() >= 0):
-        raise SeqwrightError("a weight is no number, or below 0", fix="give weights as they are after the softmax")
-    for words, tokens in ((record.words, record.tokens), (record.column_words, record.columns)):
-        if words is not None and [place for first, end in words for place in range(first, end)] != list(
-            range(len(tokens))
-        ):
-            raise SeqwrightError("words are no spans that cover the tokens in order", fix="give (first, end) for each")
-    for places, tokens in ((record.special, record.tokens), (record.column_special, record.columns)):
-        if any(not 0 <= place < len(tokens) for place in places):
-            raise SeqwrightError("a special token stands at no place", fix="give places of tokens, from 0")
-    if any(not 0 <= step.query < len(record.tokens) for step in record.steps):
-        raise SeqwrightError("a step's query is no place of a token", fix="give places of tokens, from 0")
-    _check_projections(record)
-
-
-def _check_projections(record: AttentionRecord) -> None:
-    kept = record.projections
-    if kept is None:
+        raise SeqwrightError("a weight is not a number, or below 0", fix="give weights as they are after the softmax")
+    for words, count in ((record.words, queries), (record.column_words, keys)):
+        if words is not None and [at for first, end in words for at in range(first, end)] != list(range(count)):
+            raise SeqwrightError("spans of words do not cover the tokens in order", fix="give (first, end) for each")
+    for special, count in ((record.special, queries), (record.column_special, keys)):
+        if any(not 0 <= at < count for at in special):
+            raise SeqwrightError("a special token has an index outside the tokens", fix="give indices from 0")
+    if any(not 0 <= step.query < queries for step in record.steps):
+        raise SeqwrightError("a step's query is outside the tokens", fix="give indices of tokens, from 0")
+    if (parts := record.projections) is None:
         return
-    layers, heads, queries, keys = record.weights.shape
-    found = (kept.queries.shape[:3], kept.keys.shape[:3], kept.values.shape[:3], kept.scores.shape, (len(kept.scale),))
-    if found != (
-        (layers, heads, queries),
-        (layers, heads, keys),
-        (layers, heads, keys),
-        record.weights.shape,
-        (layers,),
-    ):
+    found = (
+        parts.queries.shape[:3],
+        parts.keys.shape[:3],
+        parts.values.shape[:3],
+        parts.scores.shape,
+        len(parts.scale),
+    )
+    columns = (*shape[:2], keys)
+    if found != (shape[:3], columns, columns, shape, shape[0]):
         raise SeqwrightError(
             "the projections are not those of these layers, heads and tokens",
             fix="give [layers, heads, tokens, width]",
         )
-    if kept.queries.shape[-1] != kept.keys.shape[-1]:
-        raise SeqwrightError("queries and keys are not of one width", fix="give those that are multiplied")
+    if parts.queries.shape[-1] != parts.keys.shape[-1]:
+        raise SeqwrightError("queries and keys differ in width", fix="give those that are multiplied")

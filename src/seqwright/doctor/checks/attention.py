@@ -1,4 +1,4 @@
-"""Attention weighs keys: for each query they sum to one, and what is masked stays masked however far scores grow."""
+"""Attention weights: for each query they sum to one over the keys, and masked keys stay masked however large scores get."""
 
 from __future__ import annotations
 
@@ -12,180 +12,189 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from seqwright.doctor.checks.padding import alone_of, padded_readings
-from seqwright.doctor.copies import scaled
-from seqwright.doctor.dependency import dependency
-from seqwright.doctor.finding import Check, Counterexample, Finding
-from seqwright.doctor.model_under_test import Body, ModelUnderTest, counterexample
-from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS
-from seqwright.doctor.reading import ModelInput, Words
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.checks.padding import padded_batches, row_alone
+from seqwright.doctor.copies import scaled_copy
+from seqwright.doctor.dependency import measure_dependency
+from seqwright.doctor.finding import Counterexample, Finding
+from seqwright.doctor.model_input import InputSampler, ModelInput
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample
+from seqwright.doctor.run_modes import EVAL, EVAL_WITH_GRADIENTS
 
 ATTENTION_NORMALISATION = Check(
     "attention-normalisation",
-    "Attention weights are not shares of the keys: they do not sum to one over them.",
+    "Attention weights do not sum to one over the keys.",
     "look at the dim of the softmax (−1, the keys), and mask scores before it rather than weights after it",
 )
 WEAK_MASK_FILL = Check(
     "weak-mask-fill",
-    "Masked scores are given a number that real scores can outgrow in training, and then what is masked is seen.",
+    "Masked scores are filled with a number that real scores can exceed in training, and then the mask no longer works.",
     "fill with float('-inf') or torch.finfo(scores.dtype).min before the softmax",
 )
-SOFTMAXES = {F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
-PRODUCTS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
+SOFTMAX_FUNCTIONS = {F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
+PRODUCT_FUNCTIONS = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm, torch.einsum}
+
+
+class AttentionChecks(Spec, CheckGroup):
+    """``attention-normalisation`` and ``weak-mask-fill``."""
+
+    checks = (ATTENTION_NORMALISATION, WEAK_MASK_FILL)
+    order = 10
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Record every softmax of a forward, and enlarge the parameters."""
+        yield _normalisation(subject)
+        yield _fill(subject)
 
 
 @dataclass(frozen=True)
-class Softmax:
-    """One that was seen: the shape of its scores, and the axis it sums over."""
+class SoftmaxCall:
+    """The shape of the scores of a softmax, and its axis."""
 
     shape: tuple[int, ...]
     axis: int
 
 
-class _Attentions(TorchFunctionMode):
-    """Sees every softmax, and every matrix that values are mixed with."""
+class _AttentionRecorder(TorchFunctionMode):
+    """Records every softmax, and rows of weights that sum to less than one."""
 
-    def __init__(self, queries: set[int], keys: set[int]) -> None:
+    def __init__(self, lengths: set[int]) -> None:
         super().__init__()
-        self.queries, self.keys = queries, keys
-        self.softmaxes: list[Softmax] = []
-        self.off: list[float] = []
+        self.lengths = lengths
+        self.softmaxes: list[SoftmaxCall] = []
+        self.missing_shares: list[float] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if func in SOFTMAXES and args:
+        if func in SOFTMAX_FUNCTIONS and args:
             axis = kwargs.get("dim", args[1] if len(args) > 1 else -1)
             if isinstance(args[0], Tensor) and isinstance(axis, int):
-                self.softmaxes.append(Softmax(tuple(args[0].shape), axis % args[0].ndim))
-        if func in PRODUCTS:
-            for mixed in (each for each in args if isinstance(each, Tensor)):
-                self._weigh(mixed)
+                self.softmaxes.append(SoftmaxCall(tuple(args[0].shape), axis % args[0].ndim))
+        if func in PRODUCT_FUNCTIONS:
+            for factor in (each for each in args if isinstance(each, Tensor)):
+                self._inspect(factor)
         return func(*args, **kwargs)
 
-    def _weigh(self, weights: Tensor) -> None:
-        """Rows that are shares, but for some of them: masked after the softmax, and not shared out again."""
-        if weights.ndim < 3 or weights.shape[-2] not in self.queries or weights.shape[-1] not in self.keys:
+    def _inspect(self, weights: Tensor) -> None:
+        """Look for a matrix of weights whose rows sum to one, but for some: masked after the softmax and not normalised again."""
+        if weights.ndim < 3 or weights.shape[-2] not in self.lengths or weights.shape[-1] not in self.lengths:
             return
-        flat = weights.detach()
-        sums = flat.sum(-1)
-        if flat.min() < 0 or flat.max() > 1 + 1e-6 or sums.max() > 1 + 1e-6 or bool((flat == 0).all()):
+        weights = weights.detach()
+        sums = weights.sum(-1)
+        if weights.min() < 0 or weights.max() > 1 + 1e-6 or sums.max() > 1 + 1e-6 or bool((weights == 0).all()):
             return
-        partly = (sums < 1 - 1e-6) & (sums > 0)
-        if partly.any() and ((sums > 1 - 1e-6) & (sums < 1 + 1e-6)).any():
-            self.off.append((1 - sums[partly].min()).item())
+        partial = (sums < 1 - 1e-6) & (sums > 0)
+        if partial.any() and ((sums > 1 - 1e-6) & (sums < 1 + 1e-6)).any():
+            self.missing_shares.append((1 - sums[partial].min()).item())
 
 
-def attention(patient: ModelUnderTest) -> Iterator[Finding]:
-    """``attention-normalisation`` and ``weak-mask-fill``."""
-    yield _normalisation(patient)
-    yield _fill(patient)
-
-
-def _sizes(patient: ModelUnderTest) -> tuple[int, int, int]:
-    """Numbers of rows, tokens and source tokens that no width or number of heads of the model has."""
-    taken = {size for parameter in patient.actual.module.parameters() for size in parameter.shape} | {
-        patient.contract.vocabulary
-    }
-    most = patient.contract.max_length or 10**9
+def _lengths(subject: ModelUnderTest) -> tuple[int, int]:
+    """Return lengths of the target and the source that are no size of any parameter, so that axes can be told apart."""
+    taken = {size for parameter in subject.original.module.parameters() for size in parameter.shape}
+    taken.add(subject.contract.vocabulary)
+    most = subject.contract.max_length or 10**9
     free = [size for size in (7, 11, 13, 9, 5, 6, 10, 3) if size not in taken and size <= most] or [min(7, most)]
-    return 3, free[0], next((size for size in free if size != free[0]), free[0])
+    return free[0], next((size for size in free if size != free[0]), free[0])
 
 
-def _normalisation(patient: ModelUnderTest) -> Finding:
-    body = patient.redrawn
-    rows, length, other = _sizes(patient)
-    reading = Words(patient.contract, 26).reading(rows, length, other)
-    found: list[Softmax] = []
-    off: list[float] = []
+def _normalisation(subject: ModelUnderTest) -> Finding:
+    copy, rows = subject.reinitialised, 3
+    length, source_length = _lengths(subject)
+    batch, lengths = InputSampler(subject.contract, 26).batch(rows, length, source_length), {length, source_length}
+    softmaxes: list[SoftmaxCall] = []
+    missing: list[float] = []
     for mode in (EVAL_WITH_GRADIENTS, EVAL):
-        seen = _Attentions({length, other}, {length, other})
-        with body.ready(mode) as module, seen, suppress(Exception):  # watched, it may take another path, and fail there
-            body.call(module, reading.to(body.device))
-        found += seen.softmaxes
-        off += seen.off
-    times = {length, other}
-    attentions = [each for each in found if sum(size in times for size in each.shape) >= 2]
-    wrong = [each for each in attentions if each.axis != max(a for a, size in enumerate(each.shape) if size in times)]
+        recorder = _AttentionRecorder(lengths)
+        with (
+            copy.running(mode) as module,
+            recorder,
+            suppress(Exception),
+        ):  # while recorded, other kernels may run and fail
+            copy.call(module, batch.to(copy.device))
+        softmaxes += recorder.softmaxes
+        missing += recorder.missing_shares
+    attentions = [each for each in softmaxes if sum(size in lengths for size in each.shape) >= 2]
+    wrong = [each for each in attentions if each.axis != max(a for a, size in enumerate(each.shape) if size in lengths)]
     if wrong:
-        each = wrong[0]
-        what = (
-            "queries"
-            if each.shape[each.axis] in times and each.axis == len(each.shape) - 2
-            else "rows of the batch"
-            if each.shape[each.axis] == rows
-            else "heads or features"
-        )
+        shape, axis = wrong[0].shape, wrong[0].axis
+        what = "rows of the batch" if shape[axis] == rows else "heads or features"
+        if shape[axis] in lengths and axis == len(shape) - 2:
+            what = "queries"
         return ATTENTION_NORMALISATION.failed(
-            f"softmax over axis {each.axis} of scores {list(each.shape)}",
+            f"softmax over axis {axis} of scores {list(shape)}",
             {"softmaxes": float(len(wrong)), "of": float(len(attentions))},
             because=f"The softmax is over {what}.",
         )
-    if off:
+    if missing:
         return ATTENTION_NORMALISATION.failed(
             "after the softmax",
-            {"missing share": max(off)},
+            {"missing share": max(missing)},
             because="Some rows of weights sum to less than one: they were masked after the softmax.",
         )
     if not attentions:
         return ATTENTION_NORMALISATION.not_examined(
-            "No softmax over pairs of tokens was seen: there are fused kernels, which are right, or none."
+            "There was no softmax over pairs of tokens: attention is computed by fused kernels, which are right, or absent."
         )
     return ATTENTION_NORMALISATION.passed(f"{len(attentions)} softmaxes are over keys, and their weights sum to one.")
 
 
-def _fill(patient: ModelUnderTest) -> Finding:
-    """Scores are made to grow, and what was hidden is looked for again."""
-    contract = patient.contract
-    length = patient.length(9)
-    forbidden = ~contract.allowed(length)
-    readings = padded_readings(patient)
-    if not forbidden.any() and not readings:
+def _fill(subject: ModelUnderTest) -> Finding:
+    """Make scores large, and test whether masked tokens have an effect."""
+    usual, length = subject.reinitialised, subject.length(9)
+    forbidden = ~subject.contract.allowed(length)
+    batches = padded_batches(subject)
+    if not forbidden.any() and not batches:
         return WEAK_MASK_FILL.not_examined(
-            "Nothing is masked: every token may be seen, and the contract names no padding."
+            "Nothing is masked: every token may be used, and the contract has no padding."
         )
-    before = dependency(patient.redrawn, length, EVAL) if forbidden.any() else None
-    for times in (8.0, 64.0, 512.0):
-        name = f"{patient.redrawn.name}, {times:g} times as large"
-        body = patient.redrawn.with_module(scaled(patient.redrawn.module, times), name)
-        if before is not None and before.moved.masked_fill(~forbidden, 0).max() <= patient.redrawn.tolerance():
-            found = dependency(body, length, EVAL, inputs=4)
-            beyond = found.moved.masked_fill(~forbidden, 0)
-            if beyond.max() > 1e-3 * body.scale():
-                place, token = divmod(int(beyond.argmax()), length)
-                one, other = found.example(place, token)
-                return WEAK_MASK_FILL.failed(
-                    f"{body.name}; position {place} sees token {token}",
-                    {"moved": beyond.max().item(), "of": body.scale()},
-                    counterexample(body, one, other, 0, place, f"token {token} replaced"),
-                )
-        for side, reading in readings:
-            told = _padding_shows(patient.redrawn, body, reading)
-            if told is not None:
-                row, moved = told
-                alone, real = alone_of(reading, row)
-                place = int(real.nonzero()[0, 0])
-                return WEAK_MASK_FILL.failed(
-                    f"{body.name}; {side} padding is seen",
-                    {"moved": moved, "of": body.scale()},
-                    Counterexample.between(
-                        alone.sides(0), reading.sides(row), body.logits(alone)[0, 0], body.logits(reading)[row, place],
-                        differ="among longer rows", at=f"the row's first token ({body.name})",
-                    ),
-                )  # fmt: skip
-    if (
-        before is not None
-        and before.moved.masked_fill(~forbidden, 0).max() > patient.redrawn.tolerance()
-        and not readings
-    ):
-        return WEAK_MASK_FILL.inconclusive("What is hidden is seen already: see future-leak.")
-    return WEAK_MASK_FILL.passed("Scores some hundred thousand times as large leave hidden what is masked.")
+    leaks = bool(
+        forbidden.any()
+        and measure_dependency(usual, length, EVAL).change.masked_fill(~forbidden, 0).max() > usual.tolerance()
+    )
+    for factor in (8.0, 64.0, 512.0):
+        large = usual.with_module(scaled_copy(usual.module, factor), f"{usual.name}, {factor:g} times as large")
+        finding = None if leaks else _forbidden_shows(large, length, forbidden)
+        for side, batch in batches:
+            finding = finding or _padding_shows(usual, large, side, batch)
+        if finding is not None:
+            return finding
+    if leaks and not batches:
+        return WEAK_MASK_FILL.inconclusive("The mask does not work at the usual scale either: see future-leak.")
+    return WEAK_MASK_FILL.passed("Masked tokens have no effect when scores are some hundred thousand times as large.")
 
 
-def _padding_shows(usual: Body, large: Body, reading: ModelInput) -> tuple[int, float] | None:
-    for row in range(1, reading.rows):
-        alone, real = alone_of(reading, row)
-        before = (usual.logits(alone)[0] - usual.logits(reading)[row, real]).abs().nan_to_num(0.0).max().item()
-        after = (large.logits(alone)[0] - large.logits(reading)[row, real]).abs().nan_to_num(0.0).max().item()
+def _forbidden_shows(large: ModelCopy, length: int, forbidden: Tensor) -> Finding | None:
+    if not forbidden.any():
+        return None
+    found = measure_dependency(large, length, EVAL, inputs=4)
+    change = found.change.masked_fill(~forbidden, 0)
+    if not change.max() > 1e-3 * large.scale():
+        return None
+    position, token = divmod(int(change.argmax()), length)
+    before, after = found.example(position, token)
+    return WEAK_MASK_FILL.failed(
+        f"{large.name}; position {position} depends on token {token}",
+        {"change": change.max().item(), "of": large.scale()},
+        counterexample(large, before, after, 0, position, f"token {token} replaced"),
+    )
+
+
+def _padding_shows(usual: ModelCopy, large: ModelCopy, side: str, batch: ModelInput) -> Finding | None:
+    for row in range(1, batch.rows):
+        alone, real = row_alone(batch, row)
+        before, after = (
+            (copy.logits(alone)[0] - copy.logits(batch)[row, real]).abs().nan_to_num(0.0).max().item()
+            for copy in (usual, large)
+        )
         if before <= 1e-5 * usual.scale() and after > 1e-2 * large.scale():
-            return row, after
+            first = int(real.nonzero()[0, 0])
+            return WEAK_MASK_FILL.failed(
+                f"{large.name}; {side} padding has an effect",
+                {"change": after, "of": large.scale()},
+                Counterexample.between(
+                    alone.row_as_lists(0), batch.row_as_lists(row), large.logits(alone)[0, 0], large.logits(batch)[row, first],
+                    difference="among longer rows", output=f"the row's first token ({large.name})",
+                ),
+            )  # fmt: skip
     return None

@@ -1,4 +1,4 @@
-"""What a trained model does with examples, by the studies' signatures: whether it stops, generates what it knows, and minds its source."""
+"""Generation from the examples, judged by the signatures of studies: endings, targets, padding and order of sources."""
 
 from __future__ import annotations
 
@@ -6,170 +6,178 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import log
 
-from seqwright.doctor.answers import Answers, answered, shown
-from seqwright.doctor.checks.parameters import fresh
-from seqwright.doctor.finding import Check, Finding
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.checks.parameters import norms_are_initial
+from seqwright.doctor.finding import Finding
+from seqwright.doctor.generation import GeneratedAnswers, generate_answers, teacher_forced_input
+from seqwright.doctor.model_input import InputSampler
 from seqwright.doctor.model_under_test import ModelUnderTest
-from seqwright.doctor.reading import Words
 from seqwright.evaluation.behaviour import Behaviour
 from seqwright.evaluation.signature import never_stops, order_blind, padding_dependent, teacher_forced_only
 
 NEVER_STOPS = Check(
     "never-stops",
     "Generated answers do not end.",
-    "look whether the end is among the labels (labels-without-eos), whether generation knows its id, and whether positions beyond training were ever trained",
+    "look whether the end is among the labels (labels-without-eos), whether generation uses its id, and whether positions beyond training were ever trained",
 )
 TEACHER_FORCED_ONLY = Check(
     "teacher-forced-only",
-    "Shown the truth, the model knows what comes next; generating, it does not say it.",
-    "look for a leak of the future, for a cache that is off, and for generation that begins otherwise than training (bos, padding side, shift)",
+    "With the true tokens as input the model predicts the next one; generating, it errs.",
+    "look for a leak of the future, for a wrong cache, and for generation that begins otherwise than training (bos, padding side, shift)",
 )
 ANSWERS_PADDED = Check(
     "answers-padded",
     "A source gets another answer alone than among longer ones.",
-    "look for a padding mask that generation does not pass on, and for the side that generation pads on",
+    "look for a padding mask that generation does not pass on, and for the side on which generation pads",
 )
 ANSWERS_REORDERED = Check(
     "answers-reordered",
-    "No source gets another answer when two of its tokens change places.",
-    "see order-blind; and look whether generation gives the model the places that training gave it",
+    "No source gets another answer when two of its tokens are swapped.",
+    "see order-blind; and look whether generation gives the model the positions that training gave it",
 )
 ANSWERS_CONSTANT = Check(
     "answers-constant",
     "Every source gets the same answer, though the targets differ.",
-    "see mean-collapse and source-ignored; then whether the loss still falls, and what the learning rate does to it",
+    "see mean-collapse and source-ignored; then whether the loss still falls, and how the learning rate affects it",
 )
-CHECKS = (NEVER_STOPS, TEACHER_FORCED_ONLY, ANSWERS_PADDED, ANSWERS_REORDERED, ANSWERS_CONSTANT)
 NEVER = 1e-3
-"""An end that is so many times less likely than by guessing is never said, trained or not."""
+"""An end whose probability is below this share of a uniform guess is never generated, trained or not."""
 
 GUESSING = 0.9
-"""A model that is on average unsure by more than this part of what a guesser is (in nats) has not been trained."""
+"""A model whose mean entropy is above this share of a uniform guess's has not been trained."""
 KNOWN = 0.9
-"""Share of next tokens that are right where the truth is shown: the model has learnt the examples."""
+"""The share of examples predicted from true tokens above which the model has learnt them."""
+UNTRAINED = "The model is not trained: equal answers are to be expected."
 
 
-def behaviour(patient: ModelUnderTest) -> Iterator[Finding]:
-    """What :data:`CHECKS` names."""
-    lacking = [name for name in ("generate", "examples") if getattr(patient, name) is None]
-    if lacking or not patient.contract.decodes:
-        told = (
-            f"Give {' and '.join(lacking)}, and what is generated is held against the examples."
-            if lacking
-            else "An encoder does not generate."
-        )
-        for check in CHECKS:
-            yield check.not_examined(told)
-        return
-    seen = answered(patient)
-    yield _stops(patient, seen)
-    if patient.contract.kind != "encoder-decoder":
-        for check in CHECKS[1:]:
-            yield check.not_examined("A decoder alone has no source, and no one right answer.")
-        return
-    yield _forced(seen)
-    yield _padded(seen)
-    yield _reordered(patient, seen)
-    yield _constant(patient, seen)
+class BehaviourChecks(Spec, CheckGroup):
+    """``never-stops``, ``teacher-forced-only``, ``answers-padded``, ``answers-reordered`` and ``answers-constant``."""
+
+    checks = (NEVER_STOPS, TEACHER_FORCED_ONLY, ANSWERS_PADDED, ANSWERS_REORDERED, ANSWERS_CONSTANT)
+    order = 14
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Generate from the examples, with changed sources, too."""
+        missing = [name for name in ("generate", "examples") if getattr(subject, name) is None]
+        reason = "An encoder does not generate."
+        if missing:
+            reason = f"Give {' and '.join(missing)}, and generated answers are compared with the examples."
+        if missing or not subject.contract.predicts_next:
+            for check in self.checks:
+                yield check.not_examined(reason)
+            return
+        found = generate_answers(subject)
+        yield _stops(subject, found)
+        if not subject.contract.reads_source:
+            for check in self.checks[1:]:
+                yield check.not_examined("A decoder alone has no source, and no single right answer.")
+            return
+        yield _teacher_forced(found)
+        yield _padded(found)
+        yield _reordered(subject, found)
+        yield _constant(subject, found)
 
 
-def _stops(patient: ModelUnderTest, seen: Answers) -> Finding:
-    contract = patient.contract
+def _stops(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
+    contract = subject.contract
     if contract.eos is None:
-        return NEVER_STOPS.not_examined("The contract names no end: answers may be of a fixed length.")
-    endless = [row for row, answer in enumerate(seen.behaviour.padded) if not answer.stopped]
-    likeliest = _likeliest_end(patient, contract.eos)
+        return NEVER_STOPS.not_examined("The contract has no end: answers may have a fixed length.")
+    endless = [row for row, answer in enumerate(found.behaviour.padded) if not answer.stopped]
+    probability = _greatest_end_probability(subject, contract.eos)
     evidence: dict[str, float | str] = {
-        "answers": float(len(seen.rows)), "that do not end": float(len(endless)), "likeliest that an end ever is": likeliest,
+        "answers": float(len(found.rows)), "without an end": float(len(endless)), "greatest probability of an end": probability,
     }  # fmt: skip
-    if not never_stops(seen.behaviour):
+    if not never_stops(found.behaviour):
         return NEVER_STOPS.passed("Every answer ends.", **evidence)
-    if _untrained(patient) and not likeliest <= NEVER / contract.vocabulary:
-        return NEVER_STOPS.inconclusive("The model is not trained: that it does not end says nothing.", **evidence)
-    made_up = contract.kind == "encoder-decoder" and not seen.truth
+    if _is_untrained(subject) and not probability <= NEVER / contract.vocabulary:
+        return NEVER_STOPS.inconclusive("The model is not trained: endless answers are to be expected.", **evidence)
+    made_up = contract.reads_source and not found.with_targets
     return NEVER_STOPS.failed(
-        f"{'made-up ' if made_up else ''}example {endless[0]}: {seen.rows[endless[0]][:24]}",
+        f"{'made-up ' if made_up else ''}example {endless[0]}: {found.rows[endless[0]][:24]}",
         evidence,
-        only_warn=made_up and 2 * len(endless) < len(seen.rows),
+        only_warn=made_up and 2 * len(endless) < len(found.rows),
     )
 
 
-def _forced(seen: Answers) -> Finding:
-    if not seen.truth:
+def _teacher_forced(found: GeneratedAnswers) -> Finding:
+    if not found.with_targets:
         return TEACHER_FORCED_ONLY.not_examined(
-            "Give examples with targets, and what is generated is held against them."
+            "Give examples with targets, and generated answers are compared with them."
         )
-    known = [row for row, right in enumerate(seen.behaviour.forced) if right]
-    lost = [row for row in known if not seen.behaviour.padded[row].right]
+    known = [row for row, right in enumerate(found.behaviour.forced) if right]
+    lost = [row for row in known if not found.behaviour.padded[row].right]
+    rows = len(found.rows)
     evidence: dict[str, float | str] = {
-        "right when shown the truth": len(known) / len(seen.rows),
-        "right when generated": sum(answer.right for answer in seen.behaviour.padded) / len(seen.rows),
+        "right with true tokens": len(known) / rows,
+        "right when generated": sum(answer.right for answer in found.behaviour.padded) / rows,
     }
-    if len(known) < KNOWN * len(seen.rows):
+    if len(known) < KNOWN * rows:
         return TEACHER_FORCED_ONLY.inconclusive("The model has not learnt the examples.", **evidence)
-    if teacher_forced_only(_of_rows(seen.behaviour, known)) and len(lost) > (1 - KNOWN) * len(seen.rows):
-        return TEACHER_FORCED_ONLY.failed(f"example {lost[0]}: {seen.rows[lost[0]][:24]} is generated", evidence)
-    return TEACHER_FORCED_ONLY.passed("What is known is generated.", **evidence)
+    if teacher_forced_only(_rows_of(found.behaviour, known)) and len(lost) > (1 - KNOWN) * rows:
+        return TEACHER_FORCED_ONLY.failed(f"example {lost[0]}: {found.rows[lost[0]][:24]} is generated", evidence)
+    return TEACHER_FORCED_ONLY.passed("Targets that the model predicts are generated, too.", **evidence)
 
 
-def _of_rows(seen: Behaviour, rows: list[int]) -> Behaviour:
-    padded, alone = (tuple(side[row] for row in rows) for side in (seen.padded, seen.alone))
-    return replace(seen, padded=padded, alone=alone, forced=tuple(seen.forced[row] for row in rows))
+def _rows_of(behaviour: Behaviour, rows: list[int]) -> Behaviour:
+    padded, alone, forced = (
+        tuple(side[row] for row in rows) for side in (behaviour.padded, behaviour.alone, behaviour.forced)
+    )
+    return replace(behaviour, padded=padded, alone=alone, forced=forced)  # type: ignore[arg-type]
 
 
-def _padded(seen: Answers) -> Finding:
-    if not seen.alone:
+def _padded(found: GeneratedAnswers) -> Finding:
+    if not found.alone:
         return ANSWERS_PADDED.not_examined("No source of the examples is padded.")
-    lost = [row for row in seen.alone if seen.behaviour.padded[row].symbols != seen.behaviour.alone[row].symbols]
-    evidence: dict[str, float | str] = {"sources": float(len(seen.alone)), "answered otherwise alone": float(len(lost))}
-    if not padding_dependent(seen.behaviour):
+    behaviour = found.behaviour
+    changed = [row for row in found.alone if behaviour.padded[row].symbols != behaviour.alone[row].symbols]
+    evidence: dict[str, float | str] = {"sources": float(len(found.alone)), "other answers": float(len(changed))}
+    if not padding_dependent(behaviour):
         return ANSWERS_PADDED.passed("Answers are the same alone and among longer sources.", **evidence)
-    row = lost[0]
-    where = f"source {seen.asked[row].tolist()}: {seen.rows[row][:24]} among others, {seen.alone[row][:24]} alone"
+    row = changed[0]
+    where = f"source {found.prompts[row].tolist()}: {found.rows[row][:24]} among others, {found.alone[row][:24]} alone"
     return ANSWERS_PADDED.failed(where, evidence)
 
 
-def _reordered(patient: ModelUnderTest, seen: Answers) -> Finding:
-    if not seen.reordered:
-        return ANSWERS_REORDERED.not_examined("No source of the examples has two tokens that could change places.")
-    sources = float(len(seen.reordered))
-    if not order_blind(seen.behaviour):
-        return ANSWERS_REORDERED.passed("Answers follow the order of their sources.", sources=sources)
-    if _untrained(patient):
-        return ANSWERS_REORDERED.inconclusive(
-            "The model is not trained: that it says the same says nothing.", sources=sources
-        )
-    row, (changed, _) = next(iter(seen.reordered.items()))
-    where = f"sources {seen.asked[row].tolist()} and {changed}: {seen.rows[row][:24]}"
-    told = "It may be meant so, as where a source is sorted or counted."
-    return ANSWERS_REORDERED.failed(where, {"sources": sources}, because=told, only_warn=True)
+def _reordered(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
+    if not found.reordered:
+        return ANSWERS_REORDERED.not_examined("No source of the examples has two tokens that could be swapped.")
+    sources = float(len(found.reordered))
+    if not order_blind(found.behaviour):
+        return ANSWERS_REORDERED.passed("Answers change with the order of their sources.", sources=sources)
+    if _is_untrained(subject):
+        return ANSWERS_REORDERED.inconclusive(UNTRAINED, sources=sources)
+    row, (changed, _) = next(iter(found.reordered.items()))
+    where = f"sources {found.prompts[row].tolist()} and {changed}: {found.rows[row][:24]}"
+    because = "It may be intended, as where a source is sorted or counted."
+    return ANSWERS_REORDERED.failed(where, {"sources": sources}, because=because, only_warn=True)
 
 
-def _constant(patient: ModelUnderTest, seen: Answers) -> Finding:
-    """Whether the answers' spread is none."""
-    if not seen.truth or len({tuple(row) for row in patient.examples["target"].tolist()}) < 2:  # type: ignore[index]
+def _constant(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
+    targets = subject.examples["target"].tolist() if subject.examples and found.with_targets else []
+    if len(set(map(tuple, targets))) < 2:
         return ANSWERS_CONSTANT.not_examined("Give examples with targets that differ.")
-    if seen.behaviour.spread:
+    if found.behaviour.spread:
         return ANSWERS_CONSTANT.passed("Answers differ.")
-    if _untrained(patient):
-        return ANSWERS_CONSTANT.inconclusive("The model is not trained: that it says the same says nothing.")
-    return ANSWERS_CONSTANT.failed(f"all {len(seen.rows)} sources: {seen.rows[0][:24]}", {"answers": 1.0})
+    if _is_untrained(subject):
+        return ANSWERS_CONSTANT.inconclusive(UNTRAINED)
+    return ANSWERS_CONSTANT.failed(f"all {len(found.rows)} sources: {found.rows[0][:24]}", {"answers": 1.0})
 
 
-def _likeliest_end(patient: ModelUnderTest, eos: int) -> float:
-    """The greatest probability that the end has at any place of the examples."""
-    reading = shown(patient)
-    if reading is None:
+def _greatest_end_probability(subject: ModelUnderTest, eos: int) -> float:
+    """Return the greatest probability of an end at any position of the examples."""
+    batch = teacher_forced_input(subject)
+    if batch is None:
         return float("nan")
-    said = patient.actual.logits(reading).softmax(-1)
-    return said[..., eos].nan_to_num(0.0).max().item() if said.shape[-1] > eos else 0.0
+    probabilities = subject.original.logits(batch).softmax(-1)
+    return probabilities[..., eos].nan_to_num(0.0).max().item() if probabilities.shape[-1] > eos else 0.0
 
 
-def _untrained(patient: ModelUnderTest) -> bool:
-    """Whether it looks as if it had never been trained: its norms are as they begin, or it is hardly surer than a guesser."""
-    if fresh(patient.actual.module):
+def _is_untrained(subject: ModelUnderTest) -> bool:
+    """Return whether the model looks untrained: its norms have initial values, or its predictions are nearly uniform."""
+    if norms_are_initial(subject.original.module):
         return True
-    reading = shown(patient) or Words(patient.contract, 32).reading(4, patient.length(6))
-    said = patient.actual.logits(reading).nan_to_num(0.0).log_softmax(-1)
-    unsure = -(said.exp() * said).sum(-1).mean().item()
-    return unsure > GUESSING * log(said.shape[-1])
+    batch = teacher_forced_input(subject) or InputSampler(subject.contract, 32).batch(4, subject.length(6))
+    log_p = subject.original.logits(batch).nan_to_num(0.0).log_softmax(-1)
+    entropy = -(log_p.exp() * log_p).sum(-1).mean().item()
+    return entropy > GUESSING * log(log_p.shape[-1])

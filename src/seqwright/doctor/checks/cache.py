@@ -1,156 +1,186 @@
-"""Generation computes what training computed: one token at a time, with a cache, the logits are those of the whole."""
+"""Agreement of cached generation with training: the logits of single steps are those of the whole sequence."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import torch
 from torch import Tensor
 
-from seqwright.doctor.contract import Window
-from seqwright.doctor.finding import Check, Counterexample, Finding
-from seqwright.doctor.model_under_test import Body, CallbackError, ModelUnderTest, comparable
-from seqwright.doctor.modes import EVAL
-from seqwright.doctor.reading import ModelInput, Words, padded
+from seqwright.core.model import State
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.finding import Counterexample, Finding
+from seqwright.doctor.model_input import InputSampler, ModelInput, pad_rows
+from seqwright.doctor.model_under_test import CallbackError, ModelCopy, ModelUnderTest, comparable
+from seqwright.doctor.run_modes import EVAL
 
 CACHE_MISMATCH = Check(
     "cache-mismatch",
-    "With the cache the model says something else than without it. The most likely token is often the same, so that nobody sees.",
-    "look at the position that a cached token is given, at the mask of a query that is not the first (SDPA's is_causal begins at the top left), and at what a window drops",
+    "With the cache the logits are not those without it. The likeliest token is often the same, so that it goes unnoticed.",
+    "look at the position that a cached token gets, at the mask of a query that is not the first (SDPA's is_causal begins at the top left), and at what a window drops",
+    applies=lambda contract: contract.predicts_next,
 )
 
 
-def cache(patient: ModelUnderTest) -> Iterator[Finding]:
-    """``cache-mismatch``: token by token, and after a prompt, against the whole at once."""
-    if not patient.contract.decodes:
-        return
-    both = patient.contract.kind == "encoder-decoder"
-    wanted = "step(model, ids, past, source, source_mask)" if both else "step(model, ids, past)"
-    if patient.step is None or (both and not _hears(patient.step)):
-        yield CACHE_MISMATCH.not_examined(
-            f"Give {wanted} -> (logits, past), and cached steps are held against the whole."
-        )
-        return
-    window = patient.contract.sees
-    length = patient.length(
-        max(24, min(96, 2 * window.size + 4)) if isinstance(window, Window) else 24 if not patient.thorough else 96
-    )
-    for body in patient.bodies:
-        found = _mismatch(patient, patient.step, body, length)
-        if found is not None:
-            yield found
+class CacheChecks(Spec, CheckGroup):
+    """``cache-mismatch``."""
+
+    checks = (CACHE_MISMATCH,)
+    order = 9
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Compare token-by-token decoding, also after a prompt and with rows reordered, with the whole sequence."""
+        both = subject.contract.reads_source
+        if subject.step is None or (both and not _takes_source(subject.step)):
+            wanted = "step(model, ids, past, source, source_mask)" if both else "step(model, ids, past)"
+            yield CACHE_MISMATCH.not_examined(
+                f"Give {wanted} -> (logits, past), and cached steps are compared with the whole sequence."
+            )
             return
-    yield _in_chunks(patient, patient.step, length) or CACHE_MISMATCH.passed(
-        f"{length} tokens one by one, and after prompts, are answered as the whole at once."
-    )
+        window = subject.contract.effective_visibility.window_size
+        longest = max(24, min(96, 2 * window + 4)) if window else 96 if subject.thorough else 24
+        length = subject.length(longest)
+        yield (
+            _mismatch(subject, subject.step, length)
+            or _in_pieces_of_three(subject, subject.step, length)
+            or CACHE_MISMATCH.passed(
+                f"{length} tokens one by one, and after prompts, have the logits of the whole sequence."
+            )
+        )
 
 
-def _hears(step: Any) -> bool:
-    """Whether a step can be given a source."""
-    taken = inspect.signature(step).parameters.values()
-    places = [each for each in taken if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    return len(places) >= 5 or any(each.kind is each.VAR_POSITIONAL for each in taken)
+def _takes_source(step: Any) -> bool:
+    """Return whether a step has arguments for a source and its mask."""
+    parameters = inspect.signature(step).parameters.values()
+    positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    return len(positional) >= 5 or any(each.kind is each.VAR_POSITIONAL for each in parameters)
 
 
-def _reading(patient: ModelUnderTest, length: int) -> ModelInput:
-    """Two rows; where there is a source, with one that is padded, if anything pads."""
-    words, contract = Words(patient.contract, 22), patient.contract
-    ids = words.draw(2, length)
+def _batch(subject: ModelUnderTest, length: int) -> ModelInput:
+    """Draw two rows, and where there is a source, two of which one is padded."""
+    sampler, contract = InputSampler(subject.contract, 22), subject.contract
+    ids = sampler.ids(2, length)
     if contract.bos is not None:
         ids[:, 0] = contract.bos
-    if contract.kind != "encoder-decoder":
+    if not contract.reads_source:
         return ModelInput(ids)
-    source = words.draw(2, patient.length(7))
+    source = sampler.ids(2, subject.length(7))
     if contract.pad is None or source.shape[1] < 2:
         return ModelInput(ids, source=source)
     side = "left" if contract.padding_side == "left" else "right"
-    source, mask = padded([source[0].tolist(), source[1, :-1].tolist()], contract.pad, side)
+    source, mask = pad_rows([source[0].tolist(), source[1, :-1].tolist()], contract.pad, side)
     return ModelInput(ids, None, source, mask)
 
 
-def _mismatch(patient: ModelUnderTest, step: Any, body: Body, length: int) -> Finding | None:
-    """Where steps say something else than the whole, if they do."""
-    reading = _reading(patient, length)
-    whole = body.logits(reading)
-    for told, pieces in (
-        ("token by token", [1] * length),
-        ("after a prompt", _after(length, 5)),
-        ("after a longer prompt", _after(length, length * 2 // 3)),
-    ):
-        found = _compared(step, body, reading, whole, pieces, told)
-        if found is not None:
-            return found
+@dataclass(frozen=True)
+class CachedReading:
+    """A way to read a sequence with the cache.
+
+    Attributes:
+        name: a description.
+        pieces: the numbers of tokens read at once.
+        swap_rows: whether the rows of the state are selected in another order after half of the pieces, as in beam search.
+        rewind: whether another token is read there, and the state rewound, as in speculative decoding.
+    """
+
+    name: str
+    pieces: Sequence[int]
+    swap_rows: bool = False
+    rewind: bool = False
+
+
+def _mismatch(subject: ModelUnderTest, step: Any, length: int) -> Finding | None:
+    def after(prompt: int) -> list[int]:
+        return [min(prompt, length), *([1] * (length - prompt))]
+
+    readings = [
+        CachedReading("token by token", [1] * length),
+        CachedReading("after a prompt", after(5)),
+        CachedReading("after a longer prompt", after(length * 2 // 3)),
+    ]
+    if subject.spec is not None:  # caches of other libraries have no common interface
+        readings += [
+            CachedReading("with rows selected in another order", after(length // 2), swap_rows=True),
+            CachedReading("after the state was rewound", after(length // 2), rewind=True),
+        ]
+    batch = _batch(subject, length)
+    for copy in subject.copies:
+        whole = copy.logits(batch)
+        for reading in readings:
+            found = _compared(step, copy, batch, whole, reading)
+            if found is not None:
+                return found
     return None
 
 
-def _in_chunks(patient: ModelUnderTest, step: Any, length: int) -> Finding | None:
-    """Several tokens at once after the first: no plain generation does it, so that it is only warned of."""
+def _in_pieces_of_three(subject: ModelUnderTest, step: Any, length: int) -> Finding | None:
+    """Compare several tokens at once after the first; plain generation does not do it, so it is only a warning."""
     if length < 6:
         return None
-    body, reading = patient.redrawn, _reading(patient, length)
+    copy, batch = subject.reinitialised, _batch(subject, length)
     pieces = [2, *([3] * ((length - 2) // 3))]
-    short = replace(reading, ids=reading.ids[:, : sum(pieces)])
+    short = replace(batch, ids=batch.ids[:, : sum(pieces)])
     try:
-        found = _compared(step, body, short, body.logits(short), pieces, "three at a time")
+        found = _compared(step, copy, short, copy.logits(short), CachedReading("three at a time", pieces))
     except CallbackError:
         return None
     if found is None:
         return None
-    told = "It matters where several tokens are given at once after the first: in speculative decoding, or for a prompt in parts."
-    return msgspec.structs.replace(found, verdict="warn", explanation=f"{CACHE_MISMATCH.broken} {told}")
+    use = "It matters where several tokens are read at once after the first: in speculative decoding, or for a prompt in parts."
+    return msgspec.structs.replace(found, verdict="warn", explanation=f"{CACHE_MISMATCH.fault} {use}")
 
 
-def _compared(
-    step: Any, body: Body, reading: ModelInput, whole: Tensor, pieces: list[int], told: str
-) -> Finding | None:
-    said = _stepped(step, body, reading, pieces)
-    skipped = reading.ids.shape[1] - said.shape[1]  # a step may tell its last token's logits only
-    moved = (said - whole[:, skipped:]).abs().amax(-1)
-    tolerance = max(body.tolerance(), (1e-6 if body.dtype == torch.float64 else 1e-4) * body.scale())
-    if not (moved.isnan().any() or moved.max() > tolerance):
+def _compared(step: Any, copy: ModelCopy, batch: ModelInput, whole: Tensor, reading: CachedReading) -> Finding | None:
+    logits = _stepped(step, copy, batch, reading)
+    skipped = batch.ids.shape[1] - logits.shape[1]  # a step may return the logits of its last token alone
+    change = (logits - whole[:, skipped:]).abs().amax(-1)
+    tolerance = max(copy.tolerance(), (1e-6 if copy.dtype == torch.float64 else 1e-4) * copy.scale())
+    if not (change.isnan().any() or change.max() > tolerance):
         return None
-    row, place = (int(each) for each in (moved.nan_to_num(float("inf")) > tolerance).nonzero()[0])
-    place += skipped
-    sides = replace(reading, ids=reading.ids[:, : place + 1]).sides(row)
-    agree = (said.argmax(-1) == whole[:, skipped:].argmax(-1)).double().mean().item()
+    row, position = (int(each) for each in (change.nan_to_num(float("inf")) > tolerance).nonzero()[0])
+    same = (logits.argmax(-1) == whole[:, skipped:].argmax(-1)).double().mean().item()
+    first, second = whole[row, position + skipped], logits[row, position]
+    position += skipped
+    sides = replace(batch, ids=batch.ids[:, : position + 1]).row_as_lists(row)
     return CACHE_MISMATCH.failed(
-        f"{told}, from position {place} on; {body.name}",
-        {"moved": moved.max().item(), "threshold": tolerance, "same likeliest token": agree},
+        f"{reading.name}, from position {position} on; {copy.name}",
+        {"change": change.max().item(), "threshold": tolerance, "same likeliest token": same},
         Counterexample.between(
-            sides,
-            sides,
-            whole[row, place],
-            said[row, place - skipped],
-            differ=f"read {told}",
-            at=f"position {place}, the whole at once and {told}",
+            sides, sides, first, second,
+            difference=f"read {reading.name}", output=f"position {position}, the whole at once and {reading.name}",
         ),
-    )
+    )  # fmt: skip
 
 
-def _after(length: int, prompt: int) -> list[int]:
-    return [min(prompt, length), *([1] * (length - prompt))]
+def _source(batch: ModelInput) -> tuple[Tensor | None, ...]:
+    return () if batch.source is None else (batch.source, batch.source_mask)
 
 
-def _stepped(step: Any, body: Body, reading: ModelInput, pieces: list[int]) -> Tensor:
-    """What steps say, ``[b t v]``, masked words as the whole has them."""
-    said, past, begun = [], None, 0
-    seen = reading.to(body.device)
-    across = () if seen.source is None else (seen.source, seen.source_mask)
-    with body.ready(EVAL) as module:
-        for piece in pieces:
-            if piece <= 0:
-                continue
+def _stepped(step: Any, copy: ModelCopy, batch: ModelInput, reading: CachedReading) -> Tensor:
+    """Return the logits of cached steps, ``[b t v]``."""
+    found, past, start, swapped = [], None, 0, False
+    batch, pieces = batch.to(copy.device), [piece for piece in reading.pieces if piece > 0]
+    with copy.running(EVAL) as module:
+        for number, piece in enumerate(pieces):
             try:
-                logits, past = step(module, seen.ids[:, begun : begun + piece], past, *across)
+                if number == (len(pieces) + 1) // 2 and isinstance(past, State):
+                    if reading.rewind:
+                        _, further = step(module, batch.ids[:, -1:], past, *_source(batch))
+                        past = further.rewind(torch.full((batch.rows,), past.length, device=copy.device))
+                    if reading.swap_rows:
+                        order = torch.arange(batch.rows, device=copy.device).flip(0)
+                        past, batch, swapped = past.select(order), batch.select(order), True
+                logits, past = step(module, batch.ids[:, start : start + piece], past, *_source(batch))
             except Exception as error:
                 raise CallbackError("step", error) from error
             if not isinstance(logits, Tensor) or logits.ndim not in (2, 3):
                 raise CallbackError("step", ValueError("it returns no logits [batch, time, vocabulary]"))
-            logits = logits if logits.ndim == 3 else logits[:, None]
-            said.append(logits[:, -piece:])
-            begun += piece
-    return comparable(torch.cat(said, 1))
+            logits = (logits if logits.ndim == 3 else logits[:, None])[:, -piece:]
+            found.append(logits.flip(0) if swapped else logits)
+            start += piece
+    return comparable(torch.cat(found, 1))

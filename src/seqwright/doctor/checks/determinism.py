@@ -1,4 +1,4 @@
-"""The same question gets the same answer: whatever was asked before, whoever stands beside it, however the model is run."""
+"""Repeatability: the same input has the same output whatever ran before, whatever is beside it, and in every mode."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from seqwright.doctor.checks.padding import padded_readings
-from seqwright.doctor.copies import precise
-from seqwright.doctor.finding import Check, Counterexample, Finding
-from seqwright.doctor.model_under_test import Body, ModelUnderTest, counterexample
-from seqwright.doctor.modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, Mode
-from seqwright.doctor.reading import ModelInput, Words, rows_of
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.checks.padding import padded_batches
+from seqwright.doctor.copies import copy_in_precision
+from seqwright.doctor.finding import Counterexample, Finding
+from seqwright.doctor.model_input import InputSampler, ModelInput, with_other_rows
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample
+from seqwright.doctor.run_modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, RunMode
 
 STATEFUL = Check(
     "stateful",
-    "An answer depends on what was asked before: something is kept from call to call.",
+    "An output depends on earlier inputs: the model keeps something from call to call.",
     "look for attributes that forward assigns (a hidden state, a cache, a counter) and are not reset",
 )
 EVAL_NONDETERMINISTIC = Check(
     "eval-nondeterministic",
-    "In eval mode the same input gets different answers with different random numbers.",
+    "In eval mode the output for one input changes with the random numbers.",
     "look for dropout as a function without training=self.training, and for noise or sampling in forward",
 )
 MODE_DEPENDENT = Check(
@@ -36,210 +38,214 @@ NAN = Check(
 )
 BATCH_MIXING = Check(
     "batch-mixing",
-    "A row's answer depends on which rows stand beside it in the batch, or on its place among them.",
+    "A row's output depends on the other rows of the batch, or on its index in it.",
     "look for (batch, time) taken for (time, batch), for softmax or norms over the batch axis, and for positions added along the batch",
 )
 
 
-def state(patient: ModelUnderTest) -> Iterator[Finding]:
-    """``stateful`` and ``eval-nondeterministic``; what is found changes how every later check asks."""
-    length = patient.length(6)
-    one, other = Words(patient.contract, 3).reading(2, length), Words(patient.contract, 4).reading(2, length)
-    body = patient.actual
-    first = body.logits(one)
-    again = body.logits(one)
-    body.logits(other)
-    for between in (max(1, length - 2), patient.length(40)):
-        body.logits(Words(patient.contract, 5).reading(2, between))
-    after = body.logits(one)
-    moved = max(_apart(first, again), _apart(first, after))
-    if moved > body.tolerance():
-        for each in patient.bodies:
-            each.fresh = frozenset(MODES)
-        body.module = precise(patient.model, body.dtype)
-        yield STATEFUL.failed(
-            "eval",
-            {"moved": moved, "threshold": body.tolerance()},
-            _between(one, first, after, *_furthest(first, after), "asked again after others"),
-        )
-    else:
-        yield STATEFUL.passed("The same input got the same answer before and after others.", moved=moved)
-    said = [body.logits(one, seed=seed) for seed in range(3)]
-    drawn, other_said = max(((_apart(said[0], each), each) for each in said[1:]), key=lambda pair: pair[0])
-    if drawn > body.tolerance():
-        place = _furthest(said[0], other_said)
-        yield EVAL_NONDETERMINISTIC.failed(
-            "eval",
-            {"moved": drawn, "threshold": body.tolerance()},
-            _between(one, said[0], other_said, *place, "other random numbers"),
-        )
-    else:
-        yield EVAL_NONDETERMINISTIC.passed("Random numbers make no difference in eval mode.", moved=drawn)
+class StateChecks(Spec, CheckGroup):
+    """``stateful`` and ``eval-nondeterministic``; after a failure every call of a later check gets a new copy."""
+
+    checks = (STATEFUL, EVAL_NONDETERMINISTIC)
+    order = 1
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Run one input again after others, and with other random numbers."""
+        yield _stateful(subject)
+        yield _nondeterministic(subject)
 
 
-def _apart(one: Tensor, other: Tensor) -> float:
-    return (one - other).abs().nan_to_num(0.0).max().item() if one.shape == other.shape else float("inf")
+def _stateful(subject: ModelUnderTest) -> Finding:
+    copy, length = subject.original, subject.length(6)
+    batch, other = (InputSampler(subject.contract, seed).batch(2, length) for seed in (3, 4))
+    first = copy.logits(batch)
+    second = copy.logits(batch)
+    copy.logits(other)
+    for other_length in (max(1, length - 2), subject.length(40)):
+        copy.logits(InputSampler(subject.contract, 5).batch(2, other_length))
+    third = copy.logits(batch)
+    change, tolerance = max(_difference(first, second), _difference(first, third)), copy.tolerance()
+    if change <= tolerance:
+        return STATEFUL.passed("The same input has the same output before and after others.", change=change)
+    for each in subject.copies:
+        each.stateful_modes = frozenset(MODES)
+    copy.module = copy_in_precision(subject.model, copy.dtype)
+    example = _same_input(batch, first, third, *_worst(first, third), "read again after others")
+    return STATEFUL.failed("eval", {"change": change, "threshold": tolerance}, example)
 
 
-def _between(reading: ModelInput, first: Tensor, second: Tensor, row: int, place: int, differ: str) -> Counterexample:
-    """The same input, answered in two ways."""
-    sides = reading.sides(row)
-    at = f"position {place}; the same input, {differ}"
-    return Counterexample.between(sides, sides, first[row, place], second[row, place], differ=differ, at=at)
+def _nondeterministic(subject: ModelUnderTest) -> Finding:
+    copy = subject.original
+    batch = InputSampler(subject.contract, 3).batch(2, subject.length(6))
+    first, *others = (copy.logits(batch, seed=seed) for seed in range(3))
+    other = max(others, key=lambda each: _difference(first, each))
+    change = _difference(first, other)
+    if change <= copy.tolerance():
+        return EVAL_NONDETERMINISTIC.passed("Random numbers make no difference in eval mode.", change=change)
+    example = _same_input(batch, first, other, *_worst(first, other), "other random numbers")
+    return EVAL_NONDETERMINISTIC.failed("eval", {"change": change, "threshold": copy.tolerance()}, example)
 
 
-def _furthest(first: Tensor, second: Tensor) -> tuple[int, int]:
-    """The row and the place at which two answers ``[b t v]`` lie furthest apart."""
-    row, place = divmod(int((first - second).abs().nan_to_num(0.0).amax(-1).argmax()), first.shape[1])
-    return row, place
+def _difference(first: Tensor, second: Tensor) -> float:
+    """Return the greatest difference of two tensors; infinity where their shapes differ."""
+    return (first - second).abs().nan_to_num(0.0).max().item() if first.shape == second.shape else float("inf")
 
 
-def modes(patient: ModelUnderTest) -> Iterator[Finding]:
+def _worst(first: Tensor, second: Tensor) -> tuple[int, int]:
+    """Return the row and the position at which two batches of logits ``[b t v]`` differ most."""
+    row, position = divmod(int((first - second).abs().nan_to_num(0.0).amax(-1).argmax()), first.shape[1])
+    return row, position
+
+
+def _same_input(
+    batch: ModelInput, first: Tensor, second: Tensor, row: int, position: int, difference: str
+) -> Counterexample:
+    """Make a counterexample of one input with two different outputs."""
+    sides, output = batch.row_as_lists(row), f"position {position}; the same input, {difference}"
+    logits = first[row, position], second[row, position]
+    return Counterexample.between(sides, sides, *logits, difference=difference, output=output)
+
+
+class ModeChecks(Spec, CheckGroup):
     """``mode-dependent`` and ``nan``."""
-    reading = Words(patient.contract, 6).reading(3, patient.length(7))
-    yield _modes(patient, reading)
-    yield _nan(patient)
+
+    checks = (MODE_DEPENDENT, NAN)
+    order = 4
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Run the same inputs in each mode, with padding and without."""
+        yield _mode_dependent(subject)
+        yield _not_finite(subject)
 
 
-def _modes(patient: ModelUnderTest, reading: ModelInput) -> Finding:
-    for mode, told in patient.refusals.items():
-        return MODE_DEPENDENT.failed(mode.name, {}, because=f"In this mode it cannot be run at all: {told}.")
-    found = None
-    for body in patient.bodies:
-        said = {mode: body.logits(reading, mode) for mode in patient.modes}
-        for mode in patient.modes[1:]:
-            moved = _apart(said[EVAL], said[mode])
-            if moved > body.tolerance() and (found is None or mode == EVAL_WITH_GRADIENTS):
-                place = _furthest(said[EVAL], said[mode])
-                example = _between(reading, said[EVAL], said[mode], *place, f"{EVAL.name} and {mode.name}")
-                found = mode, moved, example, body
-    if found is None and patient.draws:
+def _mode_dependent(subject: ModelUnderTest) -> Finding:
+    for mode, message in subject.mode_errors.items():
+        return MODE_DEPENDENT.failed(mode.name, {}, because=f"It does not run in this mode: {message}.")
+    batch, found = InputSampler(subject.contract, 6).batch(3, subject.length(7)), None
+    for copy in subject.copies:
+        logits = {mode: copy.logits(batch, mode) for mode in subject.modes}
+        for mode in subject.modes[1:]:
+            change = _difference(logits[EVAL], logits[mode])
+            if change > copy.tolerance() and (found is None or mode == EVAL_WITH_GRADIENTS):
+                worst = _worst(logits[EVAL], logits[mode])
+                example = _same_input(batch, logits[EVAL], logits[mode], *worst, f"{EVAL.name} and {mode.name}")
+                found = mode, change, example, copy
+    if found is None and subject.random_training:
         return MODE_DEPENDENT.failed(
-            "train", {}, because="While it trains it draws at random (noise, or layers left out): it was examined in eval only.",
+            "train", {}, because="In training it draws random numbers (noise, or layers left out): it was examined in eval mode alone.",
             only_warn=True,
         )  # fmt: skip
     if found is None:
-        return MODE_DEPENDENT.passed("The three modes give the same answers, dropout apart.")
-    mode, moved, example, body = found
-    keeps = mode in body.fresh and EVAL not in body.fresh
+        return MODE_DEPENDENT.passed("All modes give the same output, dropout apart.")
+    mode, change, example, copy = found
+    keeps_state = mode in copy.stateful_modes and EVAL not in copy.stateful_modes
+    because = "In training it keeps something from call to call, as running statistics do: it may be intended."
     return MODE_DEPENDENT.failed(
-        f"{mode.name} against {EVAL.name}; {body.name}",
-        {"moved": moved, "threshold": body.tolerance()},
+        f"{mode.name} against {EVAL.name}; {copy.name}",
+        {"change": change, "threshold": copy.tolerance()},
         example,
-        because="While it trains it keeps something from call to call, as running statistics are: it may be meant so."
-        if keeps
-        else "",
-        only_warn=keeps,
+        because=because if keeps_state else "",
+        only_warn=keeps_state,
     )
 
 
-def _nan(patient: ModelUnderTest) -> Finding:
-    readings = [("no padding", Words(patient.contract, 8).reading(3, patient.length(each))) for each in (1, 6)]
-    readings += [(f"{side} padding", reading) for side, reading in padded_readings(patient)]
-    for mode in patient.modes:
-        for told, reading in readings:
-            said = patient.actual.logits(reading, mode)
-            real = (
-                torch.ones(said.shape[:2], dtype=torch.bool)
-                if reading.mask is None or reading.mask.shape != said.shape[:2]
-                else reading.mask
-            )
-            bad = (said.isnan().any(-1) | (said == float("inf")).any(-1) | (said == float("-inf")).all(-1)) & real
+def _not_finite(subject: ModelUnderTest) -> Finding:
+    batches = [("no padding", InputSampler(subject.contract, 8).batch(3, subject.length(each))) for each in (1, 6)]
+    batches += [(f"{side} padding", batch) for side, batch in padded_batches(subject)]
+    for mode in subject.modes:
+        for name, batch in batches:
+            logits = subject.original.logits(batch, mode)
+            real = torch.ones(logits.shape[:2], dtype=torch.bool) if batch.mask is None else batch.mask
+            bad = (logits.isnan() | (logits == torch.inf)).any(-1) | (logits == -torch.inf).all(-1)
+            bad = bad & real
             if bad.any():
-                row, place = (int(each) for each in bad.nonzero()[0])
-                single = reading.select(torch.tensor([row]))
+                row, position = (int(each) for each in bad.nonzero()[0])
+                single = batch.select(torch.tensor([row]))
                 return NAN.failed(
-                    f"{told}; {mode.name}; position {place}",
+                    f"{name}; {mode.name}; position {position}",
                     {"outputs": float(bad.sum()), "rows": float(bad.any(1).sum())},
-                    counterexample(patient.actual, single, single, 0, place, "", mode),
+                    counterexample(subject.original, single, single, 0, position, "", mode),
                 )
-    for told, reading in readings:
-        parameter = _bad_gradient(patient.actual, reading, patient.modes)
+    if TRAIN not in subject.modes:
+        return NAN.passed("All outputs at real tokens are finite numbers; gradients were not computed.")
+    for name, batch in batches:
+        parameter = _parameter_with_bad_gradient(subject.original, batch)
         if parameter:
             return NAN.failed(
-                f"{told}; the gradient of {parameter}",
+                f"{name}; the gradient of {parameter}",
                 {},
-                because="Here it is a gradient that is not finite: one step, and every parameter is NaN.",
+                because="A gradient is not finite: after one step every parameter is NaN.",
             )
-    if TRAIN not in patient.modes:
-        return NAN.passed("All outputs at real tokens are finite numbers; gradients were not asked for.")
     return NAN.passed("All outputs at real tokens, and all gradients, are finite numbers.")
 
 
-def _bad_gradient(body: Body, reading: ModelInput, modes: tuple[Mode, ...]) -> str:
-    """The first parameter whose gradient is not finite, where only real tokens' outputs are asked."""
-    if TRAIN not in modes:
-        return ""
-    with body.ready(TRAIN) as module:
+def _parameter_with_bad_gradient(copy: ModelCopy, batch: ModelInput) -> str:
+    """Return the first parameter whose gradient of the real tokens' log-probabilities is not finite."""
+    with copy.running(TRAIN) as module:
         named = [(name, each) for name, each in module.named_parameters() if each.requires_grad]
-        said = body.call(module, reading.to(body.device))
-        if not said.requires_grad or not named:
+        logits = copy.call(module, batch.to(copy.device))
+        if not logits.requires_grad or not named:
             return ""
-        if reading.mask is not None and reading.mask.shape == said.shape[:2]:
-            said = said[reading.mask.to(said.device)]
-        gradients = torch.autograd.grad(said.log_softmax(-1).mean(), [each for _, each in named], allow_unused=True)
+        if batch.mask is not None:
+            logits = logits[batch.mask.to(logits.device)]
+        gradients = torch.autograd.grad(logits.log_softmax(-1).mean(), [each for _, each in named], allow_unused=True)
     return next((n for (n, _), g in zip(named, gradients, strict=True) if g is not None and not g.isfinite().all()), "")
 
 
-def batch(patient: ModelUnderTest) -> Iterator[Finding]:
-    """``batch-mixing``; where rows mix, every later check reads them one at a time."""
-    found = None
-    for body in patient.bodies:
-        for mode in patient.modes:
-            for length, rows in ((patient.length(7), 3), (patient.length(5), 5)):
-                found = found or _mixed(body, mode, length, rows)
-    if found is None:
-        mixing = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in patient.actual.module.modules())
-        yield (
-            BATCH_MIXING.failed(
-                "train",
-                {},
-                because="Batch norm mixes rows, and places, while it trains; in eval it does not.",
-                only_warn=True,
+class BatchChecks(Spec, CheckGroup):
+    """``batch-mixing``; after a failure every later check runs rows one at a time."""
+
+    checks = (BATCH_MIXING,)
+    order = 2
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Replace the other rows of a batch, and compare equal rows."""
+        found = None
+        for copy in subject.copies:
+            for mode in subject.modes:
+                for length, rows in ((subject.length(7), 3), (subject.length(5), 5)):
+                    found = found or _mixed(copy, mode, length, rows)
+        if found is not None:
+            for copy in subject.copies:
+                copy.row_by_row = True
+            yield found
+        elif any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in subject.original.module.modules()):
+            because = "Batch norm mixes rows, and positions, in training; in eval mode it does not."
+            yield BATCH_MIXING.failed("train", {}, because=because, only_warn=True)
+        else:
+            yield BATCH_MIXING.passed(
+                "No row's output changed when other rows were replaced, or when its index changed."
             )
-            if mixing
-            else BATCH_MIXING.passed(
-                "No row's answer moved when its neighbours were replaced, or when it changed its place."
-            )
-        )
-        return
-    for body in patient.bodies:
-        body.alone = True
-    yield found
 
 
-def _mixed(body: Body, mode: Mode, length: int, rows: int) -> Finding | None:
-    words = Words(body.contract, 9)
-    reading, others = words.reading(rows, length), words.reading(rows, length)
-    changed = rows_of(reading, others)
-    said, then = body.logits(reading, mode), body.logits(changed, mode)
-    behind = rows_of(others, reading)  # only the first row is another one
-    beyond = (said[1:] - body.logits(behind, mode)[1:]).abs().nan_to_num(0.0)
-    same = reading.times(rows)
-    alike = body.logits(same, mode)
-    moved = (said[0] - then[0]).abs().nan_to_num(0.0)
-    placed = (alike - alike[:1]).abs().nan_to_num(0.0)
-    tolerance = body.tolerance(0.0, mode)
-    if moved.max() > tolerance:
-        place = int(moved.amax(-1).argmax())
-        return BATCH_MIXING.failed(
-            f"{mode.name}; {body.name}; {rows} rows of {length}",
-            {"moved": moved.max().item(), "threshold": tolerance},
-            counterexample(body, reading, changed, 0, place, "the other rows replaced", mode),
+def _mixed(copy: ModelCopy, mode: RunMode, length: int, rows: int) -> Finding | None:
+    sampler = InputSampler(copy.contract, 9)
+    batch, others = sampler.batch(rows, length), sampler.batch(rows, length)
+    first_kept, first_replaced, equal = (
+        with_other_rows(batch, others),
+        with_other_rows(others, batch),
+        batch.repeat_first(rows),
+    )
+    logits, tolerance, where = copy.logits(batch, mode), copy.tolerance(0.0, mode), f"{mode.name}; {copy.name}"
+    change = (logits[0] - copy.logits(first_kept, mode)[0]).abs().nan_to_num(0.0)
+    if change.max() > tolerance:
+        example = counterexample(
+            copy, batch, first_kept, 0, int(change.amax(-1).argmax()), "the other rows replaced", mode
         )
-    if beyond.max() > tolerance:
-        row, place = divmod(int(beyond.amax(-1).argmax()), length)
-        return BATCH_MIXING.failed(
-            f"{mode.name}; {body.name}; {rows} rows of {length}",
-            {"moved": beyond.max().item(), "threshold": tolerance},
-            counterexample(body, reading, behind, row + 1, place, "the first row replaced", mode),
-        )
-    if placed.max() > tolerance:
-        row, place = divmod(int(placed.amax(-1).argmax()), length)
-        return BATCH_MIXING.failed(
-            f"{mode.name}; {body.name}; equal rows at places 0 and {row}",
-            {"moved": placed.max().item(), "threshold": tolerance},
-            _between(same, alike[:1].expand_as(alike), alike, row, place, f"in row 0 and in row {row}"),
-            because="Here equal rows get different answers.",
-        )
+        evidence = {"change": change.max().item(), "threshold": tolerance}
+        return BATCH_MIXING.failed(f"{where}; {rows} rows of {length}", evidence, example)
+    change = (logits[1:] - copy.logits(first_replaced, mode)[1:]).abs().nan_to_num(0.0)
+    if change.max() > tolerance:
+        row, position = divmod(int(change.amax(-1).argmax()), length)
+        example = counterexample(copy, batch, first_replaced, row + 1, position, "the first row replaced", mode)
+        evidence = {"change": change.max().item(), "threshold": tolerance}
+        return BATCH_MIXING.failed(f"{where}; {rows} rows of {length}", evidence, example)
+    same = copy.logits(equal, mode)
+    change = (same - same[:1]).abs().nan_to_num(0.0)
+    if change.max() > tolerance:
+        row, position = divmod(int(change.amax(-1).argmax()), length)
+        example = _same_input(equal, same[:1].expand_as(same), same, row, position, f"in row 0 and in row {row}")
+        evidence = {"change": change.max().item(), "threshold": tolerance}
+        because = "Equal rows have different outputs."
+        return BATCH_MIXING.failed(f"{where}; equal rows 0 and {row}", evidence, example, because=because)
     return None

@@ -1,87 +1,98 @@
-"""Sequences as long as the contract says can be read, and places differ to the end."""
+"""Sequences of the contract's maximum length: they can be read, and positions differ to the end."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seqwright.doctor.checks.order import indexed_by_place, replaced, swapped
-from seqwright.doctor.finding import Check, Finding
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.checks.order import position_indices, replaced, swapped
+from seqwright.doctor.finding import Finding
+from seqwright.doctor.model_input import InputSampler
 from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest, counterexample
-from seqwright.doctor.modes import EVAL
-from seqwright.doctor.reading import Words
 
 POSITION_OVERFLOW = Check(
     "position-overflow",
-    "Sequences as long as the contract allows cannot be read, or their last places are taken for one another.",
+    "Sequences as long as the contract allows cannot be read, or their last positions are confused.",
     "look at the size of the table of positions, at clamps and remainders of positions, and at buffers made for a shorter length",
 )
-MOST = 1024
+LONGEST = 1024
+"""The greatest length that is tried."""
 
 
-def length(patient: ModelUnderTest) -> Iterator[Finding]:
+class LengthChecks(Spec, CheckGroup):
     """``position-overflow``."""
-    most = patient.contract.max_length
-    if most is None:
-        yield POSITION_OVERFLOW.not_examined(
-            "The contract has no max_length: give it, and sequences of that length are read."
+
+    checks = (POSITION_OVERFLOW,)
+    order = 13
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Read a sequence of the maximum length."""
+        length = subject.contract.max_length
+        if length is None:
+            yield POSITION_OVERFLOW.not_examined(
+                "The contract has no max_length: give it, and sequences of that length are read."
+            )
+            return
+        if length > (256 if subject.large else LONGEST):
+            hint = " (thorough tries 1,024)" if subject.large else ""
+            yield POSITION_OVERFLOW.not_examined(f"max_length is {length}: more than is tried{hint}.")
+            return
+        batch = InputSampler(subject.contract, 27).batch(1, length, length)
+        try:
+            logits = subject.original.logits(batch)
+        except CallbackError as error:
+            yield POSITION_OVERFLOW.failed(
+                f"length {length}", {"length": float(length)}, because=f"The error is: {error}."
+            )
+            return
+        yield (
+            _repeated_index(subject, length)
+            or _confused(subject, length)
+            or POSITION_OVERFLOW.passed(
+                f"A sequence of {logits.shape[1]} tokens is read, and its last positions differ."
+            )
         )
-        return
-    if most > (MOST if patient.thorough or not patient.heavy else 256):
-        yield POSITION_OVERFLOW.not_examined(
-            f"max_length is {most}: more than is tried here{' (thorough tries 1,024)' if patient.heavy else ''}."
-        )
-        return
-    reading = Words(patient.contract, 27).reading(1, most, most)
-    try:
-        said = patient.actual.logits(reading)
-    except CallbackError as error:
-        yield POSITION_OVERFLOW.failed(f"length {most}", {"length": float(most)}, because=f"Here {error}.")
-        return
-    yield (
-        _given_twice(patient, most)
-        or _taken_for_one_another(patient, most)
-        or POSITION_OVERFLOW.passed(f"A sequence of {said.shape[1]} tokens is read, and its last places differ.")
-    )
 
 
-def _given_twice(patient: ModelUnderTest, most: int) -> Finding | None:
-    """A table of positions that is asked for the same place twice."""
-    for name, asked in indexed_by_place(patient.actual, most).items():
-        row = asked[0] if asked.ndim == 2 else asked
-        if len(row.unique()) < most:
-            twice = next(place for place in range(1, most) if int(row[place]) in row[:place].tolist())
+def _repeated_index(subject: ModelUnderTest, length: int) -> Finding | None:
+    """Find a table of positions that is indexed twice by the same number."""
+    for name, indices in position_indices(subject.original, length).items():
+        row = indices[0] if indices.ndim == 2 else indices
+        if len(row.unique()) < length:
+            position = next(at for at in range(1, length) if int(row[at]) in row[:at].tolist())
             return POSITION_OVERFLOW.failed(
-                f"{name}, position {twice}",
-                {"length": float(most), "different places": float(len(row.unique()))},
-                because=f"Position {twice} is given the place {int(row[twice])}, which an earlier one has.",
+                f"{name}, position {position}",
+                {"length": float(length), "different indices": float(len(row.unique()))},
+                because=f"Position {position} gets the index {int(row[position])}, as an earlier one does.",
             )
     return None
 
 
-def _taken_for_one_another(patient: ModelUnderTest, most: int) -> Finding | None:
-    """Late tokens that may change places unseen, where early ones may not."""
-    i, j = most - 4, most - 3
-    if most < 8 or _unseen(patient, 5, 0, 1) or not _unseen(patient, most, i, j):
+def _confused(subject: ModelUnderTest, length: int) -> Finding | None:
+    """Find late tokens that can be swapped without effect where early ones cannot."""
+    i, j = length - 4, length - 3
+    if length < 8 or _swap_is_unnoticed(subject, 5, 0, 1) or not _swap_is_unnoticed(subject, length, i, j):
         return None
-    body, (before, after) = patient.redrawn, swapped(patient, "target", most, i, j)
-    place = most - 1 if patient.contract.decodes else i
+    copy, (before, after) = subject.reinitialised, swapped(subject, "target", length, i, j)
+    position = length - 1 if subject.contract.predicts_next else i
     return POSITION_OVERFLOW.failed(
-        f"places {i} and {j} of {most}",
-        {"moved": body.moved(before, after).max().item(), "threshold": body.tolerance()},
-        counterexample(body, before, after, 0, place, f"tokens {i} and {j} change places", EVAL),
-        because="Here the last places are one and the same to the model, earlier ones are not.",
+        f"positions {i} and {j} of {length}",
+        {"change": copy.change(before, after).max().item(), "threshold": copy.tolerance()},
+        counterexample(copy, before, after, 0, position, f"tokens {i} and {j} swapped"),
+        because="The model cannot tell the last positions apart; earlier ones it can.",
     )
 
 
-def _unseen(patient: ModelUnderTest, length: int, i: int, j: int) -> bool:
-    """Whether two tokens that are heard can change places with nothing changed but the places of outputs."""
-    body, (before, after) = patient.redrawn, swapped(patient, "target", length, i, j)
-    one, other = body.logits(before)[0], body.logits(after)[0]
-    heard = (one - body.logits(replaced(patient, "target", before, i))[0]).abs()
-    if patient.contract.decodes:  # the last output sees both
-        moved, heard = (one[-1] - other[-1]).abs().max(), heard[-1].max()
-    elif len(one) == length:
-        moved, heard = (one[i] - other[j]).abs().max(), heard.max()
+def _swap_is_unnoticed(subject: ModelUnderTest, length: int, i: int, j: int) -> bool:
+    """Return whether two tokens that have an effect can be swapped with no other effect than swapped outputs."""
+    copy, (before, after) = subject.reinitialised, swapped(subject, "target", length, i, j)
+    first, second = copy.logits(before)[0], copy.logits(after)[0]
+    effects = (first - copy.logits(replaced(subject, "target", before, i))[0]).abs()
+    if subject.contract.predicts_next:  # the last output depends on both
+        change, effect = (first[-1] - second[-1]).abs().max(), effects[-1].max()
+    elif len(first) == length:
+        change, effect = (first[i] - second[j]).abs().max(), effects.max()
     else:
         return False
-    return bool(heard > body.tolerance() and moved <= max(body.tolerance(), 1e-4 * heard.item()))
+    return bool(effect > copy.tolerance() and change <= max(copy.tolerance(), 1e-4 * effect.item()))

@@ -1,4 +1,4 @@
-"""Order matters: two tokens that change places change what is said, and the part that tells places does something."""
+"""Order: swapping two tokens changes the output, and the parts that encode positions have an effect."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqwright.doctor.copies import copied
-from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.model_under_test import Body, ModelUnderTest, counterexample
-from seqwright.doctor.modes import EVAL
-from seqwright.doctor.reading import ModelInput, Side, Words, joined
+from seqwright.core.model import Side
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.copies import deep_copy, reinitialised_copy
+from seqwright.doctor.finding import Finding
+from seqwright.doctor.model_input import InputSampler, ModelInput, concatenate
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample
+from seqwright.doctor.remedies import curing
+from seqwright.doctor.run_modes import EVAL
 
 ORDER_BLIND = Check(
     "order-blind",
-    "Tokens can change places and nothing changes but the places of the outputs: the model reads a bag of words.",
-    "look for positions that are not added (or are added to something that is not used), and for frequencies that give all places the same",
+    "Swapping tokens changes nothing but the order of the outputs: the model reads a bag of words.",
+    "look for positions that are not added (or are added to something that is not used), and for frequencies that make all positions equal",
 )
 POSITIONS_INEFFECTIVE = Check(
     "positions-ineffective",
@@ -27,217 +31,223 @@ POSITIONS_INEFFECTIVE = Check(
     "look at their scale beside the embeddings', for a table that is frozen at zero, and for a sum that is dropped",
 )
 WEAK = 1e-3
-"""Positions that move outputs by less than this part of what words do are as good as absent."""
+"""Positions whose effect is a smaller share of that of the tokens count as absent."""
 
-NAMES = re.compile(
+POSITION_NAMES = re.compile(
     r"(^|[._])(wpe|pe|pos|posi?tions?|places?|place_\w*|position(al)?_?\w*|relative\w*|rel_pos\w*|alibi\w*|rotary\w*|rope\w*|inv_freq)([._]|$)",
     re.IGNORECASE,
 )
-"""What parts that tell places are called."""
+"""Names of tensors that encode positions."""
 
-PAIRS = re.compile(r"relative|rel_|alibi|rotary|rope|inv_freq|bias", re.IGNORECASE)
-"""What those are called that act on pairs of places: in a fresh model, whose attention is nearly even, they move next to nothing."""
+RELATIVE_NAMES = re.compile(r"relative|rel_|alibi|rotary|rope|inv_freq|bias", re.IGNORECASE)
+"""Names of those that act on pairs of positions: in a new model, whose attention is nearly even, they have next to no effect."""
 
 
-def order(patient: ModelUnderTest) -> Iterator[Finding]:
+class OrderChecks(Spec, CheckGroup):
     """``order-blind`` and ``positions-ineffective``."""
-    source = patient.contract.kind == "encoder-decoder"
-    yield _blind(patient, "source" if source else "target")
-    yield _ineffective(patient)
+
+    checks = (ORDER_BLIND, POSITIONS_INEFFECTIVE)
+    order = 7
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Swap pairs of tokens, and remove the positions."""
+        yield _order_blind(subject, "source" if subject.contract.reads_source else "target")
+        yield _ineffective(subject)
 
 
-def _blind(patient: ModelUnderTest, side: Side) -> Finding:
-    length = patient.length(8 if patient.heavy else 12)
-    if length < (2 if side == "source" or not patient.contract.decodes else 3):
-        return ORDER_BLIND.inconclusive(f"Sequences of {length} tokens have no order to see.")
-    results = [_pairs(patient, body, side, length) for body in patient.bodies]
-    if all(live == 0 for live, *_ in results):
-        return ORDER_BLIND.inconclusive("The outputs that are compared depend on no token that could change its place.")
-    # a pair is seen where either body sees it
-    blind = set.intersection(*(set(pairs) for live, pairs, _ in results if live))
-    all_pairs = results[0][2] if results[0][0] else results[1][2]
-    if not blind:
-        return ORDER_BLIND.passed(f"Every pair of {length} tokens that changed places was noticed.")
-    body = patient.redrawn if results[1][0] else patient.actual
-    i, j = sorted(blind)[0]
-    before, after = swapped(patient, side, length, i, j)
-    place = before.ids.shape[1] - 1 if side == "source" or patient.contract.decodes else i
-    whole = len(blind) == all_pairs
-    told = "any two tokens" if whole else f"{len(blind)} of {all_pairs} pairs of places"
-    edit: dict[str, object] = {}
-    stack = getattr(patient.spec, "encoder" if side == "source" else "decoder", None)
-    if stack is not None and type(stack.position).__name__ == "NoPosition":
-        edit = {f"{'encoder' if side == 'source' else 'decoder'}.position": {"type": "SinusoidalPosition"}}
+def _order_blind(subject: ModelUnderTest, side: Side) -> Finding:
+    length = subject.length(8 if subject.large else 12)
+    causal = side == "target" and subject.contract.predicts_next
+    if length < (3 if causal else 2):
+        return ORDER_BLIND.inconclusive(f"Sequences of {length} tokens have no order that could show.")
+    results = [_unnoticed_swaps(subject, copy, side, length) for copy in subject.copies]
+    if all(tried == 0 for tried, _ in results):
+        return ORDER_BLIND.inconclusive("The outputs that are compared depend on no token that could be swapped.")
+    unnoticed = set.intersection(*(set(pairs) for tried, pairs in results if tried))
+    if not unnoticed:
+        return ORDER_BLIND.passed(f"Swapping any pair of {length} tokens changed the output.")
+    number = next(tried for tried, _ in results if tried)
+    copy = subject.reinitialised if results[1][0] else subject.original
+    i, j = min(unnoticed)
+    before, after = swapped(subject, side, length, i, j)
+    position = before.ids.shape[1] - 1 if side == "source" or causal else i
+    whole = len(unnoticed) == number
+    pairs = "any two tokens" if whole else f"{len(unnoticed)} of {number} pairs of positions"
+
+    def cured(model: Any) -> bool:
+        module = reinitialised_copy(model, subject.reinitialised.dtype)
+        tried, pairs = _unnoticed_swaps(subject, subject.reinitialised.with_module(module, ""), side, length)
+        return tried > 0 and not pairs
+
     return ORDER_BLIND.failed(
-        f"{told} of the source, as {i} and {j}" if side == "source" else f"{told}, as {i} and {j}",
-        {"pairs": float(len(blind)), "of": float(all_pairs), "threshold": body.tolerance()},
-        counterexample(body, before, after, 0, place, f"tokens {i} and {j} change places"),
-        because="" if whole else "Here only some places are taken for one another.",
-        edit=edit,
+        f"{pairs} of the source, as {i} and {j}" if side == "source" else f"{pairs}, as {i} and {j}",
+        {"pairs": float(len(unnoticed)), "of": float(number), "threshold": copy.tolerance()},
+        counterexample(copy, before, after, 0, position, f"tokens {i} and {j} swapped"),
+        because="" if whole else "Only some positions are confused.",
+        edit=curing(subject.spec, "NoPosition", "SinusoidalPosition", cured),
     )
 
 
-def swapped(patient: ModelUnderTest, side: Side, length: int, i: int, j: int) -> tuple[ModelInput, ModelInput]:
-    """A row, and the same with two of its tokens, which differ, in each other's place."""
-    words = Words(patient.contract, 13)
-    before = words.reading(1, patient.length(3) if side == "source" else length, length)
+def swapped(subject: ModelUnderTest, side: Side, length: int, i: int, j: int) -> tuple[ModelInput, ModelInput]:
+    """Return a row, and the same row with two different tokens swapped."""
+    sampler = InputSampler(subject.contract, 13)
+    before = sampler.batch(1, subject.length(3) if side == "source" else length, length)
     ids = before.side(side)
     if ids[0, i] == ids[0, j]:
-        ids[0, j] = words.other(ids[0, j])
+        ids[0, j] = sampler.other_than(ids[0, j])
     changed = ids.clone()
     changed[0, [i, j]] = ids[0, [j, i]]
     return before, before.with_side(side, changed)
 
 
-def _pairs(patient: ModelUnderTest, body: Body, side: Side, length: int) -> tuple[int, list[tuple[int, int]], int]:
-    """How many pairs could be seen, those that were not, and how many were tried."""
-    causal = side == "target" and patient.contract.decodes
+def _unnoticed_swaps(
+    subject: ModelUnderTest, copy: ModelCopy, side: Side, length: int
+) -> tuple[int, list[tuple[int, int]]]:
+    """Return the number of pairs of which the output depends on at least one token, and those whose swap changes nothing."""
+    causal = side == "target" and subject.contract.predicts_next
     candidates = [(i, j) for i in range(length) for j in range(i + 1, length) if not causal or j < length - 1]
-    if patient.heavy:
+    if subject.large:
         candidates = candidates[:: max(1, len(candidates) // 10)]
-    swaps = [swapped(patient, side, length, i, j) for i, j in candidates]
-    before, after = joined([one for one, _ in swaps]), joined([other for _, other in swaps])
-    otherwise = joined([replaced(patient, side, one, i) for (one, _), (i, _) in zip(swaps, candidates, strict=True)])
-    said, then, without = (body.logits(reading).nan_to_num(0.0) for reading in (before, after, otherwise))
-    live, blind = 0, []
+    swaps = [swapped(subject, side, length, i, j) for i, j in candidates]
+    batches = (
+        concatenate([before for before, _ in swaps]),
+        concatenate([after for _, after in swaps]),
+        concatenate(
+            [replaced(subject, side, before, i) for (before, _), (i, _) in zip(swaps, candidates, strict=True)]
+        ),
+    )
+    original, swap, replacement = (copy.logits(batch).nan_to_num(0.0) for batch in batches)
+    tried, unnoticed = 0, []
     for row, (i, j) in enumerate(candidates):
-        one, other, changed = said[row], then[row], without[row]
-        if causal:  # the last output sees both
-            one, other, changed = one[-1:], other[-1:], changed[-1:]
-        elif side == "target" and len(one) == length:  # outputs change places with their tokens
+        one, other, third = original[row], swap[row], replacement[row]
+        if causal:  # the last output depends on both
+            one, other, third = one[-1:], other[-1:], third[-1:]
+        elif side == "target" and len(one) == length:  # outputs are swapped with their tokens
             other = other.clone()
-            other[[i, j]] = then[row][[j, i]]
-        sees, moved = (one - changed).abs().max().item(), (one - other).abs().max().item()
-        if sees > body.tolerance():
-            live += 1
-            if moved <= max(body.tolerance(), 1e-4 * sees):
-                blind.append((i, j))
-    return live, blind, live
+            other[[i, j]] = swap[row][[j, i]]
+        effect, change = (one - third).abs().max().item(), (one - other).abs().max().item()
+        if effect > copy.tolerance():
+            tried += 1
+            if change <= max(copy.tolerance(), 1e-4 * effect):
+                unnoticed.append((i, j))
+    return tried, unnoticed
 
 
-def replaced(patient: ModelUnderTest, side: Side, before: ModelInput, place: int) -> ModelInput:
-    """The row with another token at one place."""
+def replaced(subject: ModelUnderTest, side: Side, before: ModelInput, position: int) -> ModelInput:
+    """Return the row with another token at one position."""
     changed = before.side(side).clone()
-    changed[0, place] = Words(patient.contract, 15).other(changed[0, place])
+    changed[0, position] = InputSampler(subject.contract, 15).other_than(changed[0, position])
     return before.with_side(side, changed)
 
 
-def tables(module: nn.Module, indexed: Set[str] = frozenset()) -> list[tuple[str, nn.Module, str, Tensor]]:
-    """Tensors that tell places, by their names or because they are ``indexed`` by places: path, owner, attribute and value."""
+def position_tensors(module: nn.Module, indexed: Set[str]) -> list[tuple[str, nn.Module, str, Tensor]]:
+    """Return tensors that encode positions, by name or because positions index them: path, owner, attribute and value."""
     found = []
     for path, owner in module.named_modules():
         held = {**dict(owner.named_parameters(recurse=False)), **dict(owner.named_buffers(recurse=False))}
         held |= {name: value for name, value in vars(owner).items() if isinstance(value, Tensor)}
         for name, value in held.items():
             full = f"{path}.{name}" if path else name
-            if value.is_floating_point() and value.ndim >= 1 and (NAMES.search(full) or path in indexed):
+            if value.is_floating_point() and value.ndim >= 1 and (POSITION_NAMES.search(full) or path in indexed):
                 found.append((full, owner, name, value))
     return found
 
 
-def indices(body: Body, reading: ModelInput) -> dict[str, Tensor]:
-    """What each embedding is asked for."""
-    asked: dict[str, Tensor] = {}
+def _embedding_indices(copy: ModelCopy, batch: ModelInput) -> dict[str, Tensor]:
+    """Return the indices that each embedding is called with."""
+    indices: dict[str, Tensor] = {}
 
-    def note(name: str) -> Any:
+    def recorder(name: str) -> Any:
         def hook(module: nn.Module, args: Any) -> None:
             if args and isinstance(args[0], Tensor):
-                asked[name] = args[0].detach().to("cpu")
+                indices[name] = args[0].detach().to("cpu")
 
         return hook
 
-    with body.ready(EVAL) as module:
-        hooks = [
-            each.register_forward_pre_hook(note(name))
-            for name, each in module.named_modules()
-            if isinstance(each, nn.Embedding)
-        ]
+    with copy.running(EVAL) as module:
+        embeddings = [(name, each) for name, each in module.named_modules() if isinstance(each, nn.Embedding)]
+        hooks = [each.register_forward_pre_hook(recorder(name)) for name, each in embeddings]
         try:
-            body.call(module, reading.to(body.device))
+            copy.call(module, batch.to(copy.device))
         finally:
             for hook in hooks:
                 hook.remove()
-    return asked
+    return indices
 
 
-def indexed_by_place(body: Body, length: int) -> dict[str, Tensor]:
-    """Embeddings that are asked for the same whatever is read, and for what: tables of positions."""
-    words = Words(body.contract, 31)
-    one, other = (indices(body, words.reading(2, length, length)) for _ in range(2))
+def position_indices(copy: ModelCopy, length: int) -> dict[str, Tensor]:
+    """Return the embeddings that are indexed by position, which is the same for every input, and their indices."""
+    sampler = InputSampler(copy.contract, 31)
+    first, second = (_embedding_indices(copy, sampler.batch(2, length, length)) for _ in range(2))
     return {
-        name: asked
-        for name, asked in one.items()
-        if name in other
-        and asked.shape == other[name].shape
-        and torch.equal(asked, other[name])
-        and _by_place(asked, length)
+        name: indices
+        for name, indices in first.items()
+        if name in second and torch.equal(indices, second[name]) and _are_positions(indices, length)
     }
 
 
-def _by_place(asked: Tensor, length: int) -> bool:
-    """Whether these are places of tokens: a number for each token, and the first few all different."""
-    row = asked[0] if asked.ndim == 2 else asked
+def _are_positions(indices: Tensor, length: int) -> bool:
+    """Return whether there is an index for each token, the first few all different."""
+    row = indices[0] if indices.ndim == 2 else indices
     return row.ndim == 1 and len(row) == length and len(row[:4].unique()) == min(4, length)
 
 
-def _ineffective(patient: ModelUnderTest) -> Finding:
-    body = patient.actual
-    indexed = indexed_by_place(body, patient.length(9)).keys()
-    named = [path for path, *_ in tables(body.module, indexed)]
-    if not named:
+def _ineffective(subject: ModelUnderTest) -> Finding:
+    module, length = subject.original.module, subject.length(9)
+    indexed = position_indices(subject.original, length).keys()
+    found = position_tensors(module, indexed)
+    if not found:
         return POSITIONS_INEFFECTIVE.not_examined(
-            "No tensor is known by its name as one that tells places; order is judged by order-blind."
+            "No tensor has the name of one that encodes positions; order is judged by order-blind."
         )
-    reading = Words(patient.contract, 16).reading(2, patient.length(9))
-    effects = []
-    for each in patient.bodies:
-        said = each.logits(reading)
-        words = Words(patient.contract, 17)
-        changed = replace(
-            reading,
-            ids=words.other(reading.ids),
-            source=None if reading.source is None else words.other(reading.source),
-        )
-        by_words = (said - each.logits(changed)).abs().nan_to_num(0.0).max().item()
-        for factor in (0.0, 1.0):
-            twin = copied(each.module)
-            generator = torch.Generator().manual_seed(0)
-            for _, owner, name, value in tables(twin, indexed):
-                if not value.requires_grad and bool((value == 0).all()):
-                    continue  # frozen at zero: it will never tell anything
-                noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
-                drawn = (
-                    value * 0
-                    if factor == 0
-                    else value.detach() + noise * max(value.detach().std().item() if value.numel() > 1 else 0, 0.02)
-                )
-                _put(owner, name, drawn)
-            moved = (said - each.with_module(twin, each.name).logits(reading)).abs().nan_to_num(0.0).max().item()
-            effects.append(moved / by_words if by_words > each.tolerance() else float("nan"))
-    seen = [effect for effect in effects if effect == effect]
-    added = [value for path, _, _, value in tables(body.module, indexed) if not PAIRS.search(path)]
-    if not seen:
-        return POSITIONS_INEFFECTIVE.inconclusive("The outputs depend on no word either.")
-    if max(seen) < WEAK and not added:
+    effects = [effect for copy in subject.copies for effect in _effects(copy, length, indexed)]
+    known = [effect for effect in effects if effect == effect]
+    absolute = [value for path, _, _, value in found if not RELATIVE_NAMES.search(path)]
+    where = ", ".join(path for path, *_ in found[:3])
+    if not known:
+        return POSITIONS_INEFFECTIVE.inconclusive("The outputs depend on no token either.")
+    if max(known) < WEAK and not absolute:
         return POSITIONS_INEFFECTIVE.inconclusive(
-            "What tells places acts on pairs of them, and next to nothing is made of pairs here; order is judged by order-blind.",
-            effect=max(seen), threshold=WEAK,
+            "The positions act on pairs of tokens, and pairs have next to no effect; order is judged by order-blind.",
+            effect=max(known), threshold=WEAK,
         )  # fmt: skip
-    if max(seen) < WEAK:
+    if max(known) < WEAK:
         return POSITIONS_INEFFECTIVE.failed(
-            ", ".join(named[:3]), {"effect": max(seen), "of words": 1.0, "threshold": WEAK},
-            because="Taken away, or replaced, they move outputs by next to nothing of what a word does.",
+            where, {"effect": max(known), "of tokens": 1.0, "threshold": WEAK},
+            because="Removed, or replaced, they change outputs by next to nothing of what a token does.",
         )  # fmt: skip
-    tiny = effects[0] < WEAK and effects[0] == effects[0] and any(bool(value.abs().max() > 0) for value in added)
-    if tiny:
+    if effects[0] < WEAK and any(bool(value.abs().max() > 0) for value in absolute):
         return POSITIONS_INEFFECTIVE.failed(
-            ", ".join(named[:3]), {"effect": effects[0], "of words": 1.0, "threshold": WEAK},
-            because="As they are now they do nothing; larger ones would.",
+            where, {"effect": effects[0], "of tokens": 1.0, "threshold": WEAK},
+            because="With their present values they have no effect; larger ones would.",
         )  # fmt: skip
-    return POSITIONS_INEFFECTIVE.passed("Positions taken away change what is said.", effect=max(seen))
+    return POSITIONS_INEFFECTIVE.passed("Without positions the output changes.", effect=max(known))
 
 
-def _put(owner: nn.Module, name: str, value: Tensor) -> None:
+def _effects(copy: ModelCopy, length: int, indexed: Set[str]) -> Iterator[float]:
+    """Yield the effect of setting positions to zero, then of adding noise, as a share of that of other tokens; NaN if that is 0."""
+    batch = InputSampler(copy.contract, 16).batch(2, length)
+    logits, sampler = copy.logits(batch), InputSampler(copy.contract, 17)
+    changed = replace(
+        batch,
+        ids=sampler.other_than(batch.ids),
+        source=None if batch.source is None else sampler.other_than(batch.source),
+    )
+    of_tokens = (logits - copy.logits(changed)).abs().nan_to_num(0.0).max().item()
+    for noisy in (False, True):
+        twin = deep_copy(copy.module)
+        generator = torch.Generator().manual_seed(0)
+        for _, owner, name, value in position_tensors(twin, indexed):
+            if not value.requires_grad and bool((value == 0).all()):
+                continue  # frozen at zero: it has no effect, now or later
+            noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
+            deviation = max(value.detach().std().item() if value.numel() > 1 else 0, 0.02)
+            _assign(owner, name, value.detach() + noise * deviation if noisy else value * 0)
+        change = (logits - copy.with_module(twin, copy.name).logits(batch)).abs().nan_to_num(0.0).max().item()
+        yield change / of_tokens if of_tokens > copy.tolerance() else float("nan")
+
+
+def _assign(owner: nn.Module, name: str, value: Tensor) -> None:
     if name in owner._parameters:
         owner._parameters[name].data.copy_(value)  # type: ignore[union-attr]
     elif name in owner._buffers:

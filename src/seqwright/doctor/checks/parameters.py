@@ -1,4 +1,4 @@
-"""Parameters: each that matters is trained, none is another one's copy by accident, and they begin at a sane size."""
+"""Parameters: those with an effect get a gradient, none is an accidental copy of another, and initial values have a sane scale."""
 
 from __future__ import annotations
 
@@ -11,111 +11,116 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.model_under_test import Body, ModelUnderTest
-from seqwright.doctor.modes import Mode
-from seqwright.doctor.reading import ModelInput, Words
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.finding import Finding
+from seqwright.doctor.model_input import InputSampler, ModelInput
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest
+from seqwright.doctor.run_modes import RunMode
 
 UNTRAINED_PART = Check(
     "untrained-part",
-    "A parameter has a say in the output and gets no gradient, or is not among the model's parameters: training never changes it.",
+    "A parameter has an effect on the output and gets no gradient, or is not among the model's parameters: training never changes it.",
     "look for detach(), no_grad() and .data in forward, and for modules in a plain list (use ModuleList)",
 )
 INIT_LOSS = Check(
     "init-loss",
-    "Before any training the model is sure of things: its loss is far above that of guessing, and it has to be unlearnt first.",
+    "Before any training the loss is far above that of a uniform guess: the model is confident, and has to unlearn it first.",
     "look at the embedding's standard deviation where it is tied to the head (about 0.02 or 1/√width), and at scales of residual branches",
 )
 TIED_WEIGHTS = Check(
     "tied-weights",
-    "The head is promised to be the embedding, and is another tensor.",
+    "The head should be the embedding, and is another tensor.",
     "assign the parameter itself (head.weight = embedding.weight) after loading, copying and initialising",
 )
 IDENTICAL_LAYERS = Check(
     "identical-layers",
-    "Layers begin as exact copies of one another.",
+    "Layers are initialised as exact copies of one another.",
     "torch.nn.TransformerEncoder and TransformerDecoder copy one layer: initialise their parameters afterwards, or build each layer anew",
 )
 NORM = re.compile(r"norm|rms|^ln$", re.IGNORECASE)
-"""What norms are called."""
-SURE = 2.0
-"""Times the loss of guessing, above which a fresh model is too sure."""
+"""Names of norms."""
+CONFIDENT = 2.0
+"""A new model whose loss is more than this many times that of a uniform guess (plus 1) is too confident."""
+TRIED_PARAMETERS = 12
+"""The number of parameters without a gradient that are tried."""
 
 
-def parameters(patient: ModelUnderTest) -> Iterator[Finding]:
+class ParameterChecks(Spec, CheckGroup):
     """``untrained-part``, ``init-loss``, ``tied-weights`` and ``identical-layers``."""
-    yield _untrained(patient)
-    yield _begins(patient)
-    yield from _tied(patient)
-    yield _identical(patient)
+
+    checks = (UNTRAINED_PART, INIT_LOSS, TIED_WEIGHTS, IDENTICAL_LAYERS)
+    order = 11
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Compute gradients and a loss, and compare parameters with one another."""
+        yield _untrained(subject)
+        yield _initial_loss(subject)
+        yield _tied(subject)
+        yield _identical(subject)
 
 
-def fresh(model: nn.Module) -> bool:
-    """Whether a model looks untrained: every norm still multiplies by one and adds nothing."""
-    called = [module for module in model.modules() if NORM.search(type(module).__name__)]
-    norms = [norm for module in called if (norm := list(module.named_parameters(recurse=False)))]
-    return bool(norms) and all(
+def norms_are_initial(model: nn.Module) -> bool:
+    """Return whether a model looks untrained: every norm still multiplies by one and adds zero."""
+    norms = [module for module in model.modules() if NORM.search(type(module).__name__)]
+    parameters = [list(module.named_parameters(recurse=False)) for module in norms]
+    return any(parameters) and all(
         bool((each == (0 if "bias" in name or name in ("beta", "b") else 1)).all())
-        for norm in norms
+        for norm in parameters
         for name, each in norm
     )
 
 
-def _untrained(patient: ModelUnderTest) -> Finding:
-    body = patient.redrawn
-    reading = Words(patient.contract, 24).reading(3, patient.length(8))
-    with body.ready(patient.learning) as module:
-        said = body.call(module, reading.to(body.device))
-        if not said.requires_grad:
-            trained = [name for name, each in module.named_parameters() if each.requires_grad]
-            if trained:
-                return UNTRAINED_PART.failed(
-                    "all", {"parameters": float(len(trained))}, because="No gradient reaches any parameter."
-                )
-            return UNTRAINED_PART.passed("All parameters are frozen.")
+def _untrained(subject: ModelUnderTest) -> Finding:
+    copy, mode = subject.reinitialised, subject.gradient_mode
+    batch = InputSampler(subject.contract, 24).batch(3, subject.length(8))
+    with copy.running(mode) as module:
+        logits = copy.call(module, batch.to(copy.device))
         named = dict(module.named_parameters())
-        weights = torch.randn(said.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(said)
-        target = (said * weights).sum()
-        wanted = [(name, each) for name, each in named.items() if each.requires_grad]
-        gradients = torch.autograd.grad(target, [each for _, each in wanted], allow_unused=True, retain_graph=True)
-        strangers = _strangers(target, set(named.values()))
-    if strangers:
+        trained = {name: each for name, each in named.items() if each.requires_grad}
+        if not logits.requires_grad:
+            if not trained:
+                return UNTRAINED_PART.passed("All parameters are frozen.")
+            evidence: dict[str, float | str] = {"parameters": float(len(trained))}
+            return UNTRAINED_PART.failed("all", evidence, because="No gradient reaches any parameter.")
+        weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(logits)
+        total = (logits * weights).sum()
+        gradients = torch.autograd.grad(total, list(trained.values()), allow_unused=True, retain_graph=True)
+        foreign = _leaves_outside(total, set(named.values()))
+    if foreign:
         return UNTRAINED_PART.failed(
-            f"{len(strangers)} tensors, the first of shape {list(strangers[0].shape)}", {"tensors": float(len(strangers))},
+            f"{len(foreign)} tensors, the first of shape {list(foreign[0].shape)}", {"tensors": float(len(foreign))},
             because="They take part in the forward and are not among model.parameters().",
         )  # fmt: skip
-    silent = [
-        name
-        for (name, _), gradient in zip(wanted, gradients, strict=True)
-        if gradient is None or not gradient.abs().max() > 0
-    ]
-    heard = [name for name in silent[:12] if _matters(body, name, reading, patient.learning)]
-    if heard:
+    by_name = dict(zip(trained, gradients, strict=True))
+    silent = [name for name, each in by_name.items() if each is None or not each.abs().max() > 0]
+    effective = [name for name in silent[:TRIED_PARAMETERS] if _has_effect(copy, name, batch, mode)]
+    if effective:
         return UNTRAINED_PART.failed(
-            ", ".join(heard[:4]),
-            {"parameters": float(len(heard))},
-            because="Changing it changes what is said; its gradient is zero.",
+            ", ".join(effective[:4]),
+            {"parameters": float(len(effective))},
+            because="Changing it changes the output; its gradient is zero.",
         )
-    unused = [name for (name, _), gradient in zip(wanted, gradients, strict=True) if gradient is None]
+    unused = [name for name, each in by_name.items() if each is None]
     if unused:
         return UNTRAINED_PART.failed(
             ", ".join(unused[:4]),
             {"parameters": float(len(unused))},
-            because="Here they take no part at all: they may be meant for something else.",
+            because="Here it takes no part at all: it may be meant for another use.",
             only_warn=True,
         )
     return UNTRAINED_PART.passed("Every parameter that is trained gets a gradient.")
 
 
-def _strangers(target: Tensor, known: set[Tensor]) -> list[Tensor]:
-    """Leaves of the graph that gradients would be kept for, and that are no parameters of the model."""
-    ids, found, seen = {id(each) for each in known}, [], set()
-    waiting = [target.grad_fn]
+def _leaves_outside(total: Tensor, known: set[Tensor]) -> list[Tensor]:
+    """Return leaves of a graph that require a gradient and are not among the known tensors."""
+    ids, found, visited = {id(each) for each in known}, [], set()
+    waiting = [total.grad_fn]
     while waiting:
         node = waiting.pop()
-        if node is None or node in seen:
+        if node is None or node in visited:
             continue
-        seen.add(node)
+        visited.add(node)
         variable = getattr(node, "variable", None)
         if isinstance(variable, Tensor) and id(variable) not in ids:
             found.append(variable)
@@ -123,92 +128,72 @@ def _strangers(target: Tensor, known: set[Tensor]) -> list[Tensor]:
     return found
 
 
-def _matters(body: Body, name: str, reading: ModelInput, mode: Mode) -> bool:
-    before = body.logits(reading, mode)
-    parameter = dict(body.module.named_parameters())[name]
+def _has_effect(copy: ModelCopy, name: str, batch: ModelInput, mode: RunMode) -> bool:
+    """Return whether noise added to a parameter changes the output."""
+    before = copy.logits(batch, mode)
+    parameter = dict(copy.module.named_parameters())[name]
     kept = parameter.detach().clone()
+    noise = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     with torch.no_grad():
-        parameter.add_(
-            torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64).to(parameter)
-        )
+        parameter.add_(noise.to(parameter))
     try:
-        return bool((body.logits(reading, mode) - before).abs().nan_to_num(0.0).max() > body.tolerance(0, mode))
+        return bool((copy.logits(batch, mode) - before).abs().nan_to_num(0.0).max() > copy.tolerance(0, mode))
     finally:
         with torch.no_grad():
             parameter.copy_(kept)
 
 
-def _begins(patient: ModelUnderTest) -> Finding:
-    if not fresh(patient.actual.module):
-        return INIT_LOSS.inconclusive(
-            "The model has been trained, or has no norms that would tell: a loss says nothing of how it began."
-        )
-    words = Words(patient.contract, 25)
-    reading = words.reading(8, patient.length(12))
-    said = patient.actual.logits(reading)
-    labels = words.draw(8, said.shape[1])
-    if said.shape[-1] <= int(labels.max()):
-        return INIT_LOSS.inconclusive(f"There are {said.shape[-1]} logits for {patient.contract.vocabulary} ids.")
-    lost, guessed = F.cross_entropy(said.flatten(0, 1), labels.flatten()).item(), math.log(said.shape[-1])
-    evidence: dict[str, float | str] = {"loss": lost, "of guessing": guessed}
-    if lost > SURE * guessed + 1:
+def _initial_loss(subject: ModelUnderTest) -> Finding:
+    if not norms_are_initial(subject.original.module):
+        return INIT_LOSS.inconclusive("The model has been trained, or has no norms by which to tell.")
+    sampler = InputSampler(subject.contract, 25)
+    logits = subject.original.logits(sampler.batch(8, subject.length(12)))
+    labels = sampler.ids(8, logits.shape[1])
+    if logits.shape[-1] <= int(labels.max()):
+        return INIT_LOSS.inconclusive(f"There are {logits.shape[-1]} logits for {subject.contract.vocabulary} ids.")
+    loss, uniform = F.cross_entropy(logits.flatten(0, 1), labels.flatten()).item(), math.log(logits.shape[-1])
+    evidence: dict[str, float | str] = {"loss": loss, "of a uniform guess": uniform}
+    if loss > CONFIDENT * uniform + 1:
         return INIT_LOSS.failed("random tokens", evidence)
-    return INIT_LOSS.passed("It begins near the loss of guessing.", **evidence)
+    return INIT_LOSS.passed("The initial loss is near that of a uniform guess.", **evidence)
 
 
-def _tied(patient: ModelUnderTest) -> Iterator[Finding]:
-    model, config = patient.actual.module, getattr(patient.actual.module, "config", None)
-    embeddings = [
-        (name, module.weight)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Embedding) and module.num_embeddings == patient.contract.vocabulary
-    ]
-    heads = [
-        (name, module.weight)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and module.out_features == patient.contract.vocabulary
-    ]
-    promised = bool(getattr(config, "tie_word_embeddings", False)) and bool(getattr(model, "_tied_weights_keys", None))
+def _tied(subject: ModelUnderTest) -> Finding:
+    model, size = subject.original.module, subject.contract.vocabulary
+    named = list(model.named_modules())
+    embeddings = [(n, m.weight) for n, m in named if isinstance(m, nn.Embedding) and m.num_embeddings == size]
+    heads = [(n, m.weight) for n, m in named if isinstance(m, nn.Linear) and m.out_features == size]
     pairs = [(e, h) for e in embeddings for h in heads if e[1].shape == h[1].shape]
     if not pairs:
-        yield TIED_WEIGHTS.not_examined("There is no head that could be the embedding.")
-        return
+        return TIED_WEIGHTS.not_examined("There is no head that could be the embedding.")
     if any(e[1] is h[1] or e[1].data_ptr() == h[1].data_ptr() for e, h in pairs):
-        yield TIED_WEIGHTS.passed("Head and embedding are one tensor.")
-        return
-    copied = [(e, h) for e, h in pairs if torch.equal(e[1].detach(), h[1].detach()) and e[1].detach().std() > 0]
-    if copied or promised:
-        embedding, head = (copied or pairs)[0]
-        because = (
-            "They hold the same numbers, and training will part them."
-            if copied
-            else "The configuration ties them (tie_word_embeddings)."
-        )
-        yield TIED_WEIGHTS.failed(f"{head[0]} and {embedding[0]}", {"equal": float(bool(copied))}, because=because)
-        return
-    yield TIED_WEIGHTS.passed("Head and embedding are two tensors, and nothing promises otherwise.")
+        return TIED_WEIGHTS.passed("Head and embedding are one tensor.")
+    equal = [(e, h) for e, h in pairs if torch.equal(e[1].detach(), h[1].detach()) and e[1].detach().std() > 0]
+    configured = getattr(getattr(model, "config", None), "tie_word_embeddings", False)
+    if not equal and not (configured and getattr(model, "_tied_weights_keys", None)):
+        return TIED_WEIGHTS.passed("Head and embedding are two tensors, and nothing says that they should be one.")
+    embedding, head = (equal or pairs)[0]
+    because = "The configuration ties them (tie_word_embeddings)."
+    if equal:
+        because = "They hold the same numbers, and training will make them differ."
+    return TIED_WEIGHTS.failed(f"{head[0]} and {embedding[0]}", {"equal": float(bool(equal))}, because=because)
 
 
-def _identical(patient: ModelUnderTest) -> Finding:
+def _identical(subject: ModelUnderTest) -> Finding:
     same, compared = [], 0
-    for name, module in patient.actual.module.named_modules():
+    for name, module in subject.original.module.named_modules():
         if not isinstance(module, (nn.ModuleList, nn.Sequential)):
             continue
         layers = [(f"{name}.{key}", dict(child.named_parameters())) for key, child in module.named_children()]
-        for (one, mine), (other, theirs) in itertools.pairwise(layers):
-            if not mine or mine.keys() != theirs.keys() or any(mine[key] is theirs[key] for key in mine):
+        for (one, first), (other, second) in itertools.pairwise(layers):
+            if not first or first.keys() != second.keys() or any(first[key] is second[key] for key in first):
                 continue
             compared += 1
-            alike = all(
-                mine[key].shape == theirs[key].shape and torch.equal(mine[key].detach(), theirs[key].detach())
-                for key in mine
-            )
-            told = any(each.numel() > 1 and each.detach().std() > 0 and each.requires_grad for each in mine.values())
-            if alike and told:
-                same.append((one, other))
+            random = any(each.numel() > 1 and each.detach().std() > 0 and each.requires_grad for each in first.values())
+            if random and all(torch.equal(first[key].detach(), second[key].detach()) for key in first):
+                same.append(f"{one} = {other}")
     if same:
-        told = "; ".join(f"{one} = {other}" for one, other in same[:3])
-        return IDENTICAL_LAYERS.failed(told, {"pairs": float(len(same))})
+        return IDENTICAL_LAYERS.failed("; ".join(same[:3]), {"pairs": float(len(same))})
     if not compared:
         return IDENTICAL_LAYERS.not_examined("There are no two layers of one kind side by side.")
     return IDENTICAL_LAYERS.passed("No two layers hold the same numbers.")

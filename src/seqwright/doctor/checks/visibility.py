@@ -1,4 +1,4 @@
-"""Who sees whom: no output depends on what it must not see, and each depends on something that it may."""
+"""Dependence of outputs on tokens: none on a forbidden one, and some on an allowed one."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from contextlib import nullcontext, suppress
 import torch
 from torch import Tensor
 
-from seqwright.doctor.contract import Window
-from seqwright.doctor.dependency import Dependency, dependency, lengths, long_length
-from seqwright.doctor.finding import Check, Finding
-from seqwright.doctor.localise import first_leak
-from seqwright.doctor.model_under_test import Body, CallbackError, ModelUnderTest, counterexample
-from seqwright.doctor.modes import EVAL, Mode
+from seqwright.core.spec import Spec
+from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.dependency import Dependency, long_length, measure_dependency, short_lengths
+from seqwright.doctor.finding import Finding
+from seqwright.doctor.localise import first_changed_module
+from seqwright.doctor.model_under_test import CallbackError, ModelCopy, ModelUnderTest, counterexample
+from seqwright.doctor.remedies import curing
+from seqwright.doctor.run_modes import EVAL, RunMode
 
 FUTURE_LEAK = Check(
     "future-leak",
-    "An output depends on a token that it must not see. Training then rewards copying what stands ahead, which is not there when "
+    "An output depends on a token that it must not see. Training then rewards copying later tokens, which are missing when "
     "the model generates.",
     "look at the attention mask (its polarity, its diagonal, whether it reaches every layer and every kernel), and for sums, means or "
     "norms over the time axis",
@@ -26,6 +28,7 @@ WINDOW_EXCEEDED = Check(
     "window-exceeded",
     "An output depends on tokens further back than the window of the contract.",
     "look at the window's mask, and whether the number of layers in the contract is right",
+    applies=lambda contract: contract.effective_visibility.window_size is not None,
 )
 PAST_BLOCKED = Check(
     "past-blocked",
@@ -33,183 +36,184 @@ PAST_BLOCKED = Check(
     "look for a mask that is inverted or too wide, for attention over the wrong axis, and for a branch that is not added",
 )
 
-
-def visibility(patient: ModelUnderTest) -> Iterator[Finding]:
-    """``future-leak``, ``past-blocked`` and ``window-exceeded``."""
-    seen = list(_seen(patient))
-    if patient.contract.sees == "bidirectional" and not patient.contract.decodes:
-        yield FUTURE_LEAK.not_examined("Every output may depend on every token: there is no future to hide.")
-    else:
-        yield _leak(patient, seen)
-    patient.matrices["dependency"] = _shown(patient, seen).moved
-    if isinstance(patient.contract.sees, Window) and patient.contract.sees.layers is None:
-        yield WINDOW_EXCEEDED.not_examined("Say through how many layers the window acts: Window(size, layers=…).")
-    elif isinstance(patient.contract.sees, Window):
-        yield _window(patient, seen)
-    yield _blocked(patient, seen)
+Measurement = tuple[ModelCopy, RunMode, Dependency]
 
 
-def _shown(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Dependency:
-    """The dependency to draw: the longest whole one, of a body and mode in which something leaks if there is one."""
-    whole = [each for each in seen if not each[2].moved.isnan().any()]
-    leaking = [each for each in whole if _forbidden(patient, *each).any()]
-    first = (leaking or whole)[0]
-    same = [found for body, mode, found in whole if body is first[0] and mode == first[1]]
-    return max(same, key=lambda found: len(found.moved))
+class VisibilityChecks(Spec, CheckGroup):
+    """``future-leak``, ``window-exceeded`` and ``past-blocked``."""
+
+    checks = (FUTURE_LEAK, WINDOW_EXCEEDED, PAST_BLOCKED)
+    order = 5
+
+    def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
+        """Replace every token in turn, in each mode, with both sets of parameters."""
+        measured = list(_measured(subject))
+        if subject.contract.allowed(subject.length(40)).all() and not subject.contract.predicts_next:
+            yield FUTURE_LEAK.not_examined("Every output may depend on every token: no token is forbidden.")
+        else:
+            yield _leak(subject, measured)
+        subject.dependency = _shown(subject, measured).change
+        if WINDOW_EXCEEDED.applies(subject.contract):
+            yield _window(subject, measured)
+        yield _blocked(subject, measured)
 
 
-def _forbidden(patient: ModelUnderTest, body: Body, mode: Mode, found: Dependency) -> Tensor:
-    """Where an output moves and must not, ``[t t]``: tokens ahead that the contract hides."""
-    length = len(found.moved)
-    hidden = ~patient.contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).triu(1)
-    return (found.moved.nan_to_num(0.0) > body.tolerance(found.noise, mode)) & hidden
+def _measured(subject: ModelUnderTest) -> Iterator[Measurement]:
+    """Measure short sequences in each mode, and some tokens of a longer one."""
+    for copy in subject.copies:
+        for mode in subject.modes:
+            fewer = subject.large and not (copy is subject.original and mode == EVAL)
+            for length in short_lengths(subject)[-1:] if fewer else short_lengths(subject):
+                with suppress(CallbackError) if length < 3 else nullcontext():  # some models cannot read so little
+                    yield copy, mode, measure_dependency(copy, length, mode, inputs=1 if fewer else 2)
+    longest = long_length(subject)
+    columns = sorted({0, longest // 3, longest - 4, longest - 2, longest - 1} & set(range(longest)))
+    for mode in dict.fromkeys((EVAL, subject.modes[-1])):
+        for copy in subject.copies:
+            yield copy, mode, measure_dependency(copy, longest, mode, inputs=2, columns=columns)
 
 
-def _seen(patient: ModelUnderTest) -> Iterator[tuple[Body, Mode, Dependency]]:
-    """Dependencies in each mode: of a few lengths, and of some tokens of a longer one."""
-    for body in patient.bodies:
-        for mode in patient.modes:
-            few = patient.heavy and not (body is patient.actual and mode == EVAL)
-            for length in lengths(patient)[-1:] if few else lengths(patient):
-                with (
-                    suppress(CallbackError) if length < 3 else nullcontext()
-                ):  # it may not read so little; see call-failed
-                    yield body, mode, dependency(body, length, mode, inputs=1 if few else 2)
-    longest = long_length(patient)
-    tried = sorted({0, longest // 3, longest - 4, longest - 2, longest - 1} & set(range(longest)))
-    for mode in dict.fromkeys((EVAL, patient.modes[-1])):
-        for body in patient.bodies:
-            yield body, mode, dependency(body, longest, mode, inputs=2, columns=tried)
+def _shown(subject: ModelUnderTest, measured: list[Measurement]) -> Dependency:
+    """Return the dependency to draw: the longest complete one, of a copy and mode that leak if there are any."""
+    complete = [each for each in measured if not each[2].change.isnan().any()]
+    leaking = [each for each in complete if _forbidden(subject, *each).any()]
+    first = (leaking or complete)[0]
+    same = [found for copy, mode, found in complete if copy is first[0] and mode == first[1]]
+    return max(same, key=lambda found: len(found.change))
 
 
-def _leak(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
-    contract, worst = patient.contract, []
-    for body, mode, found in seen:
-        forbidden = _forbidden(patient, body, mode, found)
+def _forbidden(subject: ModelUnderTest, copy: ModelCopy, mode: RunMode, found: Dependency) -> Tensor:
+    """Return where an output changes with a later token that it must not depend on, ``[t t]``."""
+    hidden = (~subject.contract.allowed(len(found.change))).triu(1)
+    return (found.change.nan_to_num(0.0) > copy.tolerance(found.noise, mode)) & hidden
+
+
+def _leak(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
+    leaks = []
+    for copy, mode, found in measured:
+        forbidden = _forbidden(subject, copy, mode, found)
         if forbidden.any():
-            beyond = found.moved.masked_fill(~forbidden, 0).nan_to_num(0.0)
-            worst.append((body, mode, found, beyond, body.tolerance(found.noise, mode)))
-    if not worst:
-        live = any(_crosses(found, body, mode) for body, mode, found in seen)
-        if not live:
-            return FUTURE_LEAK.inconclusive(
-                "No output depends on any token but its own, so that nothing leaks shows nothing."
-            )
-        least = (
-            max(found.moved.triu(1).nan_to_num(0.0).max().item() for _, _, found in seen)
-            if contract.sees == "causal"
-            else 0.0
-        )
-        return FUTURE_LEAK.passed(
-            f"No output moved when a token was replaced that it must not see: {len(patient.modes)} modes, lengths to {max(len(f.moved) for _, _, f in seen)},"
-            " parameters as they are and drawn anew.",
-            moved=least, threshold=patient.actual.tolerance(),
-        )  # fmt: skip
-    body, mode, found, beyond, tolerance = worst[0]  # the shortest: small enough to read
-    place, token = divmod(int(beyond.argmax()), len(beyond))
-    before, after = found.example(place, token)
-    of_same = [each for each in worst if each[0] is body and each[1] == mode and not each[2].moved.isnan().any()]
-    *_, widest, limit = max(of_same, key=lambda each: len(each[3]), default=worst[0])
-    at = [int(each) for each in (widest > limit).any(1).nonzero()[:, 0]]
-    where = f"positions {_some(at)} of {len(widest)}; {mode.name}; {body.name}"
-    if {each.name for _, each, *_ in worst} != {each.name for each in patient.modes}:
-        where += f"; seen only in: {', '.join(sorted({each.name for _, each, *_ in worst}))}"
-    located = first_leak(body, before, after, place, mode)
+            change = found.change.masked_fill(~forbidden, 0).nan_to_num(0.0)
+            leaks.append((copy, mode, found, change, copy.tolerance(found.noise, mode)))
+    if not leaks:
+        return _no_leak(subject, measured)
+    copy, mode, found, change, tolerance = leaks[0]  # the shortest: small enough to read
+    position, token = divmod(int(change.argmax()), len(change))
+    before, after = found.example(position, token)
+    same = [each for each in leaks if each[0] is copy and each[1] == mode and not each[2].change.isnan().any()]
+    *_, widest, limit = max(same, key=lambda each: len(each[3]), default=leaks[0])
+    outputs = [int(each) for each in (widest > limit).any(1).nonzero()[:, 0]]
+    where = f"positions {_listed(outputs)} of {len(widest)}; {mode.name}; {copy.name}"
+    modes = {each.name for _, each, *_ in leaks}
+    if modes != {each.name for each in subject.modes}:
+        where += f"; only in: {', '.join(sorted(modes))}"
+    module = first_changed_module(copy, before, after, position, mode)
     return FUTURE_LEAK.failed(
-        f"{where}{f'; first seen after {located}' if located else ''}",
-        {"moved": beyond.max().item(), "threshold": tolerance, "outputs": float((widest > limit).sum())},
-        counterexample(body, before, after, 0, place, f"token {token} replaced", mode),
-        because=f"Here the output at {place} moves when token {token} is replaced.",
-        edit=_mask_edit(patient),
+        f"{where}{f'; first seen after {module}' if module else ''}",
+        {"change": change.max().item(), "threshold": tolerance, "outputs": float((widest > limit).sum())},
+        counterexample(copy, before, after, 0, position, f"token {token} replaced", mode),
+        because=f"The output at {position} changes when token {token} is replaced.",
+        edit=curing(subject.spec, "NoMask", "CausalMask", lambda model: model.incremental),
     )
 
 
-def _mask_edit(patient: ModelUnderTest) -> dict[str, object]:
-    from seqwright.models.transformer import TransformerSpec
+def _no_leak(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
+    if not any(_depends_on_others(found, copy, mode) for copy, mode, found in measured):
+        return FUTURE_LEAK.inconclusive("No output depends on any token but its own, so that a leak could not show.")
+    changes = [
+        found.change.masked_fill(~(~subject.contract.allowed(len(found.change))).triu(1), 0)
+        .nan_to_num(0.0)
+        .max()
+        .item()
+        for _, _, found in measured
+    ]
+    longest = max(len(found.change) for _, _, found in measured)
+    return FUTURE_LEAK.passed(
+        f"No output changed when a token was replaced that it must not see: {len(subject.modes)} modes, lengths to {longest},"
+        " original and re-initialised parameters.",
+        change=max(changes), threshold=subject.original.tolerance(),
+    )  # fmt: skip
 
-    spec = patient.spec
-    if isinstance(spec, TransformerSpec) and not spec.decoder.self_attention.mask.causal:
-        return {"decoder.self_attention.mask": {"type": "CausalMask"}}
-    return {}
 
-
-def _window(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
-    for body, mode, found in seen:
-        length = len(found.moved)
-        past = ~patient.contract.allowed(length) & torch.ones(length, length, dtype=torch.bool).tril(-1)
-        beyond = found.moved.masked_fill(~past, 0).nan_to_num(0.0)
-        tolerance = body.tolerance(found.noise, mode)
-        if beyond.max() > tolerance:
-            place, token = divmod(int(beyond.argmax()), length)
-            before, after = found.example(place, token)
+def _window(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
+    reach = subject.contract.effective_visibility.reach
+    if reach is None:
+        return WINDOW_EXCEEDED.not_examined("Give the number of layers with that window: Window(size, layers=…).")
+    for copy, mode, found in measured:
+        length = len(found.change)
+        past = (~subject.contract.allowed(length)).tril(-1)
+        change = found.change.masked_fill(~past, 0).nan_to_num(0.0)
+        tolerance = copy.tolerance(found.noise, mode)
+        if change.max() > tolerance:
+            position, token = divmod(int(change.argmax()), length)
+            before, after = found.example(position, token)
             return WINDOW_EXCEEDED.failed(
-                f"position {place} sees token {token}; {mode.name}; {body.name}",
-                {"moved": beyond.max().item(), "threshold": tolerance},
-                counterexample(body, before, after, 0, place, f"token {token} replaced", mode),
+                f"position {position} depends on token {token}; {mode.name}; {copy.name}",
+                {"change": change.max().item(), "threshold": tolerance},
+                counterexample(copy, before, after, 0, position, f"token {token} replaced", mode),
             )
-    longest = max(len(found.moved) for *_, found in seen)
-    if bool(patient.contract.allowed(longest).tril()[-1].all()):
+    longest = max(len(found.change) for *_, found in measured)
+    if reach >= longest - 1:
         return WINDOW_EXCEEDED.inconclusive(f"The window reaches further than the {longest} tokens that were tried.")
-    return WINDOW_EXCEEDED.passed("No output depends on what is further back than the window.")
+    return WINDOW_EXCEEDED.passed("No output depends on a token further back than the window.")
 
 
-def _crosses(found: Dependency, body: Body, mode: Mode) -> bool:
-    """Whether any output depends on a token that is not its own."""
-    others = found.moved.nan_to_num(0.0).clone().fill_diagonal_(0)
-    return bool(others.max() > body.tolerance(found.noise, mode))
+def _depends_on_others(found: Dependency, copy: ModelCopy, mode: RunMode) -> bool:
+    """Return whether any output depends on a token that is not its own."""
+    others = found.change.nan_to_num(0.0).clone().fill_diagonal_(0)
+    return bool(others.max() > copy.tolerance(found.noise, mode))
 
 
-def _blocked(patient: ModelUnderTest, seen: list[tuple[Body, Mode, Dependency]]) -> Finding:
-    """Positions that see nothing before them in any body: one sighting anywhere is enough."""
-    blind: dict[Mode, dict[int, set[int]]] = {}
-    context = patient.contract.decodes
-    for mode in patient.modes:
-        by_length: dict[int, Tensor] = {}
-        for body, each, found in seen:
-            length = len(found.moved)
-            if each != mode or length < 2 or found.moved.isnan().any():
-                continue
-            moved = found.moved.clone().fill_diagonal_(0)
-            moved = moved.tril(-1) if context else moved
-            sees = (moved > body.tolerance(found.noise, mode)).any(1)
-            by_length[length] = by_length.get(length, torch.zeros(length, dtype=torch.bool)) | sees
-        blind[mode] = {}
-        for length, sees in by_length.items():
-            lost = {place for place in range(1 if context else 0, length) if not sees[place]}
-            if lost:
-                blind[mode][length] = lost
-    if max(len(found.moved) for *_, found in seen) < 2:
+def _blocked(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
+    """Look for positions that depend on no other token with either set of parameters."""
+    first = 1 if subject.contract.predicts_next else 0
+    if max(len(found.change) for *_, found in measured) < 2:
         return PAST_BLOCKED.inconclusive("Sequences of one token have no past.")
-    if not any(blind.values()):
-        return PAST_BLOCKED.passed("Every output depends on some token before it, as far as it may.")
-    mode = next(mode for mode in patient.modes if blind[mode])
-    length = max(blind[mode])
-    lost = sorted(blind[mode][length])
-    if len(lost) == length - (1 if context else 0):
-        because = "None sees any other token: the model reads each token alone."
-    else:
-        because = "They read as if nothing stood before them."
-    periodic = _periodic(lost, length)
-    body, found = next((body, found) for body, each, found in seen if each == mode and len(found.moved) == length)
-    place = lost[-1]
-    token = place - 1 if context else (place + 1) % length
-    before, after = found.example(place, token)
+    blocked = {mode: _blocked_in(mode, measured, first) for mode in subject.modes}
+    if not any(blocked.values()):
+        return PAST_BLOCKED.passed("Every output depends on some other token that it may depend on.")
+    mode = next(mode for mode in subject.modes if blocked[mode])
+    length = max(blocked[mode])
+    positions = sorted(blocked[mode][length])
+    whole = len(positions) == length - first
+    periodic = _is_periodic(positions, length)
+    copy, found = next((copy, found) for copy, each, found in measured if each == mode and len(found.change) == length)
+    position = positions[-1]
+    token = position - 1 if first else (position + 1) % length
+    before, after = found.example(position, token)
     return PAST_BLOCKED.failed(
-        f"positions {_some(lost)} of {length}; {mode.name}",
-        {"positions": float(len(lost)), "threshold": patient.actual.tolerance()},
-        counterexample(body, before, after, 0, place, f"token {token} replaced: the same is said", mode),
-        because=because
-        + (" They stand at regular distances, as where blocks begin: perhaps it is meant so." if periodic else ""),
+        f"positions {_listed(positions)} of {length}; {mode.name}",
+        {"positions": float(len(positions)), "threshold": subject.original.tolerance()},
+        counterexample(copy, before, after, 0, position, f"token {token} replaced: the output is the same", mode),
+        because=("No output depends on any other token." if whole else "These outputs ignore everything before them.")
+        + (" They are at regular distances, like the beginnings of blocks: it may be intended." if periodic else ""),
         only_warn=periodic,
     )
 
 
-def _periodic(places: list[int], length: int) -> bool:
-    """Whether these are all multiples of some number: the beginnings of blocks."""
-    return any(places == list(range(step, length, step)) for step in range(2, length // 2 + 1)) and len(places) > 1
+def _blocked_in(mode: RunMode, measured: list[Measurement], first: int) -> dict[int, set[int]]:
+    """Return for each length the positions from ``first`` on that depend on no other token in a mode."""
+    depends: dict[int, Tensor] = {}
+    for copy, each, found in measured:
+        length = len(found.change)
+        if each != mode or length < 2 or found.change.isnan().any():
+            continue
+        change = found.change.clone().fill_diagonal_(0)
+        change = change.tril(-1) if first else change
+        rows = (change > copy.tolerance(found.noise, mode)).any(1)
+        depends[length] = depends.get(length, torch.zeros(length, dtype=torch.bool)) | rows
+    blocked = {length: {at for at in range(first, length) if not rows[at]} for length, rows in depends.items()}
+    return {length: positions for length, positions in blocked.items() if positions}
 
 
-def _some(places: list[int]) -> str:
-    if len(places) > 3 and places == list(range(places[0], places[-1] + 1)):
-        return f"{places[0]}–{places[-1]}"
-    return ", ".join(map(str, places[:8])) + (" …" if len(places) > 8 else "")
+def _is_periodic(positions: list[int], length: int) -> bool:
+    """Return whether these are the multiples of some number: the beginnings of blocks."""
+    return (
+        any(positions == list(range(step, length, step)) for step in range(2, length // 2 + 1)) and len(positions) > 1
+    )
+
+
+def _listed(positions: list[int]) -> str:
+    if len(positions) > 3 and positions == list(range(positions[0], positions[-1] + 1)):
+        return f"{positions[0]}–{positions[-1]}"
+    return ", ".join(map(str, positions[:8])) + (" …" if len(positions) > 8 else "")

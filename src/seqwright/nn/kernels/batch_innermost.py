@@ -39,7 +39,7 @@ def attend(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    allowed: Tensor,
+    allowed: Tensor | None,
     bias: Tensor | None,
     scale: float,
     rate: float,
@@ -47,7 +47,8 @@ def attend(
 ) -> Tensor:
     """``dropout(softmax(q kᵀ / scale + bias)) v`` over the allowed keys, ``[b h q c]``; 0 where none is allowed.
 
-    ``query [b h q c]``, ``key`` and ``value [b h k c]``; ``allowed`` and ``bias`` broadcast to ``[b h q k]``.
+    ``query [b h q c]``, ``key`` and ``value [b h k c]``; ``allowed`` and ``bias`` broadcast to ``[b h q k]``, and without
+    ``allowed`` every key is.
     """
     return lifted(_Attend.apply, query, key, value, allowed, bias, scale, rate, generator)
 
@@ -109,17 +110,24 @@ class _Attend(torch.autograd.Function):
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        allowed: Tensor,
+        allowed: Tensor | None,
         bias: Tensor | None,
         scale: float,
         rate: float,
         generator: torch.Generator | None,
     ) -> Tensor:
-        lowest = torch.finfo(query.dtype).min / 2  # far below every score, and finite: −∞ alone in a row would be NaN
-        terms = torch.zeros_like(allowed, dtype=query.dtype) if bias is None else bias
-        terms = terms.masked_fill(~allowed, lowest).movedim(-4, -1)
-        scores = torch.add(terms, _pairs(_heads_first(query), _heads_first(key)), alpha=1 / scale)
-        weights = scores.softmax(-2).mul_(allowed.any(-1, keepdim=True).movedim(-4, -1))  # [... h q k r]
+        terms = bias
+        if allowed is not None:
+            lowest = (
+                torch.finfo(query.dtype).min / 2
+            )  # far below every score, and finite: −∞ alone in a row would be NaN
+            terms = torch.zeros_like(allowed, dtype=query.dtype) if bias is None else bias
+            terms = terms.masked_fill(~allowed, lowest)
+        scores = _pairs(_heads_first(query), _heads_first(key))
+        scores = scores.mul_(1 / scale) if terms is None else torch.add(terms.movedim(-4, -1), scores, alpha=1 / scale)
+        weights = scores.softmax(-2)  # [... h q k r]
+        if allowed is not None:
+            weights.mul_(allowed.any(-1, keepdim=True).movedim(-4, -1))
         mask = dropout_noise.kept(weights, rate, generator) if rate else torch.ones_like(weights[..., :1, :1, :1])
         ctx.save_for_backward(query, key, value, bias, weights, mask)
         ctx.scale = scale

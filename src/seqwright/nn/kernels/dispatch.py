@@ -26,9 +26,11 @@ def rows_innermost(x: Tensor) -> bool:
     return x.stride(0) == 1 and x.shape[0] > 1
 
 
-def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """``x Wᵀ + b`` for ``x [b t i]`` and ``weight [o i]``."""
-    return batch_innermost.linear(x, weight, bias) if rows_innermost(x) else F.linear(x, weight, bias)
+    if not rows_innermost(x):
+        return F.linear(x, weight, bias)
+    return batch_innermost.linear(x, weight, weight.new_zeros(len(weight)) if bias is None else bias)
 
 
 def look_up(table: Tensor, ids: Tensor) -> Tensor:
@@ -62,14 +64,17 @@ def scores(query: Tensor, key: Tensor) -> Tensor:
     return _laid_rows_innermost(pairs) if rows_innermost(query) else pairs
 
 
-def softmax(scores: Tensor, allowed: Tensor) -> Tensor:
-    """Softmax over the keys that are allowed; zeros where none is (as SDPA with a boolean mask gives).
+def softmax(scores: Tensor, forbidden: Tensor | None, answerable: Tensor | None) -> Tensor:
+    """Softmax over the allowed keys of ``scores [b h q k]``; zeros where none is allowed, as SDPA with a boolean mask gives.
 
-    Both are ``[b h q k]``, ``allowed`` up to broadcasting.
+    Args:
+        scores: of every pair.
+        forbidden: ``[b 1 q k]``, 0 at allowed keys and far below every score elsewhere; ``None`` where every key is allowed.
+        answerable: ``Bool[b 1 q 1]``, true where any key is allowed; ``None`` where that holds for every query.
     """
-    lowest = torch.finfo(scores.dtype).min / 2  # a score that is added leaves it finite
-    forbidden = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, lowest)
-    weights = (scores + forbidden).softmax(-1).masked_fill(~allowed.any(-1, keepdim=True), 0)
+    weights = (scores if forbidden is None else scores + forbidden).softmax(-1)
+    if answerable is not None:
+        weights = weights.masked_fill(~answerable, 0)
     return _laid_rows_innermost(weights) if rows_innermost(scores) else weights
 
 

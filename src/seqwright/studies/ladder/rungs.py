@@ -26,8 +26,8 @@ from seqwright.data.batch import PairSet
 from seqwright.data.batching import FullBatch
 from seqwright.data.vocabulary import Scalars, Vocabulary
 from seqwright.models.transformer import TransformerSpec
-from seqwright.nn.attention import AttentionSpec
-from seqwright.nn.block import StackSpec
+from seqwright.nn.attention import CrossAttentionSpec
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import (
     LinearScalarEmbedding,
     ScalarEmbedding,
@@ -38,9 +38,11 @@ from seqwright.nn.embedding import (
 )
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
-from seqwright.nn.norm import NoNorm, PreNormResidual
+from seqwright.nn.norm import NoNorm
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition, SinusoidalPosition
+from seqwright.nn.residual import PreNormResidual
+from seqwright.nn.stack import StackSpec
 from seqwright.studies.cell import Cell
 from seqwright.studies.data import Exam, TaskData
 from seqwright.studies.model_scale import DECODER_MASK, RESIDUAL, both_sides, every_attention
@@ -52,13 +54,13 @@ from seqwright.training.trainer import TrainingSpec
 RUNGS = ("plain", "token", "masked", "positions", "padding")
 BITS = Vocabulary(("0", "1"))
 
-_PLAIN_STACK = StackSpec(feedforward=FeedForwardSpec(inner=8))
+_PLAIN_STACK = StackSpec(blocks=BlockSpec(feedforward=FeedForwardSpec(inner=8)))
 
 PLAIN = TransformerSpec(
     width=1,
     embedding=ScalarEmbedding(),
     encoder=_PLAIN_STACK,
-    decoder=vary(_PLAIN_STACK, {"cross_attention": AttentionSpec()}),
+    decoder=vary(_PLAIN_STACK, {"blocks.cross": CrossAttentionSpec()}),
     head=VectorHead(),
 )
 TOKEN = vary(

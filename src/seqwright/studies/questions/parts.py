@@ -12,9 +12,10 @@ from typing import Any
 
 from seqwright.core.spec import Spec, diff, vary
 from seqwright.nn.mask import NoMask
-from seqwright.nn.norm import NoNorm, NoResidual, PostNormResidual
+from seqwright.nn.norm import NoNorm
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition
+from seqwright.nn.residual import NoResidual, PostNormResidual
 from seqwright.nn.scale import LinearScale, NoScale
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect

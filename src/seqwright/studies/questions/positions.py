@@ -34,7 +34,7 @@ SPREAD = 8
 
 def position_edits(max_length: int) -> Mapping[str, dict[str, Any]]:
     """Return each kind as edits of a model whose sides have at most ``max_length`` tokens."""
-    randomised = RandomisedPosition(position=SinusoidalPosition(), places=SPREAD * max_length, longest=max_length)
+    randomised = RandomisedPosition(position=SinusoidalPosition(), positions=SPREAD * max_length, length=max_length)
     positions = {
         ABSENT: NoPosition(),
         "sinusoidal": SinusoidalPosition(),

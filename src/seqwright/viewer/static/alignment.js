@@ -1,6 +1,6 @@
-/** Which tokens of two texts are the same: their longest common subsequence. */
+/** The longest common subsequence of two texts. */
 
-/** Pairs of places, in order. */
+/** Pairs of positions, in order. */
 export function aligned(first, second) {
   const [n, m] = [first.length, second.length];
   let start = 0;

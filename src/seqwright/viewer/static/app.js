@@ -1,9 +1,9 @@
-/** The page: its frame, which view is on, and drawing it anew whenever something else is chosen. */
+/** The page: its frame, its views, and redrawing after every change of state. */
 
-import { caption, report, saying, tell } from "./shown.js";
-import { chosen, passName, settle } from "./choice.js";
+import { caption, showProgress, statusLines, showReadout } from "./shown.js";
+import { currentRecord, passName, normaliseState } from "./choice.js";
 import { index } from "./data.js";
-import { fill, make } from "./dom.js";
+import { button, fill, make } from "./dom.js";
 import { copy, csvOf, saveCsv, savePng, saveSvg } from "./export.js";
 import { Stale } from "./grid.js";
 import { keySheet, listenToKeys, nextTheme } from "./keys.js";
@@ -20,88 +20,54 @@ import { generationView } from "./generation.js";
 import { tableView } from "./table.js";
 
 const VIEWS = [headsView, headView, tokenView, stepsView, compareView, generationView, tableView];
-let [turn, shownView, asked] = [0, null, null];
+let [request, shownView, inputTime] = [0, null, null];
 
-settle();
+normaliseState();
 const host = make("div", { class: "host" });
 const sentence = make("p", { class: "sentence" });
 const heading = make("h2", { class: "what" });
 const facts = make("p", { class: "quiet facts" });
 const notes = make("p", { class: "quiet" });
 const sheet_ = keySheet();
-const tabs = VIEWS.map((view) =>
-  make(
-    "button",
-    {
-      type: "button",
-      role: "tab",
-      id: `tab-${view.name}`,
-      "aria-controls": "picture",
-      click: () => change({ view: view.name }),
-    },
-    view.label,
-  ),
+const tabs = VIEWS.map(({ name, label }) =>
+  button(label, { role: "tab", id: `tab-${name}`, "aria-controls": "picture", click: () => change({ view: name }) }),
 );
 const tabList = make("div", { class: "tabs", role: "tablist", "aria-label": "Views", keydown: moveTab }, tabs);
-const themeButton = make("button", { type: "button", click: nextTheme });
-const done = (button, text) => {
-  const before = button.textContent;
-  button.textContent = text;
-  setTimeout(() => (button.textContent = before), 1500);
+const themeButton = button(null, { click: nextTheme });
+const done = (pressed, text) => {
+  const before = pressed.textContent;
+  pressed.textContent = text;
+  setTimeout(() => (pressed.textContent = before), 1500);
 };
 const rows = () => shownView.rows();
-const name = () => [visible(index.title), passName(state.pass), caption()].filter(Boolean).join(" · ");
-const taking = [
-  make(
-    "button",
-    {
-      type: "button",
-      title: "Copy the numbers that are shown",
-      click: async (event) => done(event.currentTarget, (await copy(csvOf(rows()))) ? "Copied" : "Copy CSV"),
-    },
-    "Copy CSV",
-  ),
-  make("button", { type: "button", click: () => saveCsv(shownView, rows()) }, "CSV"),
-  make("button", { type: "button", class: "picture", click: () => saveSvg(shownView, name()) }, "SVG"),
-  make("button", { type: "button", class: "picture", click: () => savePng(shownView, name()) }, "PNG"),
+const title = () => [visible(index.title), passName(state.pass), caption()].filter(Boolean).join(" · ");
+const exportButtons = [
+  button("Copy CSV", {
+    title: "Copy the numbers shown",
+    click: async (event) => done(event.currentTarget, (await copy(csvOf(rows()))) ? "Copied" : "Copy CSV"),
+  }),
+  button("CSV", { click: () => saveCsv(shownView, rows()) }),
+  button("SVG", { class: "picture", click: () => saveSvg(shownView, title()) }),
+  button("PNG", { class: "picture", click: () => savePng(shownView, title()) }),
 ];
-const main = make(
-  "main",
-  { id: "picture", role: "tabpanel" },
-  make(
-    "div",
-    { class: "head" },
-    heading,
-    make("div", { class: "tools", role: "group", "aria-label": "Take along" }, taking),
-  ),
-  sentence,
-  host,
-  saying,
-  notes,
-);
+const tools = make("div", { class: "tools", role: "group", "aria-label": "Export" }, exportButtons);
+const head = make("div", { class: "head" }, heading, tools);
+const main = make("main", { id: "picture", role: "tabpanel" }, head, sentence, host, statusLines, notes);
+const keysButton = button("?", { "aria-label": "Keys", title: "Keys (?)", click: () => sheet_.showModal() });
+const pageTitle = make("div", {}, make("h1", {}, make("bdi", {}, cut(visible(index.title), 120))), facts);
 fill(
   document.getElementById("app"),
-  make(
-    "header",
-    {},
-    make("div", {}, make("h1", {}, make("bdi", {}, cut(visible(index.title), 120))), facts),
-    make(
-      "div",
-      { class: "tools" },
-      themeButton,
-      make("button", { type: "button", "aria-label": "Keys", title: "Keys (?)", click: () => sheet_.showModal() }, "?"),
-    ),
-  ),
+  make("header", {}, pageTitle, make("div", { class: "tools" }, themeButton, keysButton)),
   tabList,
   make("div", { class: "work" }, optionsPanel(), main),
   sheet_,
 );
 
-/** Draw what the state says. */
+/** Draw the view of the current state. */
 async function render() {
-  const mine = ++turn;
-  const fresh = () => mine === turn;
-  settle();
+  const own = ++request;
+  const fresh = () => own === request;
+  normaliseState();
   document.documentElement.dataset.theme = document.body.classList.contains("printing") ? "light" : state.theme;
   themeButton.textContent = { "": "Theme: system", light: "Theme: light", dark: "Theme: dark" }[state.theme];
   const view = VIEWS.find((one) => one.name === state.view) ?? VIEWS[0];
@@ -111,7 +77,7 @@ async function render() {
     if (VIEWS[i] === view && view !== shownView) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   });
   main.setAttribute("aria-labelledby", `tab-${view.name}`);
-  const record = chosen();
+  const record = currentRecord();
   facts.textContent = [
     index.passes[state.pass].model,
     passName(state.pass),
@@ -126,8 +92,8 @@ async function render() {
   main.setAttribute("aria-busy", "true");
   if (view !== shownView) {
     host.className = `host view-${view.name}`;
-    tell("");
-    report();
+    showReadout("");
+    showProgress();
     view.build(host);
     shownView = view;
   }
@@ -136,11 +102,11 @@ async function render() {
     view.name === "steps"
       ? ""
       : [
-          state.hide && "Special tokens are hidden and weights left as they are: a row may sum to less than 1.",
-          state.words && "Attention to a word's pieces is summed, attention from them averaged.",
+          state.hide && "Special tokens are hidden and weights unchanged: a row may sum to less than 1.",
+          state.words && "Attention to the pieces of a word is summed, attention from them averaged.",
           state.words &&
             [state.layer, state.head].includes("max") &&
-            "The greatest is taken between pieces, before they are joined.",
+            "The maximum is taken over pieces, before they are joined.",
         ]
           .filter(Boolean)
           .join(" ");
@@ -149,19 +115,19 @@ async function render() {
     await view.draw(fresh);
   } catch (problem) {
     if (problem instanceof Stale || !fresh()) return;
-    report(`This cannot be drawn: ${problem.message}`);
+    showProgress(`Drawing failed: ${problem.message}`);
     throw problem;
   }
   if (!fresh()) return;
-  for (const button of taking) if (button.className === "picture") button.disabled = !view.boards().length;
+  for (const each of exportButtons) if (each.className === "picture") each.disabled = !view.boards().length;
   main.setAttribute("aria-busy", "false");
   drawn();
 }
 
-/** Leave marks for whoever measures: the first picture, and from an input to the head that it chose. */
+/** Mark the first picture, and measure the time from an input to the head that it selected, in the performance timeline. */
 function drawn() {
-  const start = asked;
-  asked = null;
+  const start = inputTime;
+  inputTime = null;
   if (start == null && performance.getEntriesByName("seqwright:first").length) return;
   requestAnimationFrame(() => {
     const { port1, port2 } = new MessageChannel();
@@ -176,27 +142,23 @@ function drawn() {
 function moveTab(event) {
   const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (!by) return;
-  const place = (VIEWS.findIndex((view) => view.name === state.view) + by + VIEWS.length) % VIEWS.length;
-  change({ view: VIEWS[place].name });
-  tabs[place].focus();
+  const position = (VIEWS.findIndex((view) => view.name === state.view) + by + VIEWS.length) % VIEWS.length;
+  change({ view: VIEWS[position].name });
+  tabs[position].focus();
   event.preventDefault();
 }
 
 listen((changed) => {
   if (changed.includes("layer") || changed.includes("head"))
-    asked ??= window.event?.isTrusted ? window.event.timeStamp : performance.now();
+    inputTime ??= window.event?.isTrusted ? window.event.timeStamp : performance.now();
   render();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
-for (const [name_, on] of [
-  ["beforeprint", true],
-  ["afterprint", false],
-]) {
-  addEventListener(name_, () => {
-    document.body.classList.toggle("printing", on); // light, and whole drawings where they are not too tall
+for (const event of ["beforeprint", "afterprint"])
+  addEventListener(event, () => {
+    document.body.classList.toggle("printing", event === "beforeprint"); // light theme, and whole drawings up to a height
     render();
   });
-}
 listenToKeys({
   views: VIEWS,
   step: (by) => (shownView.step ? shownView.step(by) : shownView.grid && stepToken(shownView.grid, by)),

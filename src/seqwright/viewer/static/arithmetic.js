@@ -1,16 +1,16 @@
-/** How a weight comes about, step by step: query · key, scaled, masked, softmax, and the sum of values that it makes. */
+/** The computation of weights step by step: query · key, scaled, masked, softmax, and the weighted sum of values. */
 
 import { Board } from "./board.js";
-import { chosen, nameOf, placeOf } from "./choice.js";
+import { currentRecord, nameOf, positionOf } from "./choice.js";
 import { columnsOf, index, projectionsOf } from "./data.js";
 import { diverging, headColours } from "./colour.js";
 import { clamp, fill, make } from "./dom.js";
-import { focusOrTelling } from "./focus.js";
+import { focusOrSalient } from "./focus.js";
 import { gridFrom, gridOf } from "./grid.js";
 import { pixels } from "./matrix.js";
 import { fit, widthOf } from "./painter.js";
 import { Passage } from "./passage.js";
-import { tell } from "./shown.js";
+import { showReadout } from "./shown.js";
 import { change, hover, state } from "./state.js";
 import { brief, full, number, quoted } from "./text.js";
 
@@ -20,20 +20,20 @@ export const stepsView = {
   name: "steps",
   label: "Step by step",
   sentence:
-    "How one token's weights come about: its query meets every key (q · k), the sum is scaled and masked, softmax makes weights of it, and they say how much of each value is taken. Point at a row for its numbers.",
+    "The computation of one token's weights: the products of its query with every key (q · k) are scaled and masked, softmax turns them into weights, and the output is the weighted sum of the values. Point at a row for its numbers.",
 
   build(host) {
     this.missing = make("p", { class: "notice" });
-    this.text = new Passage("The token that looks", {
-      hover: (place) => {
-        hover.row = place;
+    this.text = new Passage("Query tokens", {
+      hover: (position) => {
+        hover.row = position;
         this.redraw();
       },
-      press: (place) => change({ side: "query", pins: [place] }),
+      press: (position) => change({ side: "query", pins: [position] }),
     });
     this.board = new Board("Queries, keys, scores, weights and values", {
       hover: (target) => {
-        this.key = target?.place ?? null;
+        this.key = target?.position ?? null;
         this.explain();
         this.board.paint();
       },
@@ -50,38 +50,31 @@ export const stepsView = {
   },
 
   async draw(fresh) {
-    const record = chosen();
-    const place = placeOf(record, state.layer, state.head);
+    const record = currentRecord();
+    const position = positionOf(record, state.layer, state.head);
     const missing = !record.projections
       ? `${record.projectionsMissing} ${index.passes[state.pass].note}`
-      : place
+      : position
         ? ""
-        : `${nameOf()} has no queries and keys of its own: choose one layer and one head.`;
+        : `${nameOf()} has no single query and key: choose one layer and one head.`;
     this.missing.textContent = missing;
     this.missing.hidden = !missing;
     this.parts.hidden = Boolean(missing);
     this.grid = null;
-    if (missing) return tell("");
+    if (missing) return showReadout("");
     const grid = await gridOf(record, { layer: state.layer, head: state.head, words: false, hide: false });
-    const found = await projectionsOf(record, ...place);
+    const found = await projectionsOf(record, ...position);
     if (!fresh()) return;
-    Object.assign(this, {
-      grid,
-      found,
-      record,
-      scale: record.projections.scale[place[0]],
-      width: record.projections.width,
-      valueWidth: record.projections.valueWidth,
-      key: null,
-    });
+    const { scale, width, valueWidth } = record.projections;
+    Object.assign(this, { grid, found, record, scale: scale[position[0]], width, valueWidth, key: null });
     this.text.show(grid.rows.entries);
     this.redraw();
   },
 
   redraw() {
     if (!this.grid) return;
-    const focus = focusOrTelling(this.grid);
-    const query = focus.side === "query" ? focus.places.at(-1) : 0;
+    const focus = focusOrSalient(this.grid);
+    const query = focus.side === "query" ? focus.positions.at(-1) : 0;
     this.query = query;
     this.text.paint(null, null, null, [query]);
     this.rows_ = this.sums(query);
@@ -91,7 +84,7 @@ export const stepsView = {
     this.explain();
   },
 
-  /** Every number on the way from a query to its weights. */
+  /** The numbers from a query to its weights. */
   sums(query) {
     const { width, scale } = this;
     const { queries, keys, scores } = this.found;
@@ -103,14 +96,8 @@ export const stepsView = {
       );
       const dot = products.reduce((a, b) => a + b, 0);
       const score = scores[query * tokens.length + key];
-      return {
-        token,
-        products,
-        dot,
-        scaled: dot * scale,
-        score,
-        weight: this.grid.values[query * tokens.length + key],
-      };
+      const weight = this.grid.values[query * tokens.length + key];
+      return { token, products, dot, scaled: dot * scale, score, weight };
     });
     const greatest = Math.max(...rows.map((row) => row.score).filter(Number.isFinite));
     this.total = rows.reduce((sum, row) => sum + Math.exp(row.score - greatest), 0);
@@ -124,9 +111,9 @@ export const stepsView = {
     const label = clamp(Math.max(...rows_.slice(0, 600).map((row) => widthOf(brief(row.token)))) + 10, 40, 130);
     const numbers = ["dot", "scaled", ...(this.biased ? ["bias"] : []), "score"];
     const strip = clamp((width - label - numbers.length * 70 - 124 - 5 * 12) / 3, 56, 190);
-    const places = [["k", strip], ["qk", strip], ...numbers.map((name) => [name, 58]), ["weight", 118], ["wv", strip]];
+    const bands = [["k", strip], ["qk", strip], ...numbers.map((name) => [name, 58]), ["weight", 118], ["wv", strip]];
     let x = label;
-    const at = Object.fromEntries(places.map(([name, wide]) => [name, (x += wide + 12) - wide]));
+    const at = Object.fromEntries(bands.map(([name, wide]) => [name, (x += wide + 12) - wide]));
     const top = 66;
     const bottom = top + STEP * order.length;
     const image = (rows, cells, columns = c) => {
@@ -134,49 +121,40 @@ export const stepsView = {
       const most = cells.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
       return pixels(grid, diverging(), (value) => 0.5 + value / most / 2);
     };
-    const each = (cell, columns = c) =>
-      Float32Array.from({ length: order.length * columns }, (_, i) =>
-        cell(order[Math.floor(i / columns)], i % columns),
-      );
+    const stacked = (cell, columns = c) => {
+      const cells = { length: order.length * columns };
+      const value = (_, i) => cell(order[Math.floor(i / columns)], i % columns);
+      return image(order.length, Float32Array.from(cells, value), columns);
+    };
     const output = Float32Array.from({ length: v }, (_, i) =>
       rows_.reduce((sum, row, key) => sum + row.weight * values[key * v + i], 0),
     );
     const pictures = {
-      k: image(
-        order.length,
-        each((key, i) => keys[key * c + i]),
-      ),
-      qk: image(
-        order.length,
-        each((key, i) => rows_[key].products[i]),
-      ),
-      wv: image(
-        order.length,
-        each((key, i) => rows_[key].weight * values[key * v + i], v),
-        v,
-      ),
+      k: stacked((key, i) => keys[key * c + i]),
+      qk: stacked((key, i) => rows_[key].products[i]),
+      wv: stacked((key, i) => rows_[key].weight * values[key * v + i], v),
     };
-    const [asked, sum] = [image(1, queries.slice(query * c, (query + 1) * c)), image(1, output, v)];
+    const [queryImage, sum] = [image(1, queries.slice(query * c, (query + 1) * c)), image(1, output, v)];
     const titles = {
       k: "key",
       qk: "query × key",
       dot: "q · k",
       scaled: `× ${number(this.scale)}`,
-      bias: "+ position",
+      bias: "+ bias",
       score: "score",
       weight: "softmax",
       wv: "weight × value",
     };
     const paint = (p, seen, colours) => {
-      for (const [name, place] of Object.entries(at)) {
+      for (const [name, position] of Object.entries(at)) {
         const right = numbers.includes(name);
-        p.text(titles[name], place + (right ? 56 : 0), 52, colours.quiet, {
+        p.text(titles[name], position + (right ? 56 : 0), 52, colours.quiet, {
           size: 11,
           align: right ? "right" : "left",
         });
       }
       p.text("query", label, 20, colours.quiet, { size: 11, align: "right" });
-      p.image(asked, at.k, 10, strip, 20);
+      p.image(queryImage, at.k, 10, strip, 20);
       p.text(quoted(rows_.length ? this.grid.rows.entries[query].text : ""), at.k + strip + 12, 20, colours.ink, {
         bold: true,
       });
@@ -201,7 +179,7 @@ export const stepsView = {
         p.rect(at.weight, y - 6, 74 * Math.min(1, row.weight), 12, headColours()[0]);
         p.text(number(row.weight), at.weight + 116, y, colours.ink, { size: 12, align: "right", bold });
       });
-      p.text("sum: what is passed on", at.wv - 12, bottom + 20, colours.quiet, { size: 11, align: "right" });
+      p.text("output: the weighted sum", at.wv - 12, bottom + 20, colours.quiet, { size: 11, align: "right" });
       p.image(sum, at.wv, bottom + 10, strip, 20);
     };
     const hit = (px, py) => {
@@ -209,7 +187,7 @@ export const stepsView = {
       return key == null || py < top
         ? null
         : {
-            place: key,
+            position: key,
             key,
             tip: [full(rows_[key].token), `score ${number(rows_[key].score)}`, `weight ${number(rows_[key].weight)}`],
           };
@@ -223,7 +201,7 @@ export const stepsView = {
     };
   },
 
-  /** One key's way in numbers: the one pointed at, else the strongest. */
+  /** Show the numbers of one key: the one pointed at, else the strongest. */
   explain() {
     const { rows_, query } = this;
     const key = this.key ?? rows_.reduce((best, row, at) => (row.weight > rows_[best].weight ? at : best), 0);
@@ -243,14 +221,14 @@ export const stepsView = {
       this.detail,
       [
         `${names}: q · k = ${terms}${this.width > 6 ? ` + ${this.width - 6} smaller` : ""} = ${number(row.dot)}`,
-        `Scaled: ${number(row.dot)} × ${number(this.scale)} = ${number(row.scaled)}${masked || !bias ? "" : `, and ${number(bias)} for the position makes ${number(row.score)}`}`,
+        `Scaled: ${number(row.dot)} × ${number(this.scale)} = ${number(row.scaled)}${masked || !bias ? "" : `, plus ${number(bias)} of bias: ${number(row.score)}`}`,
         masked
-          ? "Masked: this token may not be looked at; its score is −∞ and its weight 0."
+          ? "Masked: the score of this key is −∞ and its weight 0."
           : `Softmax: e^(${number(row.score)} − ${number(row.greatest)}) ÷ ${number(this.total)} = ${number(row.raised / this.total)}; recorded: ${number(row.weight)}`,
-        `${number(row.weight)} × the value of ${quoted(row.token)} is added to what ${quoted(this.grid.rows.entries[query].text)} passes on.`,
+        `${number(row.weight)} × the value of ${quoted(row.token)} is added to the output of ${quoted(this.grid.rows.entries[query].text)}.`,
       ].map((text) => make("li", {}, text)),
     );
-    tell("");
+    showReadout("");
   },
 
   rows() {
@@ -260,7 +238,7 @@ export const stepsView = {
         Number.isFinite(value) ? Number(value.toPrecision(6)) : "-inf",
       );
     return [
-      ["key", "q·k", "scaled", "position", "score", "weight"],
+      ["key", "q·k", "scaled", "bias", "score", "weight"],
       ...this.rows_.map((row) => [row.token, ...numbers(row)]),
     ];
   },
@@ -270,7 +248,7 @@ export const stepsView = {
   },
 };
 
-/** What a score has beside q · k × scale, where that is more than half floats lose. */
+/** The difference of a score and q · k × scale, where it is greater than the error of half floats. */
 function biasOf({ scaled, score }) {
   const bias = score - scaled;
   return Number.isFinite(bias) && Math.abs(bias) > 0.01 * (1 + Math.abs(scaled)) ? bias : 0;

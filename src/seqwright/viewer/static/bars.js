@@ -1,4 +1,4 @@
-/** Weights as bars with numbers, a row each; beside them, where wanted, a strip with a column for every head. */
+/** Weights as bars with numbers, one per row, with an optional strip that has a column for every head. */
 
 import { widthOf, fit } from "./painter.js";
 import { brief, full, number } from "./text.js";
@@ -7,8 +7,8 @@ import { clamp } from "./dom.js";
 const ROW = 22;
 
 /**
- * `rows`: `{ text, value, special, place }`; `strip`: `{ image, columns, names, groups, value(row, column) }`, `groups` being
- * places at which a name stands above. `marked(row)` rows are set off.
+ * `rows`: `{ text, value, special, position }`; `strip`: `{ image, columns, names, groups, value(row, column) }`, `groups` being
+ * columns with a name above. `marked(row)` rows are highlighted.
  */
 export function barsDrawing({
   rows,
@@ -67,16 +67,11 @@ export function barsDrawing({
     if (!row || y < top) return null;
     const column = strip && x >= start ? Math.floor((x - start) / cell) : -1;
     if (column >= 0 && column < strip.columns) {
-      const value = strip.value(row.place, column);
-      return {
-        row: at,
-        place: row.place,
-        head: column,
-        key: `${at} ${column}`,
-        tip: [`${strip.names[column]}: ${full(row.text)}`, `weight ${number(value)}`],
-      };
+      const value = strip.value(row.position, column);
+      const tip = [`${strip.names[column]}: ${full(row.text)}`, `weight ${number(value)}`];
+      return { row: at, position: row.position, head: column, key: `${at} ${column}`, tip };
     }
-    return { row: at, place: row.place, key: `r${at}`, tip: [full(row.text), `weight ${number(row.value)}`] };
+    return { row: at, position: row.position, key: `r${at}`, tip: [full(row.text), `weight ${number(row.value)}`] };
   }
 
   const spot = ({ row, head }) => ({

@@ -1,8 +1,8 @@
 /**
- * A place for a drawing: scrolls where the drawing is larger, draws only what is seen of it, and says what the pointer is on.
+ * A canvas for a drawing: scrolls where the drawing is larger, paints only the visible part, and reports what is pointed at.
  *
- * A drawing is `{ width, height, paint(painter, seen), hit(x, y), spot(target) }`; `seen` is the part in view. A target is
- * `{ key, tip, … }`; `spot` gives its middle.
+ * A drawing is `{ width, height, paint(painter, seen), hit(x, y), spot(target) }`; `seen` is the visible part. A target is
+ * `{ key, tip, … }`; `spot` returns its centre.
  */
 
 import { make, clamp } from "./dom.js";
@@ -15,15 +15,15 @@ export class Board {
   constructor(label, on = {}, { tall = 1 } = {}) {
     this.on = on;
     this.canvas = make("canvas", { "aria-hidden": "true" });
-    this.room = make("div", { class: "room" }, this.canvas);
-    const told = {
+    this.spacer = make("div", { class: "spacer" }, this.canvas);
+    const attributes = {
       class: "board",
       tabindex: 0,
       role: "application",
       "aria-roledescription": "picture",
       "aria-label": label,
     };
-    this.root = make("div", told, this.room);
+    this.root = make("div", attributes, this.spacer);
     this.tall = tall;
     this.label = label;
     this.pen = this.canvas.getContext("2d");
@@ -35,18 +35,18 @@ export class Board {
     });
     this.root.addEventListener("scroll", () => this.paint());
     this.root.addEventListener("keydown", (event) => this.key(event));
-    this.watch = new ResizeObserver(() => this.made && this.root.clientWidth !== this.width && this.show(this.made));
+    this.watch = new ResizeObserver(() => this.create && this.root.clientWidth !== this.width && this.show(this.create));
     this.watch.observe(this.root);
   }
 
-  /** Draw what `made(width)` makes; it is made anew when the width changes. */
-  show(made) {
-    this.made = made;
+  /** Show the drawing that `create(width)` returns, again after every change of width. */
+  show(create) {
+    this.create = create;
     this.width = this.root.clientWidth;
-    if (!this.width) return; // not in sight: drawn when it comes to be
-    this.drawing = made(this.width);
-    this.room.style.width = `${this.drawing.width}px`;
-    this.room.style.height = `${this.drawing.height}px`;
+    if (!this.width) return; // hidden: drawn when it becomes visible
+    this.drawing = create(this.width);
+    this.spacer.style.width = `${this.drawing.width}px`;
+    this.spacer.style.height = `${this.drawing.height}px`;
     this.paint();
   }
 
@@ -108,7 +108,7 @@ export class Board {
     event.stopPropagation();
   }
 
-  /** Scroll so that a target can be seen. */
+  /** Scroll a target into view. */
   reveal(target) {
     const spot = this.drawing?.spot?.(target);
     if (!spot) return;

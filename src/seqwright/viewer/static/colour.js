@@ -1,4 +1,4 @@
-/** Colours that eyes of every kind tell apart: from little to much, between two sides, and one for each of a few heads. */
+/** Colours that are safe for colour-blind readers: sequential, diverging, and one for each of a few heads. */
 
 const SEQUENTIAL = {
   blue: { light: "ffffff d3e4f2 8dbbdd 3f8cc4 0b5a9e 08306b", dark: "14171b 17334a 1d5782 2f88c4 86c6f7 f4f8fb" },
@@ -13,7 +13,7 @@ const DIVERGING = {
 const HEADS = { light: "0072b2 d55e00 009e73 cc79a7 e69f00 56b4e9", dark: "56b4e9 ff8c42 2fc79a e6a0c4 f0c24b 8ea2ff" };
 const ramps = new Map();
 
-/** The colours in force: whether they are dark, and those that the style sheet names. */
+/** The current theme: whether it is dark, and the colours of the style sheet. */
 export function theme() {
   const style = getComputedStyle(document.documentElement);
   const dark = style.getPropertyValue("--dark").trim() === "1";
@@ -24,7 +24,7 @@ export function theme() {
   return { dark, ...Object.fromEntries(named) };
 }
 
-/** 256 colours, as canvases keep them (alpha, blue, green, red). */
+/** 256 colours in the byte order of a canvas (alpha, blue, green, red). */
 function ramp(stops) {
   if (!ramps.has(stops)) {
     const colours = stops.split(" ").map((hex) => [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)));
@@ -45,13 +45,13 @@ export const sequential = (palette) =>
   ramp(SEQUENTIAL[palette][theme().dark ? "dark" : "light"] ?? SEQUENTIAL[palette]);
 export const diverging = () => ramp(DIVERGING[theme().dark ? "dark" : "light"]);
 export const headColours = () => HEADS[theme().dark ? "dark" : "light"].split(" ").map((hex) => `#${hex}`);
-/** More in the first, more in the second. */
+/** The colours of the first and the second of two passes. */
 export const sideColours = () => (theme().dark ? ["#ff9d57", "#56b4e9"] : ["#b85a00", "#0b66b0"]);
 
 export const css = (colour) =>
   `#${[0, 8, 16].map((by) => ((colour >> by) & 255).toString(16).padStart(2, "0")).join("")}`;
 
-/** Black or white, whichever can be read on a colour. */
+/** Black or white, whichever is readable on a colour. */
 export function inkOn(colour) {
   const [r, g, b] = [0, 8, 16].map((by) => (colour >> by) & 255);
   return 0.299 * r + 0.587 * g + 0.114 * b > 140 ? "#1b1f24" : "#ffffff";

@@ -1,16 +1,16 @@
-/** Two passes (or two heads) side by side on one scale, and what lies between them. */
+/** Two passes (or two heads) side by side on one scale, and their difference. */
 
 import { aligned } from "./alignment.js";
 import { Board } from "./board.js";
-import { chosen, headsOf, nameOf, passName, placeOf, recordOf, shortName } from "./choice.js";
+import { currentRecord, headsOf, nameOf, passName, positionOf, recordOf, shortName } from "./choice.js";
 import { columnsOf, index, packedHead } from "./data.js";
 import { diverging, sequential, sideColours } from "./colour.js";
 import { clamp, fill, make } from "./dom.js";
-import { toggle, told } from "./focus.js";
+import { toggle, focusSentence } from "./focus.js";
 import { gridFrom, pauses } from "./grid.js";
 import { linesDrawing, linesNote } from "./lines.js";
 import { matrixDrawing, pixels, scaleBar } from "./matrix.js";
-import { coloursOf, gridShown, pinsOf, report, tell } from "./shown.js";
+import { coloursOf, gridShown, pinsOf, showProgress, showReadout } from "./shown.js";
 import { change, state } from "./state.js";
 import { number, quoted } from "./text.js";
 
@@ -20,29 +20,23 @@ export const compareView = {
   name: "compare",
   label: "Compare",
   sentence:
-    "Two passes (or two heads) on one scale, and their difference where the same tokens stand in both. The map below shows which heads differ most; click one to see it.",
+    "Two passes (or two heads) on one scale, and their difference over the tokens of both. The map below shows the distance of every head; click one to open it.",
 
   build(host) {
-    const numbers = {
-      pass2: index.passes.map((_, pass) => [String(pass), passName(pass) || "this text"]),
-      layer2: [],
-      head2: [],
-    };
-    this.selects = Object.keys(numbers).map((field) =>
-      make(
-        "select",
-        { "aria-label": `Second ${field.slice(0, -1)}`, change: (event) => change({ [field]: event.target.value }) },
-        numbers[field].map(([value, text]) => make("option", { value }, text)),
-      ),
-    );
+    this.selects = ["pass2", "layer2", "head2"].map((field) => {
+      const select = (event) => change({ [field]: event.target.value });
+      return make("select", { "aria-label": `Second ${field.slice(0, -1)}`, change: select });
+    });
+    const passes = index.passes.map((_, pass) => make("option", { value: pass }, passName(pass) || "this text"));
+    fill(this.selects[0], passes);
     this.notice = make("p", { class: "notice", hidden: true });
     this.wires = SIDES.map((what, i) => this.board(`${what}, lines`, i, "wires"));
     this.cells = SIDES.map((what, i) => this.board(`${what}, matrix`, i, "cells"));
     this.names = SIDES.map(() => make("h3"));
     this.bars = SIDES.map(() => make("figcaption", { class: "scalebar cells" }));
-    this.apart = make("p", { class: "quiet" });
-    this.map = new Board("How much each head differs; arrow keys choose", {
-      press: ({ l, h }) => change({ layer: String(chosen().layers[l]), head: String(chosen().heads[h]) }),
+    this.unmatched = make("p", { class: "quiet" });
+    this.map = new Board("Distance of each head; arrow keys choose", {
+      press: ({ l, h }) => change({ layer: String(currentRecord().layers[l]), head: String(currentRecord().heads[h]) }),
     });
     this.mapBar = make("p", { class: "quiet scalebar" });
     this.figures = make(
@@ -55,8 +49,8 @@ export const compareView = {
       make("p", { class: "finder" }, make("span", {}, "Compared with"), this.selects),
       this.notice,
       this.figures,
-      this.apart,
-      make("h3", {}, "Which heads differ"),
+      this.unmatched,
+      make("h3", {}, "Distance of heads"),
       this.map.root,
       this.mapBar,
     );
@@ -71,48 +65,40 @@ export const compareView = {
         this.redraw();
       },
       press: (target) => {
-        const place = this.pair(target.side === "query" ? "rows" : "columns", i, target.place);
-        if (place >= 0) toggle(this.grids[2], target.side, place);
+        const position = this.pair(target.side === "query" ? "rows" : "columns", i, target.position);
+        if (position >= 0) toggle(this.grids[2], target.side, position);
       },
     });
     board.root.classList.add(form);
     return board;
   },
 
-  /** The place in the difference of a place in A or B, −1 where it has no partner. */
-  pair(axis, board, place) {
-    if (place == null || board === 2) return place;
-    return this.pairs[axis].findIndex((pair) => pair[board] === place);
+  /** The position in the difference of a position in A or B, −1 where it has no counterpart. */
+  pair(axis, board, position) {
+    if (position == null || board === 2) return position;
+    return this.pairs[axis].findIndex((pair) => pair[board] === position);
   },
 
   focusIn(board) {
-    const back = (axis, place) =>
-      place == null || place < 0 ? null : board === 2 ? place : this.pairs[axis][place][board];
+    const back = (axis, position) =>
+      position == null || position < 0 ? null : board === 2 ? position : this.pairs[axis][position][board];
     if (this.point) {
       const [row, column] = [back("rows", this.point.row), back("columns", this.point.column)];
-      return row != null
-        ? { side: "query", places: [row], other: column }
-        : column != null
-          ? { side: "key", places: [column], other: null }
-          : null;
+      if (row != null) return { side: "query", positions: [row], other: column };
+      return column == null ? null : { side: "key", positions: [column], other: null };
     }
     const pins = pinsOf(this.grids[2]);
-    return (
-      pins && {
-        ...pins,
-        places: pins.places.map((place) => back(pins.side === "query" ? "rows" : "columns", place)),
-        other: null,
-      }
-    );
+    const axis = pins?.side === "query" ? "rows" : "columns";
+    return pins && { ...pins, positions: pins.positions.map((position) => back(axis, position)), other: null };
   },
 
-  /** The record, layer and head that are compared with those chosen. */
+  /** The record, layer and head to compare with. */
   second() {
     const pass = Number(
       index.passes[state.pass2] ? state.pass2 : index.passes.length > 1 ? 1 - state.pass : state.pass,
     );
     const record = recordOf(pass, state.kind);
-    const heads = chosen().heads;
+    const heads = currentRecord().heads;
     const next = String(heads[(heads.indexOf(Number(state.head)) + 1) % heads.length]);
     const alone = pass === state.pass && !state.layer2 && !state.head2;
     return { pass, record, layer: state.layer2 || state.layer, head: state.head2 || (alone ? next : state.head) };
@@ -120,7 +106,7 @@ export const compareView = {
 
   async draw(fresh) {
     const other = this.second();
-    const [first, second] = [chosen(), other.record];
+    const [first, second] = [currentRecord(), other.record];
     const has = (value, numbers) => !/^\d+$/.test(value) || numbers.includes(Number(value));
     const problem = !second
       ? `${passName(other.pass)} has no ${state.kind} attention.`
@@ -154,7 +140,7 @@ export const compareView = {
     fill(this.bars[1], coloursOf(b, greatest).bar);
     const most = number(this.grids[2].most);
     fill(this.bars[2], scaleBar([`left + ${most}`, `right + ${most}`], diverging()));
-    this.sayApart(a, b);
+    this.showUnmatched(a, b);
     this.redraw();
     await this.drawMap(first, other, fresh);
   },
@@ -173,12 +159,12 @@ export const compareView = {
       [rows, a.rows],
       [columns, a.columns],
     ].map(([pairs, axis]) => {
-      const entries = pairs.map(([place]) => axis.entries[place]);
-      const place = new Int32Array(axis.tokens).fill(-1);
-      entries.forEach(({ first, end }, at) => place.fill(at, first, end));
-      return { entries, place, size: entries.length, tokens: axis.tokens };
+      const entries = pairs.map(([position]) => axis.entries[position]);
+      const position = new Int32Array(axis.tokens).fill(-1);
+      entries.forEach(({ first, end }, at) => position.fill(at, first, end));
+      return { entries, position, size: entries.length, tokens: axis.tokens };
     });
-    const kept = Math.max(a.greatest, b.greatest) / 255; // a weight is kept in a byte: less is no difference
+    const kept = Math.max(a.greatest, b.greatest) / 255; // the resolution of a weight: smaller differences are none
     return Object.assign(gridFrom(...axes, values), {
       most: values.reduce((most, value) => Math.max(most, Math.abs(value)), kept),
     });
@@ -191,27 +177,12 @@ export const compareView = {
   lines(i, width, greatest) {
     const grid = this.grids[i];
     const [left, right] = sideColours();
-    const part = (sign) =>
-      gridFrom(
-        grid.rows,
-        grid.columns,
-        grid.values.map((value) => Math.max(0, sign * value)),
-      );
-    const layers =
-      i < 2
-        ? [{ grid, colour: i ? right : left }]
-        : [
-            { grid: part(1), colour: right },
-            { grid: part(-1), colour: left },
-          ];
-    return linesDrawing({
-      layers,
-      width,
-      join: state.join,
-      net: i === 2,
-      greatest: i < 2 ? greatest : grid.most,
-      ...this.marks(i),
-    });
+    const positive = (sign) => grid.values.map((value) => Math.max(0, sign * value));
+    const part = (sign) => gridFrom(grid.rows, grid.columns, positive(sign));
+    const net = i === 2;
+    const difference = () => [part(1), part(-1)].map((signed, s) => ({ grid: signed, colour: s ? left : right }));
+    const layers = net ? difference() : [{ grid, colour: i ? right : left }];
+    return linesDrawing({ layers, width, join: state.join, net, greatest: net ? grid.most : greatest, ...this.marks(i) });
   },
 
   matrix(i, width, greatest, colours) {
@@ -223,14 +194,14 @@ export const compareView = {
     return matrixDrawing({ grid, width, height: innerHeight * 0.6, zoom: state.zoom, ...shade, ...this.marks(i) });
   },
 
-  sayApart(a, b) {
+  showUnmatched(a, b) {
     const missing = (axis, side, which) => {
       const found = new Set(this.pairs[which].map((pair) => pair[side]));
-      return axis.entries.filter((_, place) => !found.has(place)).map((entry) => entry.text);
+      return axis.entries.filter((_, position) => !found.has(position)).map((entry) => entry.text);
     };
     const list = (texts) =>
       texts.slice(0, 12).map(quoted).join(", ") + (texts.length > 12 ? ` and ${texts.length - 12} more` : "");
-    const both = [["rows", a.rows, b.rows], ...(chosen().kind === "cross" ? [["columns", a.columns, b.columns]] : [])];
+    const both = [["rows", a.rows, b.rows], ...(currentRecord().kind === "cross" ? [["columns", a.columns, b.columns]] : [])];
     const drawn = state.form === "matrix" ? "" : ` ${linesNote(a, state.least)}`;
     const parts = both
       .flatMap(([which, one, two]) => [
@@ -238,9 +209,9 @@ export const compareView = {
         [missing(two, 1, which), this.titles[1]],
       ])
       .filter(([texts]) => texts.length);
-    this.apart.textContent = parts.length
-      ? `Without a partner, and so not in the difference: ${parts.map(([texts, name]) => `${list(texts)} of ${name}`).join("; ")}.${drawn}`
-      : `Every token has a partner.${drawn}`;
+    this.unmatched.textContent = parts.length
+      ? `Only in one text, and not in the difference: ${parts.map(([texts, name]) => `${list(texts)} of ${name}`).join("; ")}.${drawn}`
+      : `Every token is in both texts.${drawn}`;
   },
 
   fillSelects({ pass, record, layer, head }) {
@@ -260,7 +231,7 @@ export const compareView = {
     }
   },
 
-  /** For every head, the mean over aligned tokens of half the sum of differences: 0 where all is the same, 1 where nothing is. */
+  /** Draw the distance of every head: the mean over aligned tokens of half the sum of absolute differences, from 0 to 1. */
   async drawMap(first, other, fresh) {
     const second = other.record;
     const [rows, columns] = [aligned(first.tokens, second.tokens), aligned(columnsOf(first), columnsOf(second))];
@@ -280,8 +251,8 @@ export const compareView = {
         this.mapBar,
         scaleBar([number(low), number(most)], colours),
         same
-          ? ` · how far each head is from ${shortName(other.layer, other.head)}`
-          : " · half the sum of differences, mean over tokens (0 the same, 1 nothing in common)",
+          ? ` · distance of each head from ${shortName(other.layer, other.head)}`
+          : " · half the sum of absolute differences, mean over tokens (0: equal, 1: disjoint)",
       );
     };
     show();
@@ -290,26 +261,26 @@ export const compareView = {
     for (; this.distances.done < heads.length; this.distances.done++) {
       await pause();
       const [l, h] = heads[this.distances.done];
-      const place = same
-        ? placeOf(second, other.layer, other.head)
-        : placeOf(second, String(first.layers[l]), String(first.heads[h]));
-      if (!place) continue;
-      const [a, b] = [await packedHead(first, l, h), await packedHead(second, ...place)];
-      values[this.distances.done] = apartBy(a, b, rows, columns, columnsOf(first).length, columnsOf(second).length);
-      if (this.distances.done % 16 === 15) report(`Comparing ${this.distances.done + 1} of ${heads.length} heads …`);
+      const position = same
+        ? positionOf(second, other.layer, other.head)
+        : positionOf(second, String(first.layers[l]), String(first.heads[h]));
+      if (!position) continue;
+      const [a, b] = [await packedHead(first, l, h), await packedHead(second, ...position)];
+      values[this.distances.done] = headDistance(a, b, rows, columns, columnsOf(first).length, columnsOf(second).length);
+      if (this.distances.done % 16 === 15) showProgress(`Comparing ${this.distances.done + 1} of ${heads.length} heads …`);
     }
-    report();
+    showProgress();
     if (fresh()) show();
   },
 
   redraw() {
     if (!this.grids) return;
     for (const board of this.boards()) board.paint();
-    const said = this.titles.map((title, i) => {
+    const sentences = this.titles.map((title, i) => {
       const focus = this.focusIn(i);
-      return focus && `${title}: ${told(this.grids[i], focus, 4)}`;
+      return focus && `${title}: ${focusSentence(this.grids[i], focus, 4)}`;
     });
-    tell(said.filter(Boolean).join("  |  "));
+    showReadout(sentences.filter(Boolean).join("  |  "));
   },
 
   rows() {
@@ -326,7 +297,7 @@ export const compareView = {
         return [row.text, column.text, ...found.map((value) => Number(value.toPrecision(6)))];
       }),
     );
-    return [["looks", "is looked at", ...this.titles, "difference"], ...cells];
+    return [["query", "key", ...this.titles, "difference"], ...cells];
   },
 
   boards() {
@@ -335,8 +306,8 @@ export const compareView = {
   },
 };
 
-/** Half the sum of differences between two heads' rows, those without a partner as one, over the rows that both have. */
-function apartBy(a, b, rows, columns, widthA, widthB) {
+/** Half the sum of absolute differences of two heads' rows, tokens without a counterpart taken as one, over the rows of both. */
+function headDistance(a, b, rows, columns, widthA, widthB) {
   const [at, to] = [
     (q, k) => (a.shares[q * widthA + k] * a.greatest[q]) / 255,
     (q, k) => (b.shares[q * widthB + k] * b.greatest[q]) / 255,
@@ -375,23 +346,15 @@ function headMap(record, values, share, colours, width) {
     );
     p.image(image, left, top, size * record.heads.length, size * record.layers.length);
     p.frame(left - 0.5, top - 0.5, size * record.heads.length + 1, size * record.layers.length + 1, colour.line);
-    const place = placeOf(record, state.layer, state.head);
-    if (place) p.frame(left + place[1] * size, top + place[0] * size, size, size, colour.ink, 2);
+    const position = positionOf(record, state.layer, state.head);
+    if (position) p.frame(left + position[1] * size, top + position[0] * size, size, size, colour.ink, 2);
   };
   const hit = (x, y) => {
     const [h, l] = [Math.floor((x - left) / size), Math.floor((y - top) / size)];
     const inside = x >= left && y >= top && h < record.heads.length && l < record.layers.length;
-    return inside
-      ? {
-          l,
-          h,
-          key: `${l} ${h}`,
-          tip: [
-            `Layer ${record.layers[l]} · head ${record.heads[h]}`,
-            `differs by ${number(values[l * record.heads.length + h])}`,
-          ],
-        }
-      : null;
+    if (!inside) return null;
+    const distance = `distance ${number(values[l * record.heads.length + h])}`;
+    return { l, h, key: `${l} ${h}`, tip: [`Layer ${record.layers[l]} · head ${record.heads[h]}`, distance] };
   };
   return {
     width: left + size * record.heads.length + 4,

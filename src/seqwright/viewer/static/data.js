@@ -1,12 +1,12 @@
-/** What the page holds: its index, and the numbers of each head, decoded when they are asked for and kept for a while. */
+/** The data of the page: its index, and the numbers of each head, decoded on demand and cached. */
 
 export const index = JSON.parse(document.getElementById("index").textContent);
 
-const MOST_HELD = 64 * 1024 * 1024;
-const held = new Map();
-let heldBytes = 0;
+const CACHE_BYTES = 64 * 1024 * 1024;
+const cache = new Map();
+let cachedBytes = 0;
 
-/** Base 64 → deflated → so many bytes. */
+/** Decode base 64 and inflate to `size` bytes. */
 async function unpacked(text, size) {
   const bytes = Uint8Array.fromBase64
     ? Uint8Array.fromBase64(text)
@@ -27,28 +27,28 @@ async function unpacked(text, size) {
 
 const chunk = (id) => document.getElementById(id).textContent;
 
-/** A head's weights as they are kept: the greatest of each row, and shares of it in 255ths. */
+/** The quantised weights of a head: the greatest of each row, and shares of it in 255ths. */
 export function packedHead(record, layer, head) {
   const id = `${record.id}-w-${layer}-${head}`;
   const queries = record.tokens.length;
   const size = 4 * queries + queries * columnsOf(record).length;
   const found =
-    held.get(id) ??
+    cache.get(id) ??
     unpacked(chunk(id), size).then((buffer) => ({
       greatest: new Float32Array(buffer, 0, queries),
       shares: new Uint8Array(buffer, 4 * queries),
     }));
-  if (!held.delete(id)) heldBytes += size;
-  held.set(id, Object.assign(found, { size }));
-  for (const [oldest, { size: freed }] of held) {
-    if (heldBytes <= MOST_HELD || oldest === id) break;
-    held.delete(oldest);
-    heldBytes -= freed;
+  if (!cache.delete(id)) cachedBytes += size;
+  cache.set(id, Object.assign(found, { size }));
+  for (const [oldest, { size: freed }] of cache) {
+    if (cachedBytes <= CACHE_BYTES || oldest === id) break;
+    cache.delete(oldest);
+    cachedBytes -= freed;
   }
   return found;
 }
 
-/** A head's queries, keys, values and scores. */
+/** The queries, keys, values and scores of a head. */
 export async function projectionsOf(record, layer, head) {
   const { width, valueWidth } = record.projections;
   const [queries, keys] = [record.tokens.length, columnsOf(record).length];
@@ -67,7 +67,7 @@ function float16(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** The small pictures of a record's heads: `{ rows, columns, data }`, head after head. */
+/** The thumbnails of a record's heads: `{ rows, columns, data }`, head after head. */
 export async function thumbnailsOf(record) {
   const { rows, columns, data } = record.thumbnails;
   const heads = record.layers.length * record.heads.length;
@@ -75,5 +75,5 @@ export async function thumbnailsOf(record) {
   return { rows, columns, data: await record.small };
 }
 
-/** What is looked at: the source in cross attention, else the tokens themselves. */
+/** The key tokens: the source in cross attention, else the record's own tokens. */
 export const columnsOf = (record) => record.columns ?? record.tokens;

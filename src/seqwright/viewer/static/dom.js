@@ -1,4 +1,4 @@
-/** Elements by name, with attributes, listeners and children. Text is always text: nothing here reads markup. */
+/** Elements by name, with attributes, listeners and children. Text is never parsed as markup. */
 
 export function make(tag, given = {}, ...children) {
   const made = document.createElement(tag);
@@ -11,12 +11,14 @@ export function make(tag, given = {}, ...children) {
   return made;
 }
 
-/** Put children in the place of those that are there. */
+export const button = (content, given) => make("button", { type: "button", ...given }, content);
+
+/** Replace the children of an element. */
 export function fill(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter((child) => child != null));
 }
 
-/** The same, but only where the key is another than the last time: making many elements takes long. */
+/** The same, but only where the key has changed: making many elements takes long. */
 export function refill(element, key, children) {
   if (element.filledFor === key) return;
   element.filledFor = key;

@@ -1,4 +1,4 @@
-/** Taking along what is shown: numbers as CSV, pictures as SVG and PNG. */
+/** Export: numbers as CSV, pictures as SVG and PNG. */
 
 import { index } from "./data.js";
 import { theme } from "./colour.js";
@@ -16,7 +16,7 @@ export function csvOf(rows) {
   return rows.map((row) => row.map(field).join(",")).join("\r\n") + "\r\n";
 }
 
-/** Put text on the clipboard, or where that is not allowed into a box to copy from. */
+/** Copy text to the clipboard, or where that is not allowed show it in a box. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -40,7 +40,7 @@ export async function copy(text) {
   }
 }
 
-/** The drawings of boards beside one another, with a heading: `{ width, height, paint(painter) }`. */
+/** The drawings of boards side by side, with a heading: `{ width, height, paint(painter) }`. */
 function sheet(boards, heading) {
   const drawings = boards.map((board) => board.drawing).filter(Boolean);
   const width = drawings.reduce((sum, drawing) => sum + drawing.width + MARGIN, MARGIN);

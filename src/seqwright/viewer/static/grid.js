@@ -1,12 +1,12 @@
-/** The weights that are shown: of one head, or gathered over several; between tokens, or between the words they make. */
+/** The weights to show: of one head or aggregated over several, between tokens or between words. */
 
 import { columnsOf, packedHead } from "./data.js";
-import { GATHERED, headsOf } from "./choice.js";
+import { AGGREGATES, headsOf } from "./choice.js";
 
-const MOST_KEPT = 8;
+const CACHE_SIZE = 8;
 const kept = new Map();
 
-/** One side of a grid: what stands there, and where each token went (−1 where it is hidden). */
+/** One side of a grid: its entries, and the entry of each token (−1 where it is hidden). */
 function axisOf(record, side, { words, hide }) {
   record.axes ??= {};
   return (record.axes[[side, words, hide]] ??= newAxis(record, side, words, hide));
@@ -25,9 +25,9 @@ function newAxis(record, side, words, hide) {
       special: allIn(special, first, end),
     }))
     .filter((entry) => !hide || !entry.special);
-  const place = new Int32Array(tokens.length).fill(-1);
-  entries.forEach(({ first, end }, at) => place.fill(at, first, end));
-  return { entries, place, size: entries.length, tokens: tokens.length };
+  const position = new Int32Array(tokens.length).fill(-1);
+  entries.forEach(({ first, end }, at) => position.fill(at, first, end));
+  return { entries, position, size: entries.length, tokens: tokens.length };
 }
 
 const joined = (pieces) => pieces.map((piece, i) => (i ? piece.replace(/^##/, "") : piece)).join("");
@@ -37,18 +37,18 @@ function allIn(set, first, end) {
   return true;
 }
 
-/** The rows, columns and weights of what is chosen: `{ rows, columns, values, greatest }`. */
-export async function gridOf(record, { layer, head, words, hide, said, fresh }) {
+/** The rows, columns and weights of a head or an aggregate: `{ rows, columns, values, greatest }`. */
+export async function gridOf(record, { layer, head, words, hide, onProgress, fresh }) {
   const id = [record.id, layer, head, words, hide].join(" ");
   if (!kept.has(id)) {
-    const values = await gathered(record, layer, head, said, fresh);
+    const values = await aggregated(record, layer, head, onProgress, fresh);
     const [rows, columns] = ["query", "key"].map((side) => axisOf(record, side, { words, hide }));
     kept.set(id, gridFrom(rows, columns, reduced(values, rows, columns)));
   }
   const grid = kept.get(id);
   kept.delete(id);
   kept.set(id, grid);
-  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  if (kept.size > CACHE_SIZE) kept.delete(kept.keys().next().value);
   return grid;
 }
 
@@ -58,7 +58,7 @@ export function gridFrom(rows, columns, values) {
   return { rows, columns, values, greatest };
 }
 
-/** Weights between words: attention to the pieces of a word is summed, attention from them averaged (Clark et al. 2019). */
+/** Weights between words: summed over the pieces of a key, averaged over the pieces of a query (Clark et al. 2019). */
 function reduced(values, rows, columns) {
   if (rows.size === rows.tokens && columns.size === columns.tokens) return values;
   const found = new Float32Array(rows.size * columns.size);
@@ -70,12 +70,12 @@ function reduced(values, rows, columns) {
 }
 
 function addRow(found, offset, columns, weight, factor) {
-  columns.place.forEach((c, k) => {
+  columns.position.forEach((c, k) => {
     if (c >= 0) found[offset + c] += weight(k) * factor;
   });
 }
 
-/** Yield to the browser now and then, so that long work neither freezes the page nor goes on when nobody wants it. */
+/** Yield to the browser every 40 ms, and stop when the result is no longer wanted. */
 export function pauses(fresh = () => true) {
   let last = performance.now();
   return async () => {
@@ -87,12 +87,12 @@ export function pauses(fresh = () => true) {
   };
 }
 
-/** Something else was chosen before this was done. */
+/** Another state was selected before the work was finished. */
 export class Stale extends Error {}
 
-/** Weights between all tokens, of one head or over several: heads first, then layers. */
-async function gathered(record, layer, head, said = () => {}, fresh) {
-  const [overLayers, overHeads] = [layer in GATHERED, head in GATHERED];
+/** Weights between all tokens, of one head or aggregated: over heads first, then over layers. */
+async function aggregated(record, layer, head, onProgress = () => {}, fresh) {
+  const [overLayers, overHeads] = [layer in AGGREGATES, head in AGGREGATES];
   const layers = overLayers ? record.layers.map((_, l) => l) : [record.layers.indexOf(Number(layer))];
   const heads = overHeads ? record.heads.map((_, h) => h) : [record.heads.indexOf(Number(head))];
   const columns = columnsOf(record).length;
@@ -103,8 +103,8 @@ async function gathered(record, layer, head, said = () => {}, fresh) {
     let inner = null;
     for (const h of heads) {
       if (total > 1) await pause();
-      if (total > 40 && done % 8 === 0) said(`Reading ${done} of ${total} heads …`);
-      inner = joinedWith(inner, loosened(await packedHead(record, l, h), columns), head, heads.length);
+      if (total > 40 && done % 8 === 0) onProgress(`Reading ${done} of ${total} heads …`);
+      inner = joinedWith(inner, dequantised(await packedHead(record, l, h), columns), head, heads.length);
       done++;
     }
     outer = joinedWith(outer, inner, layer, layers.length);
@@ -120,8 +120,8 @@ function joinedWith(sum, values, how, count) {
   return sum;
 }
 
-/** Weights from bytes. */
-function loosened({ greatest, shares }, columns) {
+/** The weights of quantised ones. */
+function dequantised({ greatest, shares }, columns) {
   const values = new Float32Array(shares.length);
   for (let q = 0, at = 0; q < greatest.length; q++) {
     const unit = greatest[q] / 255;
@@ -130,20 +130,20 @@ function loosened({ greatest, shares }, columns) {
   return values;
 }
 
-/** What rows (or, on the side of the keys, columns) have together: the sum or the mean of their weights, by the other side's places. */
-export function together(grid, side, places, join) {
+/** The sum or mean of rows (or, on the side of the keys, of columns). */
+export function combined(grid, side, positions, join) {
   const { values, rows, columns } = grid;
   const found = new Float32Array(side === "query" ? columns.size : rows.size);
-  const factor = join === "mean" ? 1 / places.length : 1;
-  for (const place of places) {
-    const [start, step] = side === "query" ? [place * columns.size, 1] : [place, columns.size];
+  const factor = join === "mean" ? 1 / positions.length : 1;
+  for (const position of positions) {
+    const [start, step] = side === "query" ? [position * columns.size, 1] : [position, columns.size];
     for (let i = 0; i < found.length; i++) found[i] += values[start + i * step] * factor;
   }
   return found;
 }
 
-/** The same of every head, without forming their whole grids: `each(number, weights)` as they are read. */
-export async function everyHead(record, grid, side, places, join, fresh, each) {
+/** The same for every head, without forming whole grids: calls `each(number, weights)` for one after the other. */
+export async function everyHead(record, grid, side, positions, join, fresh, each) {
   const pause = pauses(fresh);
   const { rows, columns } = grid;
   const from = side === "query" ? rows : columns;
@@ -152,9 +152,9 @@ export async function everyHead(record, grid, side, places, join, fresh, each) {
     const { greatest, shares } = await packedHead(record, l, h);
     const found = new Float32Array(side === "query" ? columns.size : rows.size);
     const at = (q, k) => (shares[q * columns.tokens + k] * greatest[q]) / 255;
-    const factor = join === "mean" ? 1 / places.length : 1;
-    for (const place of places) {
-      const { first, end } = from.entries[place];
+    const factor = join === "mean" ? 1 / positions.length : 1;
+    for (const position of positions) {
+      const { first, end } = from.entries[position];
       for (let token = first; token < end; token++) {
         if (side === "query") addRow(found, 0, columns, (k) => at(token, k), factor / (end - first));
         else
@@ -167,7 +167,7 @@ export async function everyHead(record, grid, side, places, join, fresh, each) {
   }
 }
 
-/** The places of the strongest weights, weakest first: at most so many, none below `least`; and how many there would be. */
+/** The positions of the strongest weights, weakest first: at most `most`, none below `least`; and the total number. */
 export function strongest(grid, least, most) {
   const id = `${least} ${most}`;
   if (grid.strong?.id === id) return grid.strong;
@@ -178,11 +178,11 @@ export function strongest(grid, least, most) {
   const bin = (value) => ((value - floor) * scale) | 0;
   let total = 0;
   for (const value of values) if (value >= floor) (bins[bin(value)]++, total++);
-  let [low, room] = [1023, most];
-  while (low >= 0 && (room -= bins[low]) >= 0) low--;
+  let [low, free] = [1023, most];
+  while (low >= 0 && (free -= bins[low]) >= 0) low--;
   const found = [];
   for (let i = 0; i < values.length && found.length < 4 * most; i++)
     if (values[i] >= floor && (low < 0 || bin(values[i]) >= low)) found.push(i);
   found.sort((a, b) => values[a] - values[b]);
-  return (grid.strong = { id, places: found.slice(-most), total, floor });
+  return (grid.strong = { id, positions: found.slice(-most), total, floor });
 }

@@ -1,12 +1,12 @@
-/** One head: lines between two columns of tokens, and the same as a matrix. */
+/** One head: lines between two columns of tokens, and a matrix. */
 
-import { addBeside, chosen, headsOf, nameOf, shortName } from "./choice.js";
+import { addBeside, currentRecord, headsOf, nameOf, shortName } from "./choice.js";
 import { headColours } from "./colour.js";
-import { fill, make, refill } from "./dom.js";
+import { button, fill, make, refill } from "./dom.js";
 import { focusOf } from "./focus.js";
 import { linesDrawing, linesNote } from "./lines.js";
 import { matrixDrawing } from "./matrix.js";
-import { coloursOf, gridShown, pinsOf, tellFocus, tokenBoard, weightRows } from "./shown.js";
+import { coloursOf, gridShown, pinsOf, showFocus, tokenBoard, weightRows } from "./shown.js";
 import { state } from "./state.js";
 import { isEastAsian } from "./text.js";
 
@@ -14,20 +14,13 @@ export const headView = {
   name: "head",
   label: "One head",
   sentence:
-    "A line runs from each token that looks to what it looks at; the stronger, the larger the weight. Point at a token on either side for numbers, click to pin it, and pin several to add them up.",
+    "Lines run from each query token to the keys it attends to, and are stronger for greater weights. Point at a token on either side for numbers, click to pin it, and pin several to add them up.",
 
   build(host) {
     const redraw = () => this.redraw();
-    this.lines = tokenBoard(
-      "Lines from what looks to what is looked at; arrow keys move, Enter pins",
-      () => this.grid,
-      redraw,
-    );
-    this.matrix = tokenBoard(
-      "Matrix: rows look, columns are looked at; arrow keys move, Enter pins",
-      () => this.grid,
-      redraw,
-    );
+    const grid = () => this.grid;
+    this.lines = tokenBoard("Lines from queries to keys; arrow keys move, Enter pins", grid, redraw);
+    this.matrix = tokenBoard("Matrix: rows are queries, columns are keys; arrow keys move, Enter pins", grid, redraw);
     this.matrix.cells = true;
     this.chips = make("span", { class: "chips" });
     this.more = make("select", { "aria-label": "Draw another head as well", change: () => addBeside(this.more.value) });
@@ -52,7 +45,7 @@ export const headView = {
     if (!fresh()) return;
     const colours = headColours();
     const layers = [{ name: "", grid }, ...others].map((layer, i) => ({ ...layer, colour: colours[i] }));
-    const record = chosen();
+    const record = currentRecord();
     this.grid = grid;
     const along = state.flow ? state.flow === "along" : isEastAsian(record.tokens);
     this.figures.className = `figures pair ${state.form}${along ? " along" : ""}`;
@@ -65,19 +58,8 @@ export const headView = {
       );
     const { colours: shades, share, bar } = coloursOf(grid);
     if (state.form !== "lines") {
-      this.matrix.show((width) =>
-        matrixDrawing({
-          grid,
-          width,
-          height: Math.max(420, innerHeight * 0.7),
-          zoom: state.zoom,
-          colours: shades,
-          share,
-          least: state.least,
-          focus,
-          pins,
-        }),
-      );
+      const shared = { grid, zoom: state.zoom, colours: shades, share, least: state.least, focus, pins };
+      this.matrix.show((width) => matrixDrawing({ ...shared, width, height: Math.max(420, innerHeight * 0.7) }));
       fill(this.bar, bar, state.zoom > 1 ? ` · zoom ${state.zoom}×` : null);
     }
     this.note.textContent = linesNote(grid, state.least);
@@ -89,8 +71,7 @@ export const headView = {
     const chip = ({ name, colour }) => {
       const swatch = make("i", { class: "swatch" });
       swatch.style.background = colour;
-      const off =
-        name && make("button", { type: "button", "aria-label": `Remove ${name}`, click: () => addBeside(name) }, "×");
+      const off = name && button("×", { "aria-label": `Remove ${name}`, click: () => addBeside(name) });
       return make("span", { class: "chip" }, swatch, name ? shortName(...name.split(".")) : nameOf(), off || null);
     };
     fill(this.chips, layers.map(chip));
@@ -99,11 +80,7 @@ export const headView = {
     refill(this.more, record.id, () => [
       make("option", { value: "" }, "+ another head"),
       headsOf(record).map(([l, h]) =>
-        make(
-          "option",
-          { value: `${record.layers[l]}.${record.heads[h]}` },
-          shortName(record.layers[l], record.heads[h]),
-        ),
+        make("option", { value: `${record.layers[l]}.${record.heads[h]}` }, shortName(record.layers[l], record.heads[h])),
       ),
     ]);
   },
@@ -111,7 +88,7 @@ export const headView = {
   redraw() {
     if (!this.grid) return;
     for (const board of this.boards()) board.paint();
-    tellFocus(this.grid);
+    showFocus(this.grid);
   },
 
   rows() {

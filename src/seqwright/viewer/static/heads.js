@@ -1,24 +1,24 @@
-/** All heads at a glance: small pictures in a grid, or a list in order; beside them the one that is pointed at. */
+/** All heads: thumbnails in a grid, or a sorted list, with a preview of the one pointed at. */
 
 import { Board } from "./board.js";
-import { addBeside, chosen, nameOf, placeOf, shortName, stepHead } from "./choice.js";
+import { addBeside, currentRecord, nameOf, positionOf, shortName, stepHead } from "./choice.js";
 import { headColours, sequential } from "./colour.js";
-import { fill, make } from "./dom.js";
+import { button, fill, make } from "./dom.js";
 import { linesDrawing } from "./lines.js";
 import { matrixDrawing } from "./matrix.js";
 import { MEASURES, foundHeads } from "./search.js";
-import { coloursOf, gridShown, openHead, tell } from "./shown.js";
+import { coloursOf, gridShown, openHead, showReadout } from "./shown.js";
 import { change, state } from "./state.js";
 import { gridOfHeads, thumbnailImages } from "./thumbnails.js";
 
-const MOST_LISTED = 400;
+const MAX_LISTED = 400;
 
 export const headsView = {
   name: "heads",
   label: "All heads",
   heading: "All heads",
   sentence:
-    "Each small picture is one head: its rows are the tokens that look, its columns what they look at. Point at one to see it at work, click to open it.",
+    "Each picture is one head: rows are queries, columns are the keys they attend to. Point at one for a preview, click to open it.",
 
   build(host) {
     this.find = make("input", {
@@ -35,17 +35,13 @@ export const headsView = {
       "aria-label": "Sort by",
       change: () => change({ sort: this.sort.value, rising: false, find: unsorted(state.find) }),
     });
-    this.mode = make(
-      "button",
-      { type: "button", "aria-pressed": "false", click: () => change({ list: !state.list }) },
-      "As a list",
-    );
+    this.mode = button("As a list", { "aria-pressed": "false", click: () => change({ list: !state.list }) });
     const select = (target) =>
-      target && change({ layer: String(chosen().layers[target.l]), head: String(chosen().heads[target.h]) });
+      target && change({ layer: String(currentRecord().layers[target.l]), head: String(currentRecord().heads[target.h]) });
     this.board = new Board("All heads, layers from top to bottom; arrow keys choose, Enter opens", {
-      hover: (target) => this.peek(target && [target.l, target.h]),
+      hover: (target) => this.showPreview(target && [target.l, target.h]),
       press: (target, event) => {
-        const [layer, head] = [chosen().layers[target.l], chosen().heads[target.h]];
+        const [layer, head] = [currentRecord().layers[target.l], currentRecord().heads[target.h]];
         if (event.shiftKey) addBeside(`${layer}.${head}`);
         else openHead(layer, head);
       },
@@ -79,15 +75,15 @@ export const headsView = {
   },
 
   async draw(fresh) {
-    const record = chosen();
+    const record = currentRecord();
     const { heads, sorted, problem } = await foundHeads(record, state);
     if (!fresh()) return;
-    Object.assign(this, { record, heads, sorted, place: placeOf(record, state.layer, state.head) });
+    Object.assign(this, { record, heads, sorted, position: positionOf(record, state.layer, state.head) });
     if (this.find.value !== state.find) this.find.value = state.find;
     fill(
       this.sort,
       [
-        ["", "by place"],
+        ["", "by number"],
         ...Object.keys(MEASURES)
           .filter((name) => name in heads[0].values)
           .map((name) => [name, name]),
@@ -96,12 +92,12 @@ export const headsView = {
     this.sort.value = sorted;
     this.mode.setAttribute("aria-pressed", state.list);
     const fitting = heads.filter((head) => head.fits);
-    const found = state.find && fitting.length < heads.length ? `${fitting.length} of ${heads.length} heads fit. ` : "";
+    const found = state.find && fitting.length < heads.length ? `${fitting.length} of ${heads.length} heads match. ` : "";
     this.help.textContent =
       problem ||
       found +
         (sorted
-          ? `${sorted}: ${MEASURES[sorted]}${sorted === "similar" && this.place ? `, ${shortName(state.layer, state.head)}` : ""}.`
+          ? `${sorted}: ${MEASURES[sorted]}${sorted === "similar" && this.position ? `, ${shortName(state.layer, state.head)}` : ""}.`
           : "");
     this.board.root.hidden = state.list;
     this.list.hidden = !state.list;
@@ -109,8 +105,8 @@ export const headsView = {
     if (!fresh()) return;
     if (state.list) this.fillList(fitting, images);
     else this.board.show((width) => this.grid(width, images));
-    tell("");
-    await this.peek(null, fresh);
+    showReadout("");
+    await this.showPreview(null, fresh);
   },
 
   grid(width, images) {
@@ -120,7 +116,7 @@ export const headsView = {
       const at = state.beside.indexOf(`${record.layers[l]}.${record.heads[h]}`);
       return at < 0 ? null : colours[at + 1];
     };
-    const drawing = gridOfHeads({ record, images, heads, sorted, width, chosen: this.place, marked });
+    const drawing = gridOfHeads({ record, images, heads, sorted, width, chosen: this.position, marked });
     const hit = (x, y) => {
       const target = drawing.hit(x, y);
       return target && { ...target, tip: this.tipOf(target.l, target.h) };
@@ -133,17 +129,17 @@ export const headsView = {
     const most = Object.entries(values)
       .filter(([name]) => !["distance", "similar"].includes(name))
       .sort((a, b) => b[1] - a[1]);
-    const asked = this.sorted ? [[this.sorted, values[this.sorted]]] : [];
-    const told = [...new Map([...asked, ...most.slice(0, 3)])].map(([name, value]) => `${name} ${value.toFixed(2)}`);
-    return [`Layer ${this.record.layers[l]} · head ${this.record.heads[h]}`, ...told];
+    const first = this.sorted ? [[this.sorted, values[this.sorted]]] : [];
+    const lines = [...new Map([...first, ...most.slice(0, 3)])].map(([name, value]) => `${name} ${value.toFixed(2)}`);
+    return [`Layer ${this.record.layers[l]} · head ${this.record.heads[h]}`, ...lines];
   },
 
-  /** Show a head beside the others: the one pointed at, else the chosen one. */
-  async peek(place, given) {
+  /** Preview a head: the one pointed at, else the current one. */
+  async showPreview(position, given) {
     const record = this.record;
-    const at = place ?? this.place;
-    const turn = (this.turn = {});
-    const fresh = () => turn === this.turn && record === chosen() && (given?.() ?? true);
+    const at = position ?? this.position;
+    const request = (this.request = {});
+    const fresh = () => request === this.request && record === currentRecord() && (given?.() ?? true);
     const [layer, head] = at ? [String(record.layers[at[0]]), String(record.heads[at[1]])] : [state.layer, state.head];
     let grid;
     try {
@@ -156,7 +152,7 @@ export const headsView = {
     this.seen = at;
     this.about.replaceChildren(
       make("h2", {}, nameOf(layer, head)),
-      at ? this.measuresOf(...at) : make("p", { class: "quiet" }, "Gathered over several heads."),
+      at ? this.measuresOf(...at) : make("p", { class: "quiet" }, "Aggregated over several heads."),
     );
     this.preview.show((width) => preview(grid, width));
   },
@@ -199,16 +195,10 @@ export const headsView = {
       make(
         "th",
         { scope: "col", "aria-sort": name === this.sorted ? (state.rising ? "ascending" : "descending") : null },
-        make(
-          "button",
-          {
-            type: "button",
-            title: MEASURES[name],
-            click: () =>
-              change({ sort: name, find: unsorted(state.find), rising: name === this.sorted && !state.rising }),
-          },
-          name,
-        ),
+        button(name, {
+          title: MEASURES[name],
+          click: () => change({ sort: name, find: unsorted(state.find), rising: name === this.sorted && !state.rising }),
+        }),
       );
     const row = ({ l, h, number: at, values }) => {
       const [layer, head] = [this.record.layers[l], this.record.heads[h]];
@@ -222,16 +212,13 @@ export const headsView = {
         cell.style.setProperty("--share", `${(100 * values[name]) / greatest[name]}%`);
         return cell;
       });
-      const open = make(
-        "button",
-        { type: "button", class: "link", click: () => openHead(layer, head), focus: () => this.peek([l, h]) },
-        shortName(layer, head),
-      );
+      const showPreview = () => this.showPreview([l, h]);
+      const open = button(shortName(layer, head), { class: "link", click: () => openHead(layer, head), focus: showPreview });
       return make(
         "tr",
         {
-          pointerenter: () => this.peek([l, h]),
-          class: this.place?.[0] === l && this.place[1] === h ? "chosen" : null,
+          pointerenter: showPreview,
+          class: this.position?.[0] === l && this.position[1] === h ? "chosen" : null,
         },
         make("td", {}, picture),
         make("th", { scope: "row" }, open),
@@ -239,15 +226,15 @@ export const headsView = {
       );
     };
     const note =
-      heads.length > MOST_LISTED ? `The first ${MOST_LISTED} of ${heads.length} heads; search to see others.` : "";
+      heads.length > MAX_LISTED ? `The first ${MAX_LISTED} of ${heads.length} heads; search to see others.` : "";
     fill(
       this.list,
       make(
         "table",
         {},
-        make("caption", { class: "unseen" }, "Heads and what they do"),
+        make("caption", { class: "unseen" }, "Heads and their pattern scores"),
         make("thead", {}, make("tr", {}, make("td"), make("th", { scope: "col" }, "head"), names.map(sorting))),
-        make("tbody", {}, heads.slice(0, MOST_LISTED).map(row)),
+        make("tbody", {}, heads.slice(0, MAX_LISTED).map(row)),
       ),
       make("p", { class: "quiet" }, note),
     );
@@ -272,7 +259,7 @@ export const headsView = {
   },
 };
 
-/** A search text without the name of a measure alone, which sorts. */
+/** A search text, but nothing where it is only the name of a measure, which sorts. */
 const unsorted = (find) => find.replace(/^\s*[a-z]+\s*$/i, "");
 
 function preview(grid, width) {

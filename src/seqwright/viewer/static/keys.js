@@ -1,4 +1,4 @@
-/** The keyboard: views by number, heads by arrows, tokens by j and k, and a sheet that says so. */
+/** The keyboard: views by number, heads by arrows, tokens by j and k, and a sheet that lists the keys. */
 
 import { stepHead } from "./choice.js";
 import { make } from "./dom.js";
@@ -6,17 +6,17 @@ import { change, state } from "./state.js";
 
 const KEYS = [
   ["1 … 7", "the views"],
-  ["← →", "head before, after"],
-  ["↑ ↓", "layer before, after"],
-  ["j k", "next token, token before"],
-  ["Tab", "into a picture: there the arrows move, Enter pins or opens"],
-  ["Esc", "let go of all pins"],
+  ["← →", "previous, next head"],
+  ["↑ ↓", "previous, next layer"],
+  ["j k", "next, previous token"],
+  ["Tab", "into a picture, where arrows move and Enter pins or opens"],
+  ["Esc", "clear all pins"],
   ["/", "search heads"],
   ["l", "lines, matrix or both"],
   ["w", "words or pieces"],
   ["h", "hide or show special tokens"],
   ["+ −", "zoom the matrix"],
-  ["t", "light, dark or as the system"],
+  ["t", "light, dark or system theme"],
   ["?", "these keys"],
 ];
 
@@ -34,7 +34,7 @@ export function keySheet() {
 const next = (values, now) => values[(values.indexOf(now) + 1) % values.length];
 export const nextTheme = () => change({ theme: next(["", "light", "dark"], state.theme) });
 
-/** Listen; `views` are in the order of their numbers, `step(by)` goes to another token, `search()` to the search box. */
+/** Handle keys; `views` are in the order of their numbers, `step(by)` goes to another token, `search()` to the search box. */
 export function listenToKeys({ views, step, search, sheet }) {
   const does = {
     ArrowLeft: () => stepHead(0, -1),

@@ -1,4 +1,4 @@
-/** A matrix of weights as a picture: a cell a pixel, drawn as large as there is room, with names that stay in sight. */
+/** A matrix of weights as a picture of one pixel per cell, scaled to the board, with labels that stay visible. */
 
 import { widthOf, fit } from "./painter.js";
 import { inkOn } from "./colour.js";
@@ -6,7 +6,7 @@ import { brief, full, readRightToLeft } from "./text.js";
 import { cellTip } from "./focus.js";
 import { clamp } from "./dom.js";
 
-/** Weights as pixels: `share(value, row)` is between 0 and 1; where cells are smaller than a pixel, the greatest of `pool` × `pool`. */
+/** Weights as pixels: `share(value, row)` is between 0 and 1; a pixel is the greatest of `pool` × `pool` cells. */
 export function pixels({ rows, columns, values }, colours, share, { least = 0, mirrored = false, pool = 1 } = {}) {
   const [h, w] = [Math.ceil(rows.size / pool), Math.ceil(columns.size / pool)];
   const image = Object.assign(document.createElement("canvas"), { width: w, height: h });
@@ -39,8 +39,8 @@ export function rowGreatest({ rows, columns, values }) {
 }
 
 /**
- * `colours`: 256 of them; `share(value, row)`: which; `focus()`: rows or columns to mark, and a cell. `numbers`: whether weights are
- * written into cells with room for them.
+ * `colours`: 256 of them, by `share(value, row)`; `focus()`: rows or columns to mark, and a cell. Weights are written into cells that
+ * are large enough.
  */
 export function matrixDrawing({
   grid,
@@ -52,7 +52,7 @@ export function matrixDrawing({
   least = 0,
   focus,
   pins = () => null,
-  titles = ["is looked at", "looks"],
+  titles = ["key", "query"],
   largest = 38,
 }) {
   const { rows, columns } = grid;
@@ -72,7 +72,7 @@ export function matrixDrawing({
   const y = (r) => top + r * ch;
 
   function paint(p, seen, colour) {
-    if (!image) return p.text("There is nothing to show: no tokens are left.", 8, 20, colour.quiet);
+    if (!image) return p.text("No tokens are shown.", 8, 20, colour.quiet);
     const now = focus?.() ?? null;
     const fixed = pins();
     p.image(image, left, top, wide, tall);
@@ -90,13 +90,13 @@ export function matrixDrawing({
               { size: 11, align: "center" },
             );
         }
-    for (const place of fixed?.places ?? []) {
+    for (const position of fixed?.positions ?? []) {
       const edges =
-        fixed.side === "query" ? [left, y(place), wide, Math.max(ch, 1.5)] : [x(place), top, Math.max(cw, 1.5), tall];
+        fixed.side === "query" ? [left, y(position), wide, Math.max(ch, 1.5)] : [x(position), top, Math.max(cw, 1.5), tall];
       p.frame(...edges, colour.page, 4);
       p.frame(...edges, colour.link, 2);
     }
-    const [row, column] = now?.side === "key" ? [null, now.places[0]] : [now?.places[0] ?? null, now?.other ?? null];
+    const [row, column] = now?.side === "key" ? [null, now.positions[0]] : [now?.positions[0] ?? null, now?.other ?? null];
     if (row != null && now) p.frame(left, y(row), wide, ch, colour.quiet, 1);
     if (column != null && now) p.frame(x(column), top, cw, tall, colour.quiet, 1);
     if (row != null && column != null) p.frame(x(column) - 0.5, y(row) - 0.5, cw + 1, ch + 1, colour.ink, 2);
@@ -106,14 +106,14 @@ export function matrixDrawing({
   function labels(p, seen, colour, { row, column, fixed }) {
     p.rect(seen.x, seen.y, left - 1, seen.height, colour.page);
     p.rect(seen.x, seen.y, seen.width, top - 1, colour.page);
-    const marked = (side, place) => fixed?.side === side && fixed.places.includes(place);
+    const marked = (side, position) => fixed?.side === side && fixed.positions.includes(position);
     const write = (entries, chosenPlace, side, size, put) => {
       const every = Math.max(1, Math.ceil(13 / size));
-      entries.forEach((entry, place) => {
-        const strong = place === chosenPlace || marked(side, place);
-        const near = chosenPlace != null && Math.abs(place - chosenPlace) * size < 12;
-        if (strong || (place % every === 0 && !near))
-          put(entry, place, { bold: strong, ink: strong ? colour.ink : colour.quiet });
+      entries.forEach((entry, position) => {
+        const strong = position === chosenPlace || marked(side, position);
+        const near = chosenPlace != null && Math.abs(position - chosenPlace) * size < 12;
+        if (strong || (position % every === 0 && !near))
+          put(entry, position, { bold: strong, ink: strong ? colour.ink : colour.quiet });
       });
     };
     write(rows.entries, row, "query", ch, (entry, r, { bold, ink }) => {
@@ -124,7 +124,7 @@ export function matrixDrawing({
     write(columns.entries, column, "key", cw, (entry, c, { bold, ink }) => {
       const at = x(c) + cw / 2;
       if (at > seen.x + left && at < seen.x + seen.width)
-        p.text(fit(brief(entry.text), top - 26, 12), at, seen.y + top - 6, ink, { size: 12, bold, turn: -90 });
+        p.text(fit(brief(entry.text), top - 26, 12), at, seen.y + top - 6, ink, { size: 12, bold, rotation: -90 });
     });
     p.text(`${titles[0]} ${mirrored ? "←" : "→"}`, seen.x + left - 6, seen.y + 9, colour.quiet, {
       size: 11,
@@ -138,11 +138,11 @@ export function matrixDrawing({
     const r = Math.floor((py - top) / ch);
     const [inRow, inColumn] = [r >= 0 && r < rows.size, c >= 0 && c < columns.size];
     if (inRow && inColumn)
-      return { side: "query", place: r, row: r, column: c, key: `${r} ${c}`, tip: cellTip(grid, r, c) };
+      return { side: "query", position: r, row: r, column: c, key: `${r} ${c}`, tip: cellTip(grid, r, c) };
     if (inRow && px < left)
-      return { side: "query", place: r, row: r, column: null, key: `q${r}`, tip: [full(rows.entries[r].text)] };
+      return { side: "query", position: r, row: r, column: null, key: `q${r}`, tip: [full(rows.entries[r].text)] };
     if (inColumn && py < top)
-      return { side: "key", place: c, row: null, column: c, key: `k${c}`, tip: [full(columns.entries[c].text)] };
+      return { side: "key", position: c, row: null, column: c, key: `k${c}`, tip: [full(columns.entries[c].text)] };
     return null;
   }
 
@@ -153,7 +153,7 @@ export function matrixDrawing({
   return { width: left + wide + 8, height: top + tall + 8, paint, hit, spot };
 }
 
-/** A bar of the colours, with what they stand for at its ends; `share` of the way says which colour. */
+/** A bar of the colours with the values of its ends; `share` maps a position on the bar to a colour. */
 export function scaleBar(ends, colours, share = (part) => part) {
   const image = document.createElement("canvas");
   Object.assign(image, { width: 256, height: 1, className: "scale" });

@@ -1,14 +1,14 @@
-/** What can be chosen, beside the picture. */
+/** The options of the page. */
 
-import { GATHERED, chosen, kindsOf, passName, stepHead } from "./choice.js";
+import { AGGREGATES, KINDS, currentRecord, kindsOf, passName, stepHead } from "./choice.js";
 import { columnsOf, index } from "./data.js";
-import { fill, make, refill } from "./dom.js";
+import { button, fill, make, refill } from "./dom.js";
 import { CHOICES, change, state } from "./state.js";
 import { brief, isEastAsian, number } from "./text.js";
 
 const updates = [];
 
-/** A few values of a field, one of which is chosen. */
+/** Radio buttons for a field. */
 function choice(title, field, values, { hidden = () => false, help, now = () => state[field] } = {}) {
   const box = make("fieldset", { class: "choice", title: help }, make("legend", {}, title));
   const inputs = values.map(([value, text]) => {
@@ -28,7 +28,7 @@ function choice(title, field, values, { hidden = () => false, help, now = () => 
   return box;
 }
 
-/** A list to choose from that depends on the record. */
+/** A select for a field whose values depend on the record. */
 function list(title, field, valuesOf, { hidden = () => false, before, after } = {}) {
   const input = make("select", { "aria-label": title, change: () => change({ [field]: input.value }) });
   const box = make(
@@ -58,20 +58,17 @@ function check(title, field, { unable = () => "", help }) {
   return box;
 }
 
-const step = (text, label, go) =>
-  make("button", { type: "button", class: "small", "aria-label": label, title: label, click: go }, text);
+const step = (text, label, go) => button(text, { class: "small", "aria-label": label, title: label, click: go });
+const same = (...names) => names.map((name) => [name, name]);
 
-/** Whether the view shows numbers as they are, or in no colours of weights. */
+/** Whether the view has neither threshold nor words, or no colours of weights. */
 const plain = () => state.view === "steps";
 const colourless = () => ["steps", "table"].includes(state.view);
 const TOKENS = ["head", "token", "compare", "table"];
 
 /** The panel; `updateOptions` makes it show the state. */
 export function optionsPanel() {
-  const numbers = (list_) => () => [
-    ...list_().map((n) => [String(n), String(n)]),
-    ...(list_().length > 1 ? Object.entries(GATHERED) : []),
-  ];
+  const numbers = (all) => [...same(...all.map(String)), ...(all.length > 1 ? Object.entries(AGGREGATES) : [])];
   const passes = index.passes.map((_, pass) => [pass, passName(pass)]);
   const least = make("input", {
     type: "range",
@@ -95,36 +92,31 @@ export function optionsPanel() {
   });
   const chips = make("span", { class: "chips" });
   const side = make("span");
-  const none = make("button", { type: "button", class: "link", click: () => change({ pins: [] }) }, "Clear all");
+  const none = button("Clear all", { class: "link", click: () => change({ pins: [] }) });
   pins.append(side, chips, more, none);
   updates.push(() => {
     pins.hidden = !TOKENS.includes(state.view);
     none.hidden = state.pins.length < 2;
-    const [record, looks] = [chosen(), state.side === "query"];
-    const tokens = looks ? record.tokens : columnsOf(record);
-    side.textContent = looks ? "Pinned, looking" : "Pinned, looked at";
+    const [record, fromQueries] = [currentRecord(), state.side === "query"];
+    const tokens = fromQueries ? record.tokens : columnsOf(record);
+    side.textContent = fromQueries ? "Pinned queries" : "Pinned keys";
     const off = (pin) => change({ pins: state.pins.filter((other) => other !== pin) });
     fill(
       chips,
       state.pins.map((pin) =>
-        make(
-          "button",
-          { type: "button", class: "chip", title: "Unpin", click: () => off(pin) },
-          make("bdi", {}, brief(tokens[pin])),
-          " ×",
-        ),
+        button([make("bdi", {}, brief(tokens[pin])), " ×"], { class: "chip", title: "Unpin", click: () => off(pin) }),
       ),
     );
     refill(more, record.id + state.side, () => [
       make("option", { value: "" }, "pin a token …"),
-      tokens.slice(0, 2000).map((token, place) => make("option", { value: place }, `${place}: ${brief(token)}`)),
+      tokens.slice(0, 2000).map((token, position) => make("option", { value: position }, `${position}: ${brief(token)}`)),
     ]);
     more.value = "";
   });
   const special = () =>
-    chosen().special.length || chosen().columnSpecial.length ? "" : "This text has no tokens without text.";
+    currentRecord().special.length || currentRecord().columnSpecial.length ? "" : "This text has no special tokens.";
   const words = () =>
-    chosen().words || chosen().columnWords ? "" : "This record does not say which pieces make a word.";
+    currentRecord().words || currentRecord().columnWords ? "" : "This record has no spans of words.";
   return make(
     "details",
     { class: "options", open: innerWidth > 900 },
@@ -136,94 +128,48 @@ export function optionsPanel() {
       choice(
         "Attention",
         "kind",
-        ["encoder", "decoder", "cross"]
-          .filter((kind) => index.passes.some((_, pass) => kindsOf(pass).includes(kind)))
-          .map((kind) => [kind, kind]),
+        same(...KINDS.filter((kind) => index.passes.some((_, pass) => kindsOf(pass).includes(kind)))),
         { hidden: () => kindsOf(state.pass).length < 2 },
       ),
-      list(
-        "Layer",
-        "layer",
-        numbers(() => chosen().layers),
-        {
-          before: step("▲", "Layer before (↑)", () => stepHead(-1, 0)),
-          after: step("▼", "Layer after (↓)", () => stepHead(1, 0)),
-        },
-      ),
-      list(
-        "Head",
-        "head",
-        numbers(() => chosen().heads),
-        {
-          before: step("◀", "Head before (←)", () => stepHead(0, -1)),
-          after: step("▶", "Head after (→)", () => stepHead(0, 1)),
-        },
-      ),
+      list("Layer", "layer", () => numbers(currentRecord().layers), {
+        before: step("▲", "Previous layer (↑)", () => stepHead(-1, 0)),
+        after: step("▼", "Next layer (↓)", () => stepHead(1, 0)),
+      }),
+      list("Head", "head", () => numbers(currentRecord().heads), {
+        before: step("◀", "Previous head (←)", () => stepHead(0, -1)),
+        after: step("▶", "Next head (→)", () => stepHead(0, 1)),
+      }),
       choice(
         "Show",
         "form",
-        [
-          ["both", "both"],
-          ["lines", "lines"],
-          ["matrix", "matrix"],
-        ],
+        same("both", "lines", "matrix"),
         { hidden: () => !["head", "compare"].includes(state.view) },
       ),
       pins,
-      choice(
-        "Several tokens",
-        "join",
-        [
-          ["sum", "sum"],
-          ["mean", "mean"],
-        ],
-        { hidden: () => state.pins.length < 2 || !TOKENS.includes(state.view) },
-      ),
-      choice(
-        "Order",
-        "order",
-        [
-          ["text", "of the text"],
-          ["weight", "by weight"],
-        ],
-        { hidden: () => !["token", "steps"].includes(state.view) },
-      ),
+      choice("Several tokens", "join", same("sum", "mean"), {
+        hidden: () => state.pins.length < 2 || !TOKENS.includes(state.view),
+      }),
+      choice("Order", "order", Object.entries({ text: "as in the text", weight: "by weight" }), {
+        hidden: () => !["token", "steps"].includes(state.view),
+      }),
       threshold,
       check("Words, not pieces", "words", {
         unable: words,
-        help: "Attention to a word's pieces is summed, attention from them averaged",
+        help: "Attention to the pieces of a word is summed, attention from them averaged",
       }),
       check("Hide special tokens", "hide", {
         unable: special,
-        help: "Weights stay as they are: a row may then sum to less than 1",
+        help: "Weights are unchanged: a row may sum to less than 1",
       }),
-      choice(
-        "Lines run",
-        "flow",
-        [
-          ["across", "across"],
-          ["along", "along the text"],
-        ],
-        {
-          hidden: () => state.view !== "head" || state.form === "matrix",
-          now: () => state.flow || (isEastAsian(chosen().tokens) ? "along" : "across"),
-        },
-      ),
-      choice(
-        "Colour scale",
-        "scale",
-        [
-          ["picture", "picture"],
-          ["root", "√"],
-          ["row", "row"],
-          ["one", "0–1"],
-        ],
-        {
-          hidden: colourless,
-          help: "The strongest colour is the picture's greatest weight (√: small ones lifted), each row's, or 1",
-        },
-      ),
-      list("Colours", "palette", () => CHOICES.palette.map((name) => [name, name]), { hidden: colourless }),
+      choice("Lines run", "flow", Object.entries({ across: "across", along: "along the text" }), {
+        hidden: () => state.view !== "head" || state.form === "matrix",
+        now: () => state.flow || (isEastAsian(currentRecord().tokens) ? "along" : "across"),
+      }),
+      choice("Colour scale", "scale", Object.entries({ picture: "picture", root: "√", row: "row", one: "0–1" }), {
+        hidden: colourless,
+        help: "The strongest colour is the greatest weight of the picture (√: small ones emphasised), of each row, or 1",
+      }),
+      list("Colours", "palette", () => same(...CHOICES.palette), { hidden: colourless }),
     ),
   );
 }

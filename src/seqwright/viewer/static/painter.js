@@ -1,11 +1,11 @@
-/** One drawing, kept in two ways: on a canvas, or as the text of an SVG. */
+/** Painters with one interface: on a canvas, or as the text of an SVG. */
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif';
 const ruler = document.createElement("canvas").getContext("2d");
 const fitted = new Map();
 const widths = new Map();
 
-/** How wide a text is. */
+/** The width of a text in pixels. */
 export function widthOf(text, size = 13, bold = false) {
   const font = `${bold ? 600 : 400} ${size}px ${FONT}`;
   const key = font + text;
@@ -17,7 +17,7 @@ export function widthOf(text, size = 13, bold = false) {
   return widths.get(key);
 }
 
-/** As much of a text as fits into a width. */
+/** A text cut to a width, with an ellipsis. */
 export function fit(text, width, size = 13) {
   const key = `${size} ${Math.round(width)} ${text}`;
   if (!fitted.has(key)) {
@@ -51,7 +51,7 @@ export class CanvasPainter {
     this.context.strokeRect(x, y, width, height);
   }
 
-  /** A line from one point to another, leaving and arriving level (or, where upright, plumb). */
+  /** A curve between two points, horizontal at both ends (or vertical where `upright`). */
   curve(x1, y1, x2, y2, colour, thickness, opacity, upright) {
     const pen = this.context;
     pen.globalAlpha = opacity;
@@ -63,17 +63,17 @@ export class CanvasPainter {
     pen.stroke();
   }
 
-  /** Text around the height y; `align` says which of its ends is at x; turned by so many degrees. */
-  text(text, x, y, colour, { size = 13, align = "left", bold = false, turn = 0 } = {}) {
+  /** Text centred at height y; `align` is the end at x; `rotation` is in degrees. */
+  text(text, x, y, colour, { size = 13, align = "left", bold = false, rotation = 0 } = {}) {
     const pen = this.context;
     pen.globalAlpha = 1;
     pen.fillStyle = colour;
     pen.font = `${bold ? 600 : 400} ${size}px ${FONT}`;
     pen.textAlign = align;
-    if (turn) {
+    if (rotation) {
       pen.save();
       pen.translate(x, y);
-      pen.rotate((turn * Math.PI) / 180);
+      pen.rotate((rotation * Math.PI) / 180);
       pen.fillText(text, 0, size * 0.35);
       pen.restore();
     } else pen.fillText(text, x, y + size * 0.35);
@@ -111,14 +111,14 @@ export class SvgPainter {
     this.add("path", { d, fill: "none", stroke: colour, "stroke-width": thickness, "stroke-opacity": opacity });
   }
 
-  text(text, x, y, colour, { size = 13, align = "left", bold = false, turn = 0 } = {}) {
-    const place = turn
-      ? { transform: `translate(${round(x)} ${round(y)}) rotate(${turn})`, y: size * 0.35 }
+  text(text, x, y, colour, { size = 13, align = "left", bold = false, rotation = 0 } = {}) {
+    const anchorPoint = rotation
+      ? { transform: `translate(${round(x)} ${round(y)}) rotate(${rotation})`, y: size * 0.35 }
       : { x, y: y + size * 0.35 };
     const anchor = { left: "start", center: "middle", right: "end" }[align];
     this.add(
       "text",
-      { ...place, fill: colour, "font-size": size, "text-anchor": anchor, "font-weight": bold ? 600 : null },
+      { ...anchorPoint, fill: colour, "font-size": size, "text-anchor": anchor, "font-weight": bold ? 600 : null },
       text,
     );
   }
@@ -149,7 +149,7 @@ export class SvgPainter {
     this.parts.push(`<${tag}${written}>${escaped(text)}</${tag}>`);
   }
 
-  /** The whole file. */
+  /** The SVG file. */
   file(width, height) {
     const [w, h] = [Math.ceil(width), Math.ceil(height)];
     const size = `width="${w}" height="${h}" viewBox="0 0 ${w} ${h}"`;

@@ -1,8 +1,8 @@
-/** What several views have in common: the grid that is chosen, its colours, boards whose tokens answer, and what is told below. */
+/** Common parts of the views: the current grid, its colours, boards of tokens, and the readout below. */
 
-import { chosen, nameOf } from "./choice.js";
+import { currentRecord, nameOf } from "./choice.js";
 import { change, hover, state } from "./state.js";
-import { focusOf, focusOrTelling, pinnedPlaces, toggle, told } from "./focus.js";
+import { focusOf, focusOrSalient, pinnedPositions, toggle, focusSentence } from "./focus.js";
 import { gridOf } from "./grid.js";
 import { sequential } from "./colour.js";
 import { rowGreatest, scaleBar } from "./matrix.js";
@@ -12,27 +12,27 @@ import { make } from "./dom.js";
 
 const readout = make("p", { class: "readout", "aria-live": "polite" });
 const progress = make("p", { class: "quiet progress", role: "status", hidden: true });
-export const saying = [progress, readout];
+export const statusLines = [progress, readout];
 
-/** Tell what is in focus, below the picture. */
-export const tell = (text) => {
+/** Show a sentence below the picture. */
+export const showReadout = (text) => {
   readout.textContent = text;
 };
 
-/** Say how far long work has come; nothing when it is done. */
-export const report = (text) => {
+/** Show the progress of long work; nothing when it is done. */
+export const showProgress = (text) => {
   progress.textContent = text ?? "";
   progress.hidden = !text;
 };
 
-/** The grid of what is chosen, or of another record or head. */
-export async function gridShown(fresh, { record = chosen(), layer = state.layer, head = state.head } = {}) {
-  const grid = await gridOf(record, { layer, head, words: state.words, hide: state.hide, said: report, fresh });
-  report();
+/** The grid of the current record and head, or of others. */
+export async function gridShown(fresh, { record = currentRecord(), layer = state.layer, head = state.head } = {}) {
+  const grid = await gridOf(record, { layer, head, words: state.words, hide: state.hide, onProgress: showProgress, fresh });
+  showProgress();
   return grid;
 }
 
-/** The colour of a weight, by the scale that is chosen: its share of the picture's greatest (or the root of it), of its row's, or of one. */
+/** A weight's share of the greatest one of the picture (or its root), of its row, or of 1, by the current scale. */
 export function shareOf(grid, greatest = grid.greatest) {
   if (state.scale === "one") return (value) => Math.min(1, value);
   if (state.scale !== "row") return shareWithin(greatest);
@@ -40,13 +40,13 @@ export function shareOf(grid, greatest = grid.greatest) {
   return (value, row) => Math.min(1, value / rows[row]);
 }
 
-/** The same for weights of one token. */
+/** The same for the weights of one token. */
 export const shareWithin = (greatest) => (value) => {
   const part = Math.min(1, value / (greatest || 1));
   return state.scale === "root" ? Math.sqrt(part) : part;
 };
 
-/** The colours that a picture uses, and the bar that explains them. */
+/** The colours of a picture, and their scale bar. */
 export function coloursOf(grid, greatest = grid.greatest) {
   const colours = sequential(state.palette);
   const most = { one: "1", row: "each row's greatest" }[state.scale] ?? number(greatest);
@@ -57,41 +57,40 @@ export function coloursOf(grid, greatest = grid.greatest) {
   };
 }
 
-/** A board of tokens: pointing shows a token's weights, pressing pins it, arrow keys move about. */
+/** A board of tokens: pointing shows a token's weights, pressing pins it, arrow keys move. */
 export function tokenBoard(label, gridNow, redraw, options) {
-  const look = (row, column) => {
+  const point = (row, column) => {
     Object.assign(hover, { row, column });
     redraw();
   };
   const board = new Board(
     label,
     {
-      hover: (target) => look(target?.row ?? null, target?.column ?? null),
-      press: (target) => toggle(gridNow(), target.side, target.place),
+      hover: (target) => point(target?.row ?? null, target?.column ?? null),
+      press: (target) => toggle(gridNow(), target.side, target.position),
       move: (dx, dy) => {
         const grid = gridNow();
-        const start = hover.row == null && hover.column == null ? focusOrTelling(grid) : null;
+        const start = hover.row == null && hover.column == null ? focusOrSalient(grid) : null;
         if (!grid.rows.size || !grid.columns.size) return;
         let [row, column] = start
           ? start.side === "query"
-            ? [start.places[0], null]
-            : [null, start.places[0]]
+            ? [start.positions[0], null]
+            : [null, start.positions[0]]
           : [hover.row, hover.column];
         const wrap = (at, by, size) => (at + by + size) % size;
-        if (board.cells)
-          [row, column] = [
-            wrap(row ?? 0, start ? 0 : dy, grid.rows.size),
-            wrap(column ?? 0, start ? 0 : dx, grid.columns.size),
-          ];
-        else {
+        const pace = start ? 0 : 1; // the first key shows the salient token
+        if (board.cells) {
+          row = wrap(row ?? 0, pace * dy, grid.rows.size);
+          column = wrap(column ?? 0, pace * dx, grid.columns.size);
+        } else {
           const [along, across] = board.along ? [dx, dy] : [dy, dx];
           if (across)
             [row, column] =
               row == null ? [Math.min(column, grid.rows.size - 1), null] : [null, Math.min(row, grid.columns.size - 1)];
-          else if (row != null) row = wrap(row, start ? 0 : along, grid.rows.size);
-          else column = wrap(column, start ? 0 : along, grid.columns.size);
+          else if (row != null) row = wrap(row, pace * along, grid.rows.size);
+          else column = wrap(column, pace * along, grid.columns.size);
         }
-        look(row, column);
+        point(row, column);
         board.reveal({ row, column });
       },
       enter: () => {
@@ -106,18 +105,18 @@ export function tokenBoard(label, gridNow, redraw, options) {
   return board;
 }
 
-/** What a board marks: the focus, and the pins. */
+/** The pinned tokens as a focus. */
 export const pinsOf = (grid) => {
-  const places = pinnedPlaces(grid);
-  return places.length ? { side: state.side, places } : null;
+  const positions = pinnedPositions(grid);
+  return positions.length ? { side: state.side, positions } : null;
 };
 
-export function tellFocus(grid) {
+export function showFocus(grid) {
   const focus = focusOf(grid);
-  tell(focus ? told(grid, focus) : "");
+  showReadout(focus ? focusSentence(grid, focus) : "");
 }
 
-/** The weights that are shown, as rows of a table: those of the tokens in focus, else all. */
+/** The weights as rows of a table: those of the tokens in focus, else all. */
 export function weightRows(grid, focus = pinsOf(grid)) {
   const { rows, columns, values } = grid;
   const text = (entry) => entry.text;
@@ -131,17 +130,17 @@ export function weightRows(grid, focus = pinsOf(grid)) {
       ]),
     ];
   const [mine, other] = focus.side === "query" ? [rows, columns] : [columns, rows];
-  const at = (place, i) => values[focus.side === "query" ? place * columns.size + i : i * columns.size + place];
-  const many = focus.places.length > 1;
+  const at = (position, i) => values[focus.side === "query" ? position * columns.size + i : i * columns.size + position];
+  const many = focus.positions.length > 1;
   const head = [
-    focus.side === "query" ? "is looked at" : "looks",
-    ...focus.places.map((place) => mine.entries[place].text),
+    focus.side === "query" ? "key" : "query",
+    ...focus.positions.map((position) => mine.entries[position].text),
     ...(many ? [state.join] : []),
   ];
   return [
     head,
     ...other.entries.map((entry, i) => {
-      const found = focus.places.map((place) => at(place, i));
+      const found = focus.positions.map((position) => at(position, i));
       const sum = found.reduce((a, b) => a + b, 0);
       return [
         entry.text,
@@ -152,7 +151,7 @@ export function weightRows(grid, focus = pinsOf(grid)) {
   ];
 }
 
-/** The heading of a picture: its kind and the head. */
-export const caption = () => `${nameOf()}${chosen().kind === "cross" ? ", looking at the source" : ""}`;
+/** The heading of a picture: the head, and whether it is cross attention. */
+export const caption = () => `${nameOf()}${currentRecord().kind === "cross" ? ", attention to the source" : ""}`;
 
 export const openHead = (layer, head) => change({ layer: String(layer), head: String(head), view: "head" });

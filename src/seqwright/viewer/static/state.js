@@ -1,4 +1,4 @@
-/** What is chosen, kept in the address so that a link opens the same picture; and where the pointer is, which is not. */
+/** The state of the page, kept in the address so that a link opens the same picture; and the pointer's position, which is not. */
 
 const START = {
   view: "heads",
@@ -30,7 +30,7 @@ const START = {
   head2: "",
 };
 
-/** The values of a field that has few. */
+/** The values of fields that have few. */
 export const CHOICES = {
   view: ["heads", "head", "token", "steps", "compare", "generation", "table"],
   side: ["query", "key"],
@@ -45,16 +45,16 @@ export const CHOICES = {
 
 export const state = { ...START, ...fromAddress() };
 
-/** Places in the picture that are pointed at: a row, a column, or one of each. */
+/** The row, column or cell that is pointed at. */
 export const hover = { row: null, column: null };
 
 const listeners = [];
 let saving = 0;
 
-/** Be told of every change. */
+/** Call a function after every change. */
 export const listen = (listener) => listeners.push(listener);
 
-/** Choose something else; whoever listens draws it. */
+/** Change the state and call all listeners. */
 export function change(part) {
   const changed = Object.keys(part).filter((name) => String(state[name]) !== String(part[name]));
   if (!changed.length) return;
@@ -87,7 +87,7 @@ function toAddress() {
   try {
     history.replaceState(null, "", `#${text}`);
   } catch {
-    // a page inside a frame without an address of its own keeps its state to itself
+    // a page inside a frame without an address cannot keep its state there
   }
 }
 

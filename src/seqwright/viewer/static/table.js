@@ -1,24 +1,24 @@
-/** What is shown as a table of text: for screen readers, and for whoever wants the numbers. */
+/** The weights as a table of text, also for screen readers. */
 
-import { caption, gridShown, pinsOf, tell, weightRows } from "./shown.js";
+import { caption, gridShown, pinsOf, showReadout, weightRows } from "./shown.js";
 import { state } from "./state.js";
 import { fill, make } from "./dom.js";
 import { full, number } from "./text.js";
 import { namesOf } from "./focus.js";
 
-const MOST_COLUMNS = 40;
-const MOST_ROWS = 400;
+const MAX_COLUMNS = 40;
+const MAX_ROWS = 400;
 const STRONGEST = 5;
 
 export const tableView = {
   name: "table",
   label: "Table",
   sentence:
-    "The weights as text: rows look, columns are looked at. Pin tokens to see theirs alone; a long text shows each token's strongest.",
+    "The weights as text: rows are queries, columns are keys. Pinned tokens are shown alone; of a long text each token's strongest weights are.",
 
   build(host) {
-    this.place = make("div", { class: "wide" });
-    fill(host, this.place);
+    this.container = make("div", { class: "wide" });
+    fill(host, this.container);
   },
 
   async draw(fresh) {
@@ -26,19 +26,16 @@ export const tableView = {
     if (!fresh()) return;
     this.grid = grid;
     const focus = pinsOf(grid);
-    tell(focus ? `Pinned: ${namesOf(grid, focus)}.` : "");
+    showReadout(focus ? `Pinned: ${namesOf(grid, focus)}.` : "");
     const all = weightRows(grid, focus);
-    const whole = focus || grid.columns.size <= MOST_COLUMNS;
+    const whole = focus || grid.columns.size <= MAX_COLUMNS;
     const shown = whole ? all : strongestOf(grid);
+    const about = focus ? `: ${namesOf(grid, focus)}` : whole ? "" : `: the ${STRONGEST} strongest weights of each token`;
     fill(
-      this.place,
-      tableOf(
-        shown.slice(0, MOST_ROWS + 1),
-        caption() +
-          (focus ? `: ${namesOf(grid, focus)}` : whole ? "" : `: the ${STRONGEST} strongest weights of each token`),
-      ),
-      shown.length > MOST_ROWS + 1
-        ? make("p", { class: "quiet" }, `The first ${MOST_ROWS} rows of ${shown.length - 1}; copied CSV has all.`)
+      this.container,
+      tableOf(shown.slice(0, MAX_ROWS + 1), caption() + about),
+      shown.length > MAX_ROWS + 1
+        ? make("p", { class: "quiet" }, `The first ${MAX_ROWS} rows of ${shown.length - 1}; the CSV has all.`)
         : null,
     );
   },
@@ -50,7 +47,7 @@ export const tableView = {
   boards: () => [],
 };
 
-/** Rows, the first of which are headings, as a table. */
+/** Rows as a table; the first row has the headings. */
 export function tableOf([head, ...rows], title) {
   const heading = (value, scope) =>
     make("th", { scope }, make("bdi", {}, typeof value === "number" ? number(value) : value === "" ? "" : full(value)));
@@ -58,29 +55,14 @@ export function tableOf([head, ...rows], title) {
     typeof value === "number"
       ? make("td", { class: "number" }, number(value))
       : make("td", {}, make("bdi", {}, full(value)));
-  return make(
-    "table",
-    { class: "weights" },
-    make("caption", {}, title),
-    make(
-      "thead",
-      {},
-      make(
-        "tr",
-        {},
-        head.map((value) => heading(value, "col")),
-      ),
-    ),
-    make(
-      "tbody",
-      {},
-      rows.map(([first, ...rest]) => make("tr", {}, heading(first, "row"), rest.map(cell))),
-    ),
-  );
+  const headings = head.map((value) => heading(value, "col"));
+  const body = rows.map(([first, ...rest]) => make("tr", {}, heading(first, "row"), rest.map(cell)));
+  const parts = [make("thead", {}, make("tr", {}, headings)), make("tbody", {}, body)];
+  return make("table", { class: "weights" }, make("caption", {}, title), parts);
 }
 
 function strongestOf({ rows, columns, values }) {
-  const head = ["looks", ...Array.from({ length: STRONGEST }, (_, i) => [`${i + 1}.`, "weight"]).flat()];
+  const head = ["query", ...Array.from({ length: STRONGEST }, (_, i) => [`${i + 1}.`, "weight"]).flat()];
   return [
     head,
     ...rows.entries.map((row, r) => {

@@ -1,4 +1,4 @@
-/** Tokens as they can be seen: control characters as symbols, long ones cut, and which way they are read. */
+/** Tokens in visible form: control characters as symbols, long ones cut; and their direction of reading. */
 
 const SIGNS = {
   "\n": "⏎",
@@ -30,7 +30,7 @@ const RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/gu;
 const EAST = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu;
 const LETTER = /\p{L}/gu;
 
-/** A token with nothing invisible in it. */
+/** A token without invisible characters. */
 export function visible(token) {
   if (token === "") return "⟨empty⟩";
   const seen = token.replace(
@@ -40,7 +40,7 @@ export function visible(token) {
   return seen.replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
 }
 
-/** At most so many characters as a reader counts them, and an ellipsis where there were more. */
+/** At most `most` characters (grapheme clusters), and an ellipsis where there were more. */
 export function cut(text, most) {
   if (text.length <= most) return text;
   let [kept, count] = ["", 0];
@@ -51,10 +51,10 @@ export function cut(text, most) {
   return text.length > 16 * most ? kept + "…" : kept;
 }
 
-/** A token as it stands in a picture, and in full (or nearly) where it is pointed at. */
+/** A token in pictures, and in tooltips (up to 300 characters). */
 export const brief = (token) => cut(visible(token), 24);
 export const full = (token) => cut(visible(token), 300);
-/** A text that runs from right to left keeps that to itself, among texts that do not. */
+/** A text from right to left, isolated from the text around it. */
 export const isolated = (text) => (new RegExp(RIGHT.source, "u").test(text) ? `\u2068${text}\u2069` : text);
 export const quoted = (token) => isolated(`“${brief(token)}”`);
 
@@ -66,7 +66,7 @@ function mostly(tokens, letters) {
 export const readRightToLeft = (tokens) => mostly(tokens, new RegExp(RIGHT.source, "gu"));
 export const isEastAsian = (tokens) => mostly(tokens, new RegExp(EAST.source, "gu"));
 
-/** A weight in three decimals, or enough of them to be no zero. */
+/** A number with three decimals, or in scientific notation where these would be 0. */
 export function number(value) {
   if (value == null || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value < 0 ? "−∞" : "∞";

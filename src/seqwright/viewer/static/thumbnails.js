@@ -1,4 +1,4 @@
-/** The heads' small pictures, as images. */
+/** Thumbnails of heads as images. */
 
 import { thumbnailsOf } from "./data.js";
 import { headsOf } from "./choice.js";
@@ -19,13 +19,13 @@ export async function thumbnailImages(record, colours) {
   return (record.images = Object.assign(images, { colours }));
 }
 
-/** All heads: a row for each layer, a column for each head. `heads` says which fit a search, and what to write below each. */
+/** All heads: a row for each layer, a column for each head. `heads` has those that match a search, and the number below each. */
 export function gridOfHeads({ record, images, heads, sorted, width, chosen, marked }) {
   const [left, top, gap] = [34, 24, 7];
   const below = sorted ? 14 : 0;
   const size = Math.max(14, Math.min(104, (width - left - 8) / record.heads.length - gap));
   const [dx, dy] = [size + gap, size + gap + below];
-  const place = (l, h) => [left + h * dx, top + l * dy];
+  const position = (l, h) => [left + h * dx, top + l * dy];
 
   function paint(p, seen, colours) {
     record.heads.forEach((head, h) =>
@@ -35,7 +35,7 @@ export function gridOfHeads({ record, images, heads, sorted, width, chosen, mark
       p.text(`L${layer}`, left - 8, top + l * dy + size / 2, colours.quiet, { size: 11, align: "right" }),
     );
     for (const { l, h, number, values, fits } of heads) {
-      const [x, y] = place(l, h);
+      const [x, y] = position(l, h);
       if (y > seen.y + seen.height || y + dy < seen.y) continue;
       p.image(images[number], x, y, size, size);
       if (!fits) p.rect(x, y, size, size, colours.page, 0.82);

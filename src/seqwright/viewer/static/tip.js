@@ -1,11 +1,11 @@
-/** The small box beside the pointer that says what is under it. */
+/** The tooltip. */
 
 import { make, fill, clamp } from "./dom.js";
 
 const box = make("div", { class: "tip", role: "tooltip", hidden: true });
 document.body.append(box);
 
-/** Show lines of text beside a point of the window; without lines, nothing. */
+/** Show lines of text next to a point of the window; hide the tooltip without lines. */
 export function tip(lines, x, y) {
   box.hidden = !lines?.length;
   if (box.hidden) return;

@@ -1,47 +1,47 @@
-/** One token: its weights over the text, as bars with numbers, and what every other head does with it. */
+/** One token: its weights over the text as bars with numbers, and its weights in every head. */
 
 import { barsDrawing } from "./bars.js";
 import { Board } from "./board.js";
-import { chosen, headsOf, placeOf, shortName } from "./choice.js";
+import { currentRecord, headsOf, positionOf, shortName } from "./choice.js";
 import { headColours } from "./colour.js";
 import { fill, make, refill } from "./dom.js";
-import { focusOrTelling, namesOf, opposite, told, toggle } from "./focus.js";
-import { Stale, everyHead, gridFrom, together } from "./grid.js";
+import { focusOrSalient, namesOf, opposite, focusSentence, toggle } from "./focus.js";
+import { Stale, everyHead, gridFrom, combined } from "./grid.js";
 import { pixels } from "./matrix.js";
 import { Passage } from "./passage.js";
-import { coloursOf, gridShown, report, shareWithin, tell, weightRows } from "./shown.js";
+import { coloursOf, gridShown, showProgress, shareWithin, showReadout, weightRows } from "./shown.js";
 import { change, hover, state } from "./state.js";
 
 export const tokenView = {
   name: "token",
   label: "One token",
   sentence:
-    "What one token looks at: the text shaded by weight, then every weight as a number; each narrow column is one head. Point at another token to see its look, click to pin it.",
+    "The attention of one token: the text shaded by weight, then every weight as a number; each narrow column is one head. Point at another token for its attention, click to pin it.",
 
   build(host) {
-    const look = (side) => (place) => {
-      Object.assign(hover, { row: side === "query" ? place : null, column: side === "key" ? place : null });
+    const pointAt = (side) => (position) => {
+      Object.assign(hover, { row: side === "query" ? position : null, column: side === "key" ? position : null });
       this.redraw();
     };
     this.texts = Object.fromEntries(
       ["query", "key"].map((side) => [
         side,
-        new Passage(side === "query" ? "Tokens that look" : "Tokens that are looked at", {
-          hover: look(side),
-          press: (place) => toggle(this.grid, side, place),
+        new Passage(side === "query" ? "Query tokens" : "Key tokens", {
+          hover: pointAt(side),
+          press: (position) => toggle(this.grid, side, position),
         }),
       ]),
     );
     this.sides = make("div", { class: "texts" });
     this.title = make("h2");
-    this.bars = new Board("Weights as bars, and of every head as a strip", {
+    this.bars = new Board("Weights as bars, and a strip with every head", {
       press: (target) => {
-        if (target.head == null) return toggle(this.grid, this.focus.side === "query" ? "key" : "query", target.place);
-        const [l, h] = headsOf(chosen())[target.head];
-        change({ layer: String(chosen().layers[l]), head: String(chosen().heads[h]) });
+        if (target.head == null) return toggle(this.grid, this.focus.side === "query" ? "key" : "query", target.position);
+        const [l, h] = headsOf(currentRecord())[target.head];
+        change({ layer: String(currentRecord().layers[l]), head: String(currentRecord().heads[h]) });
       },
       hover: (target) => {
-        this.pointed = target?.place ?? null;
+        this.pointed = target?.position ?? null;
         this.bars.paint();
       },
     });
@@ -54,12 +54,12 @@ export const tokenView = {
     if (!fresh()) return;
     this.grid = grid;
     this.pointed = null;
-    const twice = chosen().kind === "cross";
+    const crosses = currentRecord().kind === "cross";
     this.texts.query.show(grid.rows.entries);
-    if (twice) this.texts.key.show(grid.columns.entries);
+    if (crosses) this.texts.key.show(grid.columns.entries);
     const { query, key } = this.texts;
-    refill(this.sides, twice, () =>
-      twice ? [make("h3", {}, "Looks"), query.root, make("h3", {}, "Is looked at"), key.root] : [query.root],
+    refill(this.sides, crosses, () =>
+      crosses ? [make("h3", {}, "Query"), query.root, make("h3", {}, "Key"), key.root] : [query.root],
     );
     this.redraw(fresh);
   },
@@ -67,40 +67,39 @@ export const tokenView = {
   redraw(fresh = () => true) {
     const { grid } = this;
     if (!grid?.rows.size || !grid.columns.size) return fill(this.title, "All tokens are hidden.");
-    const focus = (this.focus = focusOrTelling(grid));
-    const { side, places } = focus;
-    const weights = together(grid, side, places, state.join);
-    const greatest = state.scale === "one" ? places.length : Math.max(...weights, 1e-9);
+    const focus = (this.focus = focusOrSalient(grid));
+    const { side, positions } = focus;
+    const weights = combined(grid, side, positions, state.join);
+    const greatest = state.scale === "one" ? positions.length : Math.max(...weights, 1e-9);
     const { colours } = coloursOf(grid);
     const share = shareWithin(greatest);
     const other = side === "query" ? "key" : "query";
-    if (chosen().kind === "cross") {
-      this.texts[side].paint(null, null, null, places);
+    if (currentRecord().kind === "cross") {
+      this.texts[side].paint(null, null, null, positions);
       this.texts[other].paint(weights, share, colours, []);
-    } else this.texts.query.paint(weights, share, colours, places);
-    const many = places.length > 1;
-    this.title.textContent = `${side === "query" ? "What" : "Who looks at"} ${namesOf(grid, focus)}${side === "query" ? (many ? " look at" : " looks at") : ""}`;
+    } else this.texts.query.paint(weights, share, colours, positions);
+    this.title.textContent = `Attention ${side === "query" ? "from" : "to"} ${namesOf(grid, focus)}`;
     const { entries } = opposite(grid, side);
-    let order = Array.from(entries.keys()).filter((place) => weights[place] >= state.least);
+    let order = Array.from(entries.keys()).filter((position) => weights[position] >= state.least);
     if (state.order === "weight") order.sort((a, b) => weights[b] - weights[a]);
     this.order = order;
-    const rows = order.map((place) => ({
-      text: entries[place].text,
-      special: entries[place].special,
-      value: weights[place],
-      place,
+    const rows = order.map((position) => ({
+      text: entries[position].text,
+      special: entries[position].special,
+      value: weights[position],
+      position,
     }));
-    const record = chosen();
-    const mine = placeOf(record, state.layer, state.head);
+    const record = currentRecord();
+    const mine = positionOf(record, state.layer, state.head);
     const heads = headsOf(record);
-    const same = this.strip?.key === stripKey(record, side, places);
-    if (!same) this.strip = { key: stripKey(record, side, places), values: heads.map(() => null), image: null };
+    const same = this.strip?.key === stripKey(record, side, positions);
+    if (!same) this.strip = { key: stripKey(record, side, positions), values: heads.map(() => null), image: null };
     const strip = Object.assign(this.strip, {
       columns: heads.length,
       chosen: mine ? mine[0] * record.heads.length + mine[1] : -1,
       names: heads.map(([l, h]) => shortName(record.layers[l], record.heads[h])),
       groups: record.layers.map((layer, l) => ({ at: l * record.heads.length, name: `L${layer}` })),
-      value: (place, head) => this.strip.values[head]?.[place],
+      value: (position, head) => this.strip.values[head]?.[position],
     });
     this.strip.image = this.stripImage(order, share, colours);
     this.bars.show((width) =>
@@ -110,20 +109,20 @@ export const tokenView = {
         greatest,
         colour: headColours()[0],
         strip,
-        marked: (row) => row.place === this.pointed,
+        marked: (row) => row.position === this.pointed,
       }),
     );
-    tell(told(grid, focus));
+    showReadout(focusSentence(grid, focus));
     fill(this.note, coloursOf(grid, greatest).bar, ` · ${heads.length} heads, layer by layer`);
     if (!same || this.strip.values.includes(null))
-      this.reading = this.readAll(record, side, places, order, share, colours, fresh);
+      this.reading = this.readAll(record, side, positions, order, share, colours, fresh);
   },
 
-  /** Read every head's weights of these tokens; draw as they come. */
-  async readAll(record, side, places, order, share, colours, given) {
+  /** Read the weights of these tokens in every head, and redraw from time to time. */
+  async readAll(record, side, positions, order, share, colours, given) {
     const { grid, strip } = this;
-    const turn = (this.turn = {});
-    const fresh = () => turn === this.turn && given();
+    const request = (this.request = {});
+    const fresh = () => request === this.request && given();
     let last = performance.now();
     const draw = () => {
       strip.image = this.stripImage(order, share, colours);
@@ -131,10 +130,10 @@ export const tokenView = {
       last = performance.now();
     };
     try {
-      await everyHead(record, grid, side, places, state.join, fresh, (head, weights) => {
+      await everyHead(record, grid, side, positions, state.join, fresh, (head, weights) => {
         strip.values[head] = weights;
         if (performance.now() - last < 150) return;
-        report(`Reading ${head + 1} of ${strip.columns} heads …`);
+        showProgress(`Reading ${head + 1} of ${strip.columns} heads …`);
         draw();
       });
     } catch (problem) {
@@ -142,7 +141,7 @@ export const tokenView = {
       throw problem;
     }
     if (!fresh()) return;
-    report();
+    showProgress();
     draw();
   },
 
@@ -151,7 +150,7 @@ export const tokenView = {
     if (!order.length) return null;
     const shown = new Float32Array(order.length * values.length);
     values.forEach(
-      (weights, head) => weights && order.forEach((place, row) => (shown[row * values.length + head] = weights[place])),
+      (weights, head) => weights && order.forEach((position, row) => (shown[row * values.length + head] = weights[position])),
     );
     const whole = gridFrom({ size: order.length }, { size: values.length }, shown);
     return pixels(whole, colours, share);
@@ -166,5 +165,5 @@ export const tokenView = {
   },
 };
 
-const stripKey = (record, side, places) =>
-  [record.id, side, places.join("."), state.words, state.hide, state.join].join(" ");
+const stripKey = (record, side, positions) =>
+  [record.id, side, positions.join("."), state.words, state.hide, state.join].join(" ");

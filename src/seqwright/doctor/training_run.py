@@ -1,4 +1,4 @@
-"""What a run of our own brings to its examination: rows that it was to learn, and the loss that it learnt them by."""
+"""The contract, the loss and the examples of a training run."""
 
 from __future__ import annotations
 
@@ -12,51 +12,52 @@ import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Model
 from seqwright.core.tokens import Tokens
 from seqwright.data.corpus import Corpus, TextCorpus
 from seqwright.data.text import TextVocabulary
-from seqwright.doctor.adapters import Native
-from seqwright.doctor.calling import places
+from seqwright.doctor.adapters import NativeAdapter, with_positions
 from seqwright.doctor.contract import Contract
-from seqwright.models.transformer import Transformer
 from seqwright.runs.compatibility import stretch_length
 from seqwright.runs.run import Run
 
 ROWS = 32
-"""So many rows are examples."""
+"""The number of examples."""
 LONGEST = 64
-"""So many tokens a stretch of text has, at most."""
+"""The greatest number of tokens of an example of running text."""
 
 
-def promised(run: Run) -> Contract | None:
-    """What a run promises beyond what is read off its model: running text has no end, though its vocabulary has a symbol for it."""
-    return msgspec.structs.replace(Native(run.model).contract(), eos=None) if run.continues else None
+def contract_of(run: Run) -> Contract | None:
+    """Return the contract of a run's model; running text has no end, though its vocabulary has a symbol for it."""
+    if run.model.spec.reads_source:
+        return None
+    return msgspec.structs.replace(NativeAdapter(run.model).contract(), eos=None)
 
 
-def brought(run: Run) -> dict[str, Any]:
-    """``loss`` and ``examples``; nothing where its rows are no longer to be had."""
+def inputs_of(run: Run) -> dict[str, Any]:
+    """Return ``loss`` and ``examples``; nothing where its data can no longer be read."""
     source = run.manifest.source
     path = Path(source.dev or source.path)
     if not path.is_absolute() and not path.exists():
         path = run.path / path
     try:
-        examples = _stretches(run, path) if run.continues else _pairs(run, path)
+        examples = _pairs(run, path) if run.model.spec.reads_source else _text(run, path)
     except SeqwrightError:
         return {}
     return {"loss": _loss(run), "examples": examples}
 
 
 def _pairs(run: Run, path: Path) -> dict[str, Tensor]:
-    """The first dev rows, or training rows where dev rows were held out of these, framed as in training."""
+    """Return the first rows of the development data, or of the training data, between the marks that training adds."""
     pairs = [run.vocabulary.known_pair(pair) for pair in islice(Corpus.read(path, run.reading), ROWS)]
     batch, pad = run.vocabulary.batch(pairs), run.vocabulary.pad
-    ended = [[run.vocabulary.start, *(each for each in labels if each != pad)] for labels in batch.labels.tolist()]
+    targets = [[run.vocabulary.start, *(each for each in labels if each != pad)] for labels in batch.labels.tolist()]
     assert batch.source is not None
-    return {"source": batch.source.ids, "target": Tokens.of(ended, pad=pad).ids}
+    return {"source": batch.source.ids, "target": Tokens.of(targets, pad=pad).ids}
 
 
-def _stretches(run: Run, path: Path) -> dict[str, Tensor]:
-    """The beginning of the text, cut into rows."""
+def _text(run: Run, path: Path) -> dict[str, Tensor]:
+    """Return the beginning of the text, cut into rows."""
     assert isinstance(run.vocabulary, TextVocabulary)
     corpus = TextCorpus.read(path, run.reading)
     ids = run.vocabulary.numbers(corpus.symbols, corpus.ids)
@@ -66,15 +67,15 @@ def _stretches(run: Run, path: Path) -> dict[str, Tensor]:
 
 
 def _loss(run: Run) -> Any:
-    """The run's own objective, on rows that hold both what goes in and what is to come out."""
+    """Return the run's own objective as a loss of rows that are both input and labels."""
     objective, pad = run.manifest.recipe.training.objective, run.vocabulary.pad
 
-    def loss(model: Transformer, examples: Mapping[str, Tensor]) -> Tensor:
+    def loss(model: Model, examples: Mapping[str, Tensor]) -> Tensor:
         target = examples["ids"] if "ids" in examples else examples["target"]
         source = examples.get("source")
-        read, labels = target[:, :-1], target[:, 1:]
-        given = None if source is None else Tokens(source, places(source, source != pad))
-        output, _ = model(Tokens(read, places(read, read != pad)), given)
+        inputs, labels = target[:, :-1], target[:, 1:]
+        state = model.start(None if source is None else with_positions(source, source != pad))
+        output, _ = model.advance(with_positions(inputs, inputs != pad), state)
         return objective.total(output, labels) / objective.count(labels)
 
     return loss

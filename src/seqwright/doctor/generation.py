@@ -1,0 +1,172 @@
+"""Sequences generated from the user's examples: in a batch, without padding, with reordered sources, and beside their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seqwright.doctor.contract import Contract
+from seqwright.doctor.examples import SIDES
+from seqwright.doctor.model_input import ModelInput
+from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest
+from seqwright.doctor.run_modes import EVAL
+from seqwright.evaluation.behaviour import Answer, Behaviour
+
+
+@dataclass(frozen=True)
+class GeneratedAnswers:
+    """Answers to the sources of the examples, or continuations of a decoder's examples.
+
+    Attributes:
+        prompts: ``[b s]``, the sources or the beginnings.
+        rows: the ids generated for each.
+        behaviour: the same in the form from which :mod:`seqwright.evaluation.signature` reads faults; what was not tried counts as
+            faultless.
+        alone: for each padded source the ids generated without its padding.
+        reordered: for each source with two tokens to swap, the changed source and the ids generated for it.
+        with_targets: whether the examples have targets.
+    """
+
+    prompts: Tensor
+    rows: list[list[int]]
+    behaviour: Behaviour
+    alone: dict[int, list[int]]
+    reordered: dict[int, tuple[list[int], list[int]]]
+    with_targets: bool
+
+
+def generate_answers(subject: ModelUnderTest) -> GeneratedAnswers:
+    """Generate from the examples.
+
+    Raises:
+        CallbackError: generation fails, or does not return a row of ids for each prompt.
+    """
+    assert subject.examples is not None
+    contract, both = subject.contract, subject.contract.reads_source
+    prompts = subject.examples["source"] if both else _prompts(subject.examples["ids"], contract)
+    rows = generated_rows(subject, prompts)
+    alone = _alone(subject, prompts) if both else {}
+    reordered = _reordered(subject, prompts) if both else {}
+    forced = _teacher_forced(subject) if both and "target" in subject.examples else None
+    targets = subject.examples["target"].tolist() if forced is not None else [None] * len(rows)
+    start = 0 if both else prompts.shape[1]
+    in_batch, without_padding = [], []
+    for number, (row, target) in enumerate(zip(rows, targets, strict=True)):
+        one, other = _comparable(row, alone.get(number, row), contract)
+        right = target is not None and answer_ids(row, contract) == answer_ids(target, contract)
+        stopped = contract.eos is None or has_ended(row[start:], contract.eos, contract.pad)
+        in_batch.append(Answer(one, right, stopped))
+        without_padding.append(Answer(other, right, stopped))
+    changed = [answer_ids(after, contract) != answer_ids(rows[row], contract) for row, (_, after) in reordered.items()]
+    behaviour = Behaviour(
+        pairs=(),
+        padded=tuple(in_batch),
+        alone=tuple(without_padding),
+        forced=tuple(forced or ()),
+        spread=1.0 if len({answer.symbols for answer in in_batch}) > 1 else 0.0,
+        reordered=float(any(changed)) if changed else None,
+    )
+    return GeneratedAnswers(prompts, rows, behaviour, alone, reordered, forced is not None)
+
+
+def generated_rows(subject: ModelUnderTest, prompts: Tensor) -> list[list[int]]:
+    """Return the ids generated for each prompt.
+
+    Raises:
+        CallbackError: generation fails, or does not return a row of ids for each prompt.
+    """
+    assert subject.generate is not None
+    with subject.original.running(EVAL) as module:
+        try:
+            generated = subject.generate(module, prompts.clone().to(subject.original.device))
+            rows = [[int(each) for each in row] for row in generated]
+        except Exception as error:
+            raise CallbackError("generate", error) from error
+    if len(rows) != len(prompts):
+        raise CallbackError("generate", ValueError(f"it returns {len(rows)} rows for {len(prompts)}"))
+    return rows
+
+
+def answer_ids(ids: list[int], contract: Contract) -> list[int]:
+    """Return an answer without its beginning, its end, the ids after that, and padding."""
+    ids = ids[1:] if contract.bos is not None and ids[:1] == [contract.bos] else ids
+    if contract.eos is not None and contract.eos in ids:
+        ids = ids[: ids.index(contract.eos)]
+    return [each for each in ids if each != contract.pad]
+
+
+def _comparable(first: list[int], second: list[int], contract: Contract) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return two answers as symbols, cut to the length of the shorter where that one did not end."""
+    length = min(len(first), len(second))
+    shorter = first if len(first) == length else second
+    if contract.eos not in shorter[1:]:
+        first, second = first[:length], second[:length]
+    one, two = (tuple(map(str, answer_ids(ids, contract))) for ids in (first, second))
+    return one, two
+
+
+def has_ended(row: list[int], eos: int, pad: int | None) -> bool:
+    """Return whether a row has an end; one at its very beginning counts only if padding follows, as some decoders begin with it."""
+    return eos in row[1:] or (row[:1] == [eos] and all(each == pad for each in row[1:]))
+
+
+def teacher_forced_input(subject: ModelUnderTest) -> ModelInput | None:
+    """Return the examples as a batch with targets to read; ``None`` where they have no targets."""
+    assert subject.examples is not None
+    examples, pad = subject.examples, subject.contract.pad
+    masks = {name: None if pad is None else examples[name] != pad for name in SIDES if name in examples}
+    if not subject.contract.reads_source:
+        return ModelInput(examples["ids"], masks["ids"])
+    if "target" not in examples:
+        return None
+    return ModelInput(examples["target"], masks["target"], examples["source"], masks["source"])
+
+
+def _teacher_forced(subject: ModelUnderTest) -> list[bool]:
+    """Return for each example whether every next token is predicted from the true tokens before it."""
+    batch = teacher_forced_input(subject)
+    assert batch is not None
+    labels = batch.ids[:, 1:]
+    real = torch.ones_like(labels, dtype=torch.bool) if batch.mask is None else batch.mask[:, 1:]
+    predicted = subject.original.logits(batch)[:, :-1].argmax(-1)
+    return ((predicted == labels) | ~real).all(1).tolist()
+
+
+def _prompts(ids: Tensor, contract: Contract) -> Tensor:
+    """Return the beginning of each example, half as long as the shortest."""
+    rows = []
+    for row in ids.tolist():
+        real = [position for position, each in enumerate(row) if each != contract.pad]
+        row = row[real[0] : real[-1] + 1] if real else row[:1]
+        rows.append(row[:-1] if len(row) > 1 and row[-1] == contract.eos else row)
+    length = max(1, min(map(len, rows)) // 2)
+    return torch.tensor([row[:length] for row in rows])
+
+
+def _alone(subject: ModelUnderTest, prompts: Tensor) -> dict[int, list[int]]:
+    """Generate from the padded sources without their padding, together with others of the same length."""
+    pad, found = subject.contract.pad, {}
+    lengths = (prompts != pad).sum(1).tolist() if pad is not None else []
+    for length in sorted(set(lengths) - {0, prompts.shape[1]}):
+        rows = [row for row, own in enumerate(lengths) if own == length]
+        unpadded = torch.stack([prompts[row][prompts[row] != pad] for row in rows])
+        found |= dict(zip(rows, generated_rows(subject, unpadded), strict=True))
+    return found
+
+
+def _reordered(subject: ModelUnderTest, prompts: Tensor) -> dict[int, tuple[list[int], list[int]]]:
+    """Swap in each source the first two neighbours that differ, and generate from the changed sources."""
+    contract, changed, rows = subject.contract, prompts.clone(), []
+    marks = {contract.pad, contract.bos, contract.eos}
+    for row, ids in enumerate(prompts.tolist()):
+        swappable = [at for at in range(len(ids) - 1) if ids[at] != ids[at + 1] and not {ids[at], ids[at + 1]} & marks]
+        if swappable:
+            at = swappable[0]
+            changed[row, at], changed[row, at + 1] = ids[at + 1], ids[at]
+            rows.append(row)
+    if not rows:
+        return {}
+    after = generated_rows(subject, changed)
+    return {row: (changed[row].tolist(), after[row]) for row in rows}
