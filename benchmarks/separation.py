@@ -19,6 +19,7 @@ import os
 from pathlib import Path
 
 from ladder import machine
+from seqwright.studies.scale import ModelScale
 
 from seqwright.core.spec import vary
 from seqwright.studies.cell import Cell
@@ -26,7 +27,6 @@ from seqwright.studies.effect import Effect, beyond_training_lengths
 from seqwright.studies.experiment import Experiment, Row
 from seqwright.studies.questions.parts import WITHOUT
 from seqwright.studies.questions.positions import ABSENT, kinds
-from seqwright.studies.scale import ModelScale
 from seqwright.studies.study import WHOLE, cell, found
 from seqwright.studies.task_source import DrawnTask
 from seqwright.tasks.algorithmic import AssociativeRecall, Copy, Histogram, Induction, Parity, Reverse

@@ -50,7 +50,7 @@ NAMES = sorted(set(studies()) - {"ladder"})
 
 
 def _study(name: str, *, quick: bool = True) -> Study:
-    return studies()[name](quick=quick)  # pyright: ignore[reportCallIssue]
+    return studies()[name].quick() if quick else studies()[name]()
 
 
 def _table(cells: list[Cell], seeds: tuple[int, ...] = (0, 1)) -> ResultTable:

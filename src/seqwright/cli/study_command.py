@@ -13,6 +13,9 @@ from seqwright.cli.options import AsJson, Device, Out, SplitSource, SplitTarget,
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
+    from seqwright.data.corpus import Corpus
+    from seqwright.studies.experiment import Experiment
+    from seqwright.studies.model_scale import ModelScale
     from seqwright.studies.results import StudyResult
     from seqwright.studies.study import Study
     from seqwright.studies.task_source import TaskSource
@@ -48,12 +51,24 @@ def command(name: str, question: str) -> Any:
         ] = None,
     ) -> None:
         positive(seeds=seeds, workers=workers)
+        from seqwright.studies.experiment import Experiment
         from seqwright.training.device import checked_device
 
         checked_device(device)
         study, edits = _study(name, quick, set_ or [])
-        sources = _sources(study, task or [], pairs, (split_source_on, split_target_on), edits)
-        _run(study, sources, seeds, out, device, workers, ray, as_json)
+        if pairs is None:
+            sources = _tasks(study, task or [], edits, split=bool(split_source_on or split_target_on))
+            seeds = seeds or study.seeds
+        elif task:
+            raise SeqwrightError("--task and --pairs exclude one another", fix="give one of the two")
+        else:
+            rows = _read(pairs, split_source_on, split_target_on)
+            scale, usual = study.on_file(rows, quick=quick)
+            sources, seeds = [_file_task(rows, scale, edits)], seeds or usual
+        experiment = Experiment(study.name, tuple(study.cells(sources)), seeds, device)
+        names = [name, *(["quick"] if quick else []), *(one.name for one in sources[:3]), str(seeds)]
+        folder = out or Path("seqwright-out") / "-".join(names)
+        _run(study, sources, experiment, folder, workers, ray, as_json)
 
     app = typer.Typer(add_completion=False)
     app.command(name, help=question)(run)
@@ -67,54 +82,53 @@ def _study(name: str, quick: bool, edits: list[str]) -> tuple[Study, list[str]]:
     from seqwright.core.edits import edited
     from seqwright.studies.study import studies
 
-    study = studies()[name]()
+    kind = studies()[name]
+    study: Any = kind.quick() if quick else kind()
     own = [edit for edit in edits if edit.partition("=")[0].partition(".")[0] in study.__struct_fields__]
-    if quick and "quick" not in study.__struct_fields__:
-        raise SeqwrightError(f"study {name} has no quick form", fix="leave --quick out")
-    return edited(study, [*(["quick=true"] if quick else []), *own]), [edit for edit in edits if edit not in own]
+    return edited(study, own), [edit for edit in edits if edit not in own]
 
 
-def _sources(
-    study: Study, tasks: list[str], pairs: Path | None, split_on: tuple[str, str], edits: list[str]
-) -> list[TaskSource]:
+def _tasks(study: Study, names: list[str], edits: list[str], *, split: bool) -> list[TaskSource]:
+    """Return the tasks that were named, or the study's own."""
     from seqwright.core.edits import edited
-    from seqwright.studies.task_source import DrawnTask, FileTask
+    from seqwright.studies.task_source import DrawnTask
     from seqwright.studies.tasks import task_called
 
-    if pairs is None:
-        if any(split_on):
-            raise SeqwrightError("--split-source-on and --split-target-on need --pairs", fix="leave them out")
-        chosen = [task_called(task) for task in tasks] or study.tasks
-        if edits and not chosen:
-            raise SeqwrightError(
-                f"--set {edits[0]} needs --pairs", fix=f"without a file {study.name} has its own settings"
-            )
-        scale = edited(study.scale, edits)
-        return [DrawnTask(task, scale) for task in chosen]
-    if tasks:
-        raise SeqwrightError("--task and --pairs exclude one another", fix="give one of the two")
+    if split:
+        raise SeqwrightError("--split-source-on and --split-target-on need --pairs", fix="leave them out")
+    tasks = [task_called(name) for name in names] or study.tasks
+    if edits and not tasks:
+        raise SeqwrightError(f"--set {edits[0]} needs --pairs", fix=f"without a file {study.name} has its own settings")
+    scale = edited(study.scale, edits)
+    return [DrawnTask(task, scale) for task in tasks]
+
+
+def _read(pairs: Path, split_source_on: str, split_target_on: str) -> Corpus:
     from seqwright.data.files import read_pairs
 
-    rows = read_pairs(pairs, split_source_on=split_on[0], split_target_on=split_on[1])
+    rows = read_pairs(pairs, split_source_on=split_source_on, split_target_on=split_target_on)
     print(rows.statistics().summary(), file=sys.stderr)
-    scale = edited(study.scale_for(rows), edits)
+    return rows
+
+
+def _file_task(rows: Corpus, scale: ModelScale, edits: list[str]) -> TaskSource:
+    from seqwright.core.edits import edited
+    from seqwright.studies.task_source import FileTask
+
+    scale = edited(scale, edits)
     print(scale.summary(), file=sys.stderr)
-    return [FileTask(rows, scale)]
+    return FileTask(rows, scale)
 
 
 def _run(
-    study: Study, sources: list[TaskSource], seeds: int | None, out: Path | None, device: str, workers: int | None,
-    ray: str | None, as_json: bool,
+    study: Study, sources: list[TaskSource], experiment: Experiment, folder: Path, workers: int | None, ray: str | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Train, write the results and the report, and print them."""
     from seqwright.cli.progress import foretelling, watching
     from seqwright.core.files import write_atomically
-    from seqwright.studies.experiment import Experiment
     from seqwright.studies.results import StudyResult
 
-    experiment = Experiment(study.name, tuple(study.cells(sources)), seeds or study.seeds(sources), device)
-    names = [study.name, *(["quick"] if study.quick else []), *(one.name for one in sources[:3]), str(experiment.seeds)]
-    folder = out or Path("seqwright-out") / "-".join(names)
     executor = None
     if ray is not None:
         from seqwright.studies.cluster import Cluster
@@ -164,8 +178,7 @@ def _print_findings(result: StudyResult, report: Path) -> None:
         for measure, digits in columns.values():
             value = row.interval(measure) if row.has(measure) else None
             cells.append(f"{value.median:.{digits}f} [{value.low:.{digits}f} {value.high:.{digits}f}]" if value else "")
-        carried = ", ".join(f"{name} {count}" for name, count in row.signatures.items() if count)
-        table.add_row(row.base, row.variant, row.task, f"{row.number(PARAMETERS):.0f}", *cells, carried)
+        table.add_row(row.base, row.variant, row.task, f"{row.number(PARAMETERS):.0f}", *cells, row.signatures)
     console.print(table)
     for each in result.effects:
         worth = f"{each.worth.median:+.2f} [{each.worth.low:+.2f} {each.worth.high:+.2f}]"

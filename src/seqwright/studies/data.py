@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from seqwright.core.errors import SeqwrightError
 from seqwright.data.batch import Coder, Pair, limit
 from seqwright.data.corpus import Corpus
+from seqwright.data.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class TaskData:
         """See :class:`StudyData`."""
         return max_length([*self.train, *self.pairs(beyond=False), *self.pairs(beyond=True)])
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """See :class:`StudyData`."""
+        assert isinstance(self.coder, Vocabulary), "these rows are numbers"
+        return self.coder
+
     def pairs(self, *, beyond: bool) -> list[Pair]:
         """Return the test pairs within the training lengths, or beyond them."""
         return [pair for exam in self.exams if exam.beyond == beyond for pair in exam.pairs]
@@ -70,6 +77,11 @@ class StudyData(Protocol):
     @property
     def max_length(self) -> int:
         """The maximum number of tokens of a side, marks and generated tokens included: what learned positions must hold."""
+        ...
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """All symbols of the rows."""
         ...
 
     def drawn(self) -> TaskData:

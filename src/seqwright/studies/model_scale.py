@@ -67,17 +67,18 @@ class ModelScale(Spec):
     lengths: tuple[int, int] = (2, 8)
 
     @classmethod
-    def of(cls, pairs: Sequence[Pair]) -> ModelScale:
+    def of(cls, pairs: Sequence[Pair], *, quick: bool = False) -> ModelScale:
         """Choose a size for a file: width 32 and 2 heads, from 5,000 rows on 64 and 4; 120 passes, 400 to 1,500 steps."""
         wide, batch = len(pairs) >= 5000, 64
+        steps = min(1500, max(400, 120 * len(pairs) // batch))
         return cls(
             width=64 if wide else 32,
             heads=4 if wide else 2,
             dropout=0.1,
-            steps=min(1500, max(400, 120 * len(pairs) // batch)),
+            steps=min(400, steps) if quick else steps,
             rate=0.005,
             batch=batch,
-            test=200,
+            test=60 if quick else 200,
         )
 
     def summary(self) -> str:

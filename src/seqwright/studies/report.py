@@ -221,14 +221,17 @@ def claims(found: Sequence[Claim]) -> Iterator[Part]:
 
 
 def curves(table: ResultTable) -> Iterator[Part]:
-    """Yield loss curves, those of one task together."""
+    """Yield loss curves, those of one task together, each variant beside the first of its family."""
     if len(table.rows) > CURVES_SHOWN:
         return
     ends = report_parts.curve_ends(table.rows)
     for task in table.tasks:
         members = [row for row in table.where(task=task) if len(row.curve[0]) > 1]
+        first = {row.base: row for row in reversed(members)}
         yield Heading(task)
-        drawn = tuple(report_parts.loss_curve(_called(row, beside=members[0]), row, ends) for row in members)
+        drawn = tuple(
+            report_parts.loss_curve(_called(row, beside=members[0]), row, ends, first[row.base]) for row in members
+        )
         yield Figure(drawn, report_parts.CURVES, small=True)
 
 

@@ -19,7 +19,7 @@ ANSWERS = (
     "many of all seeds answer the sequence. An answer that ends in … was cut at the length limit."
 )
 
-CURVES = "Training loss, dropout on, over steps; log axis. Line: median over seeds; band: its interval, cut at the axis' ends."
+CURVES = "Training loss, dropout on, over steps; log axis. Line: median over seeds; band: its interval, cut at the axis' ends. Dashed: the first variant of the same family."
 
 CURVE_MARGIN = 2
 """The factor that the axis of losses extends beyond the medians."""
@@ -58,7 +58,7 @@ def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:
 def loss_curve(title: str, row: CellView, ends: tuple[float, float], beside: CellView | None = None) -> Chart:
     """Draw the training loss over steps, with that of another cell beside it."""
     says = f"Training loss of {row.base}, {row.variant}, on {row.task}: ends at {spread(row.train_loss)}"
-    other = charts.Curve(*beside.curve) if beside else None
+    other = charts.Curve(*beside.curve) if beside not in (None, row) else None
     file = f"loss-{slug(row.base)}-{slug(row.variant)}-{slug(row.task)}"
     return charts.curve(file, says, title, charts.Curve(*row.curve), ends, other)
 
@@ -89,7 +89,7 @@ def _numbers(row: CellView) -> tuple[str | Text, ...]:
         rate(max(row.by_seed(EXACT_MATCH))),
         spread(row.beyond, rate, "\n") if row.beyond else "–",
         learnt_at(row),
-        ", ".join(f"{signature} {seeds}" for signature, seeds in row.signatures.items() if seeds),
+        row.signatures,
     )
 
 

@@ -14,12 +14,13 @@ from seqwright.data.corpus import Corpus
 from seqwright.report.page import Page, Section
 from seqwright.studies import report
 from seqwright.studies.cell import Cell
+from seqwright.studies.data import StudyData
 from seqwright.studies.effect import Effect
 from seqwright.studies.measures import Measure
 from seqwright.studies.model_scale import ModelScale
 from seqwright.studies.results import Claim, StudyResult
 from seqwright.studies.table import WHOLE, ResultTable
-from seqwright.studies.task_source import SymbolData, TaskSource
+from seqwright.studies.task_source import TaskSource
 from seqwright.tasks.algorithmic import Task
 
 
@@ -32,33 +33,31 @@ class Study(Place):
     Attributes:
         name: the command's name.
         question: the heading of the report, and the command's help.
-        quick: whether the study has to end within three minutes: fewer tasks and variants.
+        tasks: the default tasks.
+        scale: the size of models and data on tasks.
+        seeds: the default number of seeds.
     """
 
     __slots__ = ()
     rooms: ClassVar[tuple[str, ...]] = ("seqwright.studies.questions",)
     name: ClassVar[str]
     question: ClassVar[str]
-    quick: bool = False
+    tasks: tuple[Task, ...] = ()
+    scale: ModelScale = ModelScale()
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        """The size of models and data on tasks."""
-        return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale()
+    @classmethod
+    def quick(cls) -> Study:
+        """Return the study with fewer variants, tasks and steps: it ends within three minutes on two cores.
 
-    def scale_for(self, corpus: Corpus) -> ModelScale:
-        """Return the size of models and training on a file's rows."""
-        scale = ModelScale.of(corpus)
-        return vary(scale, {"steps": min(400, scale.steps), "test": 60}) if self.quick else scale
+        Raises:
+            SeqwrightError: it has no such form.
+        """
+        raise SeqwrightError(f"study {cls.name} has no quick form", fix="leave --quick out")
 
-    def seeds(self, sources: Sequence[TaskSource]) -> int:
-        """Return the default number of seeds."""
-        return 3 if self.quick else 10
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        """The default tasks."""
-        return ()
+    def on_file(self, corpus: Corpus, *, quick: bool) -> tuple[ModelScale, int]:
+        """Return the scale and the default number of seeds on a file's rows."""
+        return ModelScale.of(corpus, quick=quick), self.seeds
 
     @abstractmethod
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
@@ -106,7 +105,7 @@ def cell(
     variant: str,
     edits: Mapping[str, Any] | None = None,
     *,
-    rows: SymbolData | None = None,
+    rows: StudyData | None = None,
     base: str = WHOLE,
     training: Mapping[str, Any] | None = None,
     batching: Batching | None = None,

@@ -100,12 +100,14 @@ class ResultTable(Spec, tag=False, dict=True):
     @classmethod
     def joined(cls, tables: Sequence[ResultTable]) -> ResultTable:
         """Join the tables of several work units: each cell once, with the answers of its typical seed alone."""
-        records = [record for table in tables for record in table.measurements]
-        whole = cls(
-            cells=list({_key(cell): cell for table in tables for cell in table.cells}.values()),
-            measurements=list({_identity(record): record for record in reversed(records)}.values())[::-1],
-            answers=[answer for table in tables for answer in table.answers],
-        )
+        cells, records = {}, {}
+        for table in tables:
+            for cell in table.cells:
+                cells.setdefault(_key(cell), cell)
+            for record in table.measurements:
+                records.setdefault((*_key(record), record.seed, record.measure, record.group), record)
+        every = [answer for table in tables for answer in table.answers]
+        whole = cls(cells=list(cells.values()), measurements=list(records.values()), answers=every)
         typical, shares = [], []
         for row in whole.rows:
             typical += [answer for answer in row.answers if answer.seed == row.typical_seed]
@@ -113,7 +115,7 @@ class ResultTable(Spec, tag=False, dict=True):
             for answer in row.answers:
                 right.setdefault(f"{answer.source}→{answer.target}", []).append(answer.right)
             shares += row.cell.records(
-                None, {(ANSWERED, group): sum(rights) / len(rights) for group, rights in right.items()}
+                None, {(ANSWERED, pair): sum(seeds) / len(seeds) for pair, seeds in right.items()}
             )
         return cls(cells=whole.cells, measurements=whole.measurements + shares, answers=typical)
 
@@ -122,40 +124,28 @@ class ResultTable(Spec, tag=False, dict=True):
         """A view of each cell, in order."""
         views = {_key(cell): CellView(cell) for cell in self.cells}
         for record in self.measurements:
-            views[_key(record)].add(record)
+            groups = views[_key(record)].values.setdefault(record.measure, {})
+            groups.setdefault(record.group, {})[record.seed] = inf if record.value is None else record.value
         for answer in self.answers:
             views[_key(answer)].answers.append(answer)
         return list(views.values())
 
-    def where(self, *, base: str | None = None, variant: str | None = None, task: str | None = None) -> list[CellView]:
-        """Return the cells of a base, a variant, a task."""
-        wanted = (base, variant, task)
-        return [
-            row
-            for row in self.rows
-            if all(name in (None, own) for name, own in zip(wanted, (row.base, row.variant, row.task), strict=True))
-        ]
+    def where(self, **fields: str) -> list[CellView]:
+        """Return the cells of a ``base``, a ``variant``, a ``task``."""
+        return [row for row in self.rows if all(getattr(row, name) == value for name, value in fields.items())]
 
-    def cell(self, task: str, variant: str, base: str | None = None) -> CellView:
-        """Return one cell; a ``KeyError`` where there is none."""
-        found = self.find(task, variant, base)
-        if found is None:
-            raise KeyError(task, variant)
-        return found
+    def find(self, task: str, variant: str) -> CellView | None:
+        """Return a variant on a task, if it was trained."""
+        return next(iter(self.where(variant=variant, task=task)), None)
 
-    def find(self, task: str, variant: str, base: str | None = None) -> CellView | None:
-        """Return one cell, if it was trained."""
-        return next(iter(self.where(base=base, variant=variant, task=task)), None)
+    def cell(self, task: str, variant: str, **base: str) -> CellView:
+        """Return a variant on a task; ``base`` tells variants of one name apart."""
+        return self.where(variant=variant, task=task, **base)[0]
 
     @property
     def tasks(self) -> list[str]:
         """The tasks, each once, in order."""
         return unique(row.task for row in self.rows)
-
-    @property
-    def variants(self) -> list[str]:
-        """The variants, each once, in order."""
-        return unique(row.variant for row in self.rows)
 
     @property
     def seconds(self) -> float:
@@ -168,14 +158,10 @@ class CellView:
 
     def __init__(self, cell: TrainedCell) -> None:
         self.base, self.variant, self.task = _key(cell)
-        self.cell, self.spec = cell, cell.spec
+        self.cell = cell
+        self.spec: Spec = cell.spec  # pyright: ignore[reportAttributeAccessIssue]  # every family is a Spec too
         self.answers: list[GeneratedAnswer] = []
         self.values: dict[str, dict[str, dict[int | None, float]]] = {}
-
-    def add(self, record: Measurement) -> None:
-        """Add one record."""
-        groups = self.values.setdefault(record.measure, {})
-        groups.setdefault(record.group, {})[record.seed] = inf if record.value is None else record.value
 
     def groups(self, measure: str) -> list[str]:
         """Return the groups of a measure, in order; the empty group, which holds all, is left out."""
@@ -236,9 +222,10 @@ class CellView:
         return round(sum(self.by_seed(SIGNATURE, signature))) if self.has(SIGNATURE, signature) else 0
 
     @property
-    def signatures(self) -> dict[str, int]:
-        """The number of seeds that carry each signature."""
-        return {name: self.count(name) for name in self.groups(SIGNATURE)}
+    def signatures(self) -> str:
+        """The signatures of the seeds, each with how many carry it, as a table shows them."""
+        counts = {name: self.count(name) for name in self.groups(SIGNATURE)}
+        return ", ".join(f"{name} {seeds}" for name, seeds in counts.items() if seeds)
 
     @property
     def curve(self) -> tuple[list[int], list[MedianInterval]]:
@@ -255,10 +242,6 @@ class CellView:
 
 def _key(of: TrainedCell | Measurement | GeneratedAnswer) -> tuple[str, str, str]:
     return of.base, of.variant, of.task
-
-
-def _identity(record: Measurement) -> tuple[object, ...]:
-    return *_key(record), record.seed, record.measure, record.group
 
 
 def unique(items: Iterable[str]) -> list[str]:

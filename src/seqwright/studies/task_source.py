@@ -22,16 +22,6 @@ CLEAN = NoNoise()
 
 
 @runtime_checkable
-class SymbolData(StudyData, Protocol):
-    """Data of symbols, which a model can be built for."""
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """All symbols of the rows."""
-        ...
-
-
-@runtime_checkable
 class TaskSource(Protocol):
     """The data of one task of a study, at any lengths and with any noise."""
 
@@ -50,9 +40,7 @@ class TaskSource(Protocol):
         """The length in symbols up to which rows are trained on by default."""
         ...
 
-    def rows(
-        self, *, max_length: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN
-    ) -> SymbolData:
+    def rows(self, *, max_length: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> StudyData:
         """Return rows up to a source length, with exams up to the same length and of the lengths ``beyond``, and with noise.
 
         Raises:
@@ -117,17 +105,6 @@ class DrawnTask:
 
 
 @dataclass(frozen=True)
-class FileRows(TaskData):
-    """A file's rows; their coder is a vocabulary."""
-
-    coder: Vocabulary
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        return self.coder
-
-
-@dataclass(frozen=True)
 class FileTask:
     """The pairs of a file; a share of its sources is held out and tested."""
 
@@ -142,7 +119,7 @@ class FileTask:
     def max_length(self) -> int:
         return int(self.corpus.lengths()[0].max())
 
-    def rows(self, *, max_length: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> FileRows:
+    def rows(self, *, max_length: int | None = None, beyond: Sequence[int] = (), noise: NoiseSpec = CLEAN) -> TaskData:
         train, test = held_out_split(self.corpus, self.scale.test)
         vocabulary = Vocabulary(self.corpus.symbols, MarkedSources())
         most = max_length or self.max_length
@@ -162,7 +139,7 @@ class FileTask:
             for pairs, further in ((inside, False), (longer, True))
             for exam in by_length([noise.tested(pair, sides, most, generator) for pair in pairs], beyond=further)
         ]
-        return FileRows(self.name, trained, tuple(exams), vocabulary)
+        return TaskData(self.name, trained, tuple(exams), vocabulary)
 
 
 class SideSymbols:

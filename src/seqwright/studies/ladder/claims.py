@@ -37,7 +37,7 @@ class Found:
 
     def row(self, rung: str, task: str, variant: str = "paper") -> CellView:
         """Return one cell."""
-        return self.table.cell(task, variant, rung)
+        return self.table.cell(task, variant, base=rung)
 
     def count(self, signature: str, rung: str, task: str, variant: str = "paper") -> int:
         """Return how many seeds carry a signature."""

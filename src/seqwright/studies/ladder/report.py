@@ -7,14 +7,15 @@ seeds and whoever's data.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from seqwright.report import charts
+from seqwright.report import charts, examples
 from seqwright.report.formatting import listing, rate
-from seqwright.report.page import Figure, Look, Page, Part, Prose, Section, Table, Terms, Text
+from seqwright.report.page import Cards, Figure, Heading, Look, Page, Part, Prose, Section, Table, Terms, Text
+from seqwright.studies import report as every_report
 from seqwright.studies import report_parts
 from seqwright.studies.ladder.controls import controls
-from seqwright.studies.ladder.details import answers, curves, specs
-from seqwright.studies.ladder.rows import is_own, label, learnt_of
+from seqwright.studies.ladder.rows import distinct_controls, is_own, label, learnt_of
 from seqwright.studies.ladder.rungs import RUNGS
 from seqwright.studies.ladder.summary import lead
 from seqwright.studies.results import StudyResult
@@ -44,8 +45,8 @@ def page(result: StudyResult, command: str) -> Page:
         Section("Who answers what", tuple(matrix_part(rows))),
         Section("Which parts this data needs" if own else "What the paper says", tuple(claims_part(result))),
         Section("Controls", tuple(controls(rows))),
-        Section("Loss curves", tuple(curves(rows))),
-        Section("Example answers", tuple(answers(rows))),
+        Section("Loss curves", tuple(every_report.curves(result.table))),
+        Section("Example answers", tuple(every_report.answers(result.table))),
         Section("What each rung changes", tuple(specs(rows))),
         Section("All numbers", tuple(report_parts.everything(rows, "rung"))),
         Section(
@@ -119,3 +120,20 @@ def claims_part(result: StudyResult) -> Iterator[Part]:
     if is_own(result.table.rows):
         del columns["its number"]
     yield Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
+
+
+def specs(rows: Sequence[CellView]) -> Iterator[Part]:
+    """Yield what each rung adds to the one below, and what each control changes."""
+    papers = {row.base: row for row in rows if row.variant == "paper"}
+    present = [papers[rung] for rung in RUNGS if rung in papers]
+    if len(present) > 1:
+        yield Heading("Each rung, against the rung below")
+        yield Cards(
+            tuple(examples.edits(f"{low.base} → {high.base}", low.spec, high.spec) for low, high in pairwise(present))
+        )
+    controls = distinct_controls(rows)
+    if controls:
+        yield Heading("Each control, against paper on the same rung")
+        yield Cards(
+            tuple(examples.edits(f"{row.base}: paper → {row.variant}", base.spec, row.spec) for row, base in controls)
+        )

@@ -46,7 +46,7 @@ def loss_misleads(row: CellView, base: CellView) -> bool:
 
     With another number of outputs the loss is over other symbols, and the two cannot be compared.
     """
-    same_symbols = row.spec.output_size == base.spec.output_size
+    same_symbols = row.cell.spec.output_size == base.cell.spec.output_size
     lower = row.train_loss.high < base.train_loss.low
     return same_symbols and lower and row.exact_match.median < base.exact_match.median
 

@@ -116,7 +116,8 @@ def _paper(rung: str, spec: TransformerSpec, task: PairSet, steps: int, drop: in
 
 def controls(base: Cell, edits: Mapping[str, dict[str, Any]]) -> list[Cell]:
     """Return copies of a cell with one thing changed at a time."""
-    cells = [replace(base, variant=variant, spec=vary(base.spec, edit)) for variant, edit in edits.items()]
+    spec: Any = base.spec  # every family is a Spec too, which can be varied
+    cells = [replace(base, variant=variant, spec=vary(spec, edit)) for variant, edit in edits.items()]
     return [_pad_in_loss(cell) if cell.variant == "pad-in-loss" else cell for cell in cells]
 
 

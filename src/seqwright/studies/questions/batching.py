@@ -25,17 +25,13 @@ class BatchingStudy(Spec, Study):
 
     name = "batching"
     question = "Padding, buckets of like lengths, or one length at a time?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse())
+    scale: ModelScale = ModelScale(lengths=(2, 24))
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return (
-            ModelScale(steps=350, train=2000, test=60, lengths=(2, 12)) if self.quick else ModelScale(lengths=(2, 24))
-        )
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        return (Copy(symbols=4),) if self.quick else (Copy(), Reverse())
+    @classmethod
+    def quick(cls) -> BatchingStudy:
+        return cls(tasks=(Copy(symbols=4),), scale=ModelScale(steps=350, train=2000, test=60, lengths=(2, 12)), seeds=3)
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         made = []

@@ -37,15 +37,13 @@ class GradientStudy(Spec, Study):
 
     name = "gradients"
     question = "How much gradient reaches a token at distance k?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), EvenPairs())
+    scale: ModelScale = ModelScale(lengths=(2, 16))
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return ModelScale(steps=350, train=2000, test=60) if self.quick else ModelScale(lengths=(2, 16))
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        return (Reverse(symbols=4), EvenPairs()) if self.quick else (Copy(), Reverse(), EvenPairs())
+    @classmethod
+    def quick(cls) -> GradientStudy:
+        return cls(tasks=(Reverse(symbols=4), EvenPairs()), scale=ModelScale(steps=350, train=2000, test=60), seeds=3)
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         made = []

@@ -27,12 +27,12 @@ class LadderStudy(Spec, Study):
     name = "ladder"
     question = "Which parts of a transformer do what? The paper's five rungs, on its sequences or on --pairs."
 
-    def scale_for(self, corpus: Corpus) -> ModelScale:
-        """Return the size for a file: that of every study, with one layer a side as the paper has."""
-        return vary(ModelScale.of(corpus), {"layers": 1, "test": MOST_HELD_OUT})
+    seeds: int = 8
 
-    def seeds(self, sources: Sequence[TaskSource]) -> int:
-        return 4 if sources else 8
+    def on_file(self, corpus: Corpus, *, quick: bool) -> tuple[ModelScale, int]:
+        """Return the scale of every study on a file, but with one layer a side as the paper has; and half the seeds."""
+        scale, _ = super().on_file(corpus, quick=quick)
+        return vary(scale, {"layers": 1, "test": MOST_HELD_OUT}), 4
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         if not sources:

@@ -12,12 +12,13 @@ from seqwright.report import charts
 from seqwright.report.formatting import listing, rate, spread
 from seqwright.report.page import Figure, Prose, Section
 from seqwright.studies.cell import Cell
+from seqwright.studies.data import StudyData
 from seqwright.studies.model_scale import ModelScale
 from seqwright.studies.questions.positions import position_edits
 from seqwright.studies.results import Claim
 from seqwright.studies.study import Study, cell
 from seqwright.studies.table import BEYOND, EXACT_MATCH, CellView, ResultTable, unique
-from seqwright.studies.task_source import SymbolData, TaskSource
+from seqwright.studies.task_source import TaskSource
 from seqwright.tasks.algorithmic import Copy, Reverse, Task
 
 HALF = 0.5
@@ -29,20 +30,16 @@ class LengthStudy(Spec, Study):
 
     name = "lengths"
     question = "At what length does it break?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse())
+    scale: ModelScale = ModelScale(test=200)
+    trained_to: tuple[int, ...] = (4, 8, 16, 32, 64)
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return ModelScale(steps=350, train=2000, test=60) if self.quick else ModelScale(test=200)
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        return (Copy(symbols=4),) if self.quick else (Copy(), Reverse())
-
-    @property
-    def trained_to(self) -> tuple[int, ...]:
-        """The longest training row of each training."""
-        return (4, 8) if self.quick else (4, 8, 16, 32, 64)
+    @classmethod
+    def quick(cls) -> LengthStudy:
+        return cls(
+            tasks=(Copy(symbols=4),), scale=ModelScale(steps=350, train=2000, test=60), trained_to=(4, 8), seeds=3
+        )
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         return [
@@ -52,13 +49,13 @@ class LengthStudy(Spec, Study):
             for kind, edits in position_edits(rows.max_length).items()
         ]
 
-    def trainings(self, source: TaskSource) -> dict[int, SymbolData]:
+    def trainings(self, source: TaskSource) -> dict[int, StudyData]:
         """Return the rows of each training by its longest source, but for lengths that the source has no rows of.
 
         Raises:
             SeqwrightError: it has none of any length.
         """
-        made: dict[int, SymbolData] = {}
+        made: dict[int, StudyData] = {}
         lacking = None
         for longest in self.trained_to:
             try:

@@ -24,22 +24,19 @@ class NoiseStudy(Spec, Study):
 
     name = "noise"
     question = "What does noise do, in training sources, in training targets, or only in the test sources?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), BucketSort(), Majority(), AssociativeRecall(symbols=8))
+    scale: ModelScale = ModelScale()
+    rates: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.4)
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return ModelScale(steps=350, train=2000, test=60) if self.quick else ModelScale()
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        if self.quick:
-            return (Copy(symbols=4), BucketSort(symbols=4))
-        return (Copy(), Reverse(), BucketSort(), Majority(), AssociativeRecall(symbols=8))
-
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """The shares of the tokens that are flipped."""
-        return (0.1, 0.3) if self.quick else (0.02, 0.05, 0.1, 0.2, 0.4)
+    @classmethod
+    def quick(cls) -> NoiseStudy:
+        return cls(
+            tasks=(Copy(symbols=4), BucketSort(symbols=4)),
+            scale=ModelScale(steps=350, train=2000, test=60),
+            rates=(0.1, 0.3),
+            seeds=3,
+        )
 
     def noises(self) -> dict[str, NoiseSpec]:
         """Return each kind and rate of noise, by the name of its variant."""

@@ -90,17 +90,13 @@ class PartStudy(Spec, Study):
 
     name = "parts"
     question = "Which parts does a task need?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), Histogram())
+    scale: ModelScale = ModelScale()
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return ModelScale(steps=250, train=2000, test=60, lengths=(2, 6)) if self.quick else ModelScale()
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        if self.quick:
-            return (Copy(symbols=4),)
-        return (Copy(), Reverse(), Histogram())
+    @classmethod
+    def quick(cls) -> PartStudy:
+        return cls(tasks=(Copy(symbols=4),), scale=ModelScale(steps=250, train=2000, test=60, lengths=(2, 6)), seeds=3)
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         return [made for source in sources for made in self._cells(source)]
@@ -108,7 +104,7 @@ class PartStudy(Spec, Study):
     def _cells(self, source: TaskSource) -> list[Cell]:
         rows = source.rows()
         whole = cell(source, WHOLE, rows=rows)
-        there = [part for part in PARTS if removable(part, whole.spec)]
+        there = [part for part in PARTS if removable(part, source.scale.spec(rows.vocabulary))]
         return [
             whole,
             *(cell(source, f"no-{part.name}", part.without, rows=rows) for part in there),

@@ -13,14 +13,14 @@ from seqwright.report import charts
 from seqwright.report.formatting import rate, spread
 from seqwright.report.page import Figure, Section
 from seqwright.studies.cell import Cell
-from seqwright.studies.data import Exam, TaskData
+from seqwright.studies.data import Exam, StudyData, TaskData
 from seqwright.studies.effect import Effect
 from seqwright.studies.ladder.rungs import BITS, paper_cells
 from seqwright.studies.model_scale import ModelScale
 from seqwright.studies.results import Claim
 from seqwright.studies.study import Study, cell
 from seqwright.studies.table import EXACT_MATCH, CellView, ResultTable, unique
-from seqwright.studies.task_source import SymbolData, TaskSource
+from seqwright.studies.task_source import TaskSource
 from seqwright.tasks.algorithmic import (
     AssociativeRecall,
     BucketSort,
@@ -50,7 +50,7 @@ class Mixture:
         name: the mixture's name in tables.
     """
 
-    parts: tuple[SymbolData, ...]
+    parts: tuple[StudyData, ...]
     included: tuple[str, ...]
     name: str
 
@@ -87,27 +87,27 @@ class PerTaskStudy(Spec, Study):
 
     name = "per-task"
     question = "Is every task learnt, or only the mean?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (
+        Copy(),
+        Reverse(),
+        SelectiveCopy(),
+        BucketSort(),
+        Majority(),
+        EvenPairs(),
+        AssociativeRecall(symbols=8),
+        Parity(),
+    )
+    scale: ModelScale = ModelScale(steps=2000, train=2000, test=100)
+    with_the_eight: bool = True
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        if self.quick:
-            return ModelScale(steps=500, train=1000, test=40, lengths=(2, 6))
-        return ModelScale(steps=2000, train=2000, test=100)
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        if self.quick:
-            return (Copy(symbols=4), Reverse(symbols=4), Parity())
-        return (
-            Copy(),
-            Reverse(),
-            SelectiveCopy(),
-            BucketSort(),
-            Majority(),
-            EvenPairs(),
-            AssociativeRecall(symbols=8),
-            Parity(),
+    @classmethod
+    def quick(cls) -> PerTaskStudy:
+        return cls(
+            tasks=(Copy(symbols=4), Reverse(symbols=4), Parity()),
+            scale=ModelScale(steps=500, train=1000, test=40, lengths=(2, 6)),
+            with_the_eight=False,
+            seeds=3,
         )
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
@@ -117,7 +117,7 @@ class PerTaskStudy(Spec, Study):
             raise SeqwrightError("one task alone is no mixture", fix="give --task twice or more")
         mixed = cell(sources[0], MIXED, rows=Mixture(parts, everything, "all-tasks"))
         alone = [cell(one, ALONE, rows=Mixture(parts, (one.name,), one.name)) for one in sources]
-        return [mixed, *alone, *([] if self.quick else the_eight())]
+        return [mixed, *alone, *(the_eight() if self.with_the_eight else [])]
 
     def effects(self, table: ResultTable) -> list[Effect]:
         """Return the effect of a model of its own on each task."""

@@ -52,17 +52,15 @@ class PositionStudy(Spec, Study):
 
     name = "positions"
     question = "Which kind of position?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), MissingDuplicate(), Histogram())
+    scale: ModelScale = ModelScale(test=200)
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale(test=200)
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        if self.quick:
-            return (Copy(symbols=4), Reverse(symbols=4))
-        return (Copy(), Reverse(), MissingDuplicate(), Histogram())
+    @classmethod
+    def quick(cls) -> PositionStudy:
+        return cls(
+            tasks=(Copy(symbols=4), Reverse(symbols=4)), scale=ModelScale(steps=300, train=2000, test=60), seeds=3
+        )
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         made = []

@@ -30,23 +30,17 @@ class ScaleStudy(Spec, Study):
 
     name = "scale"
     question = "How does held-out loss fall with width and depth?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), BucketSort())
+    scale: ModelScale = ModelScale()
+    widths: tuple[int, ...] = (4, 8, 16, 32, 64)
+    depths: tuple[int, ...] = (1, 2, 4)
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale()
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        return (Copy(),) if self.quick else (Copy(), Reverse(), BucketSort())
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        return (4, 8, 16) if self.quick else (4, 8, 16, 32, 64)
-
-    @property
-    def depths(self) -> tuple[int, ...]:
-        return (1, 2) if self.quick else (1, 2, 4)
+    @classmethod
+    def quick(cls) -> ScaleStudy:
+        return cls(
+            tasks=(Copy(),), scale=ModelScale(steps=300, train=2000, test=60), widths=(4, 8, 16), depths=(1, 2), seeds=3
+        )
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         return [

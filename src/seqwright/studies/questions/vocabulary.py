@@ -26,20 +26,19 @@ class VocabularyStudy(Spec, Study):
 
     name = "vocabulary"
     question = "How many symbols can a fixed width tell apart?"
-    quick: bool = False
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), BucketSort(), AssociativeRecall())
+    scale: ModelScale = ModelScale(train=8000)
+    sizes: tuple[int, ...] = (2, 8, 32, 128, 512)
+    seeds: int = 10
 
-    @property
-    def scale(self) -> ModelScale:
-        return ModelScale(steps=350, train=2000, test=60, lengths=(2, 6)) if self.quick else ModelScale(train=8000)
-
-    @property
-    def tasks(self) -> tuple[Task, ...]:
-        return (Copy(), BucketSort()) if self.quick else (Copy(), Reverse(), BucketSort(), AssociativeRecall())
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The numbers of symbols."""
-        return (2, 16, 128) if self.quick else (2, 8, 32, 128, 512)
+    @classmethod
+    def quick(cls) -> VocabularyStudy:
+        return cls(
+            tasks=(Copy(), BucketSort()),
+            scale=ModelScale(steps=350, train=2000, test=60, lengths=(2, 6)),
+            sizes=(2, 16, 128),
+            seeds=3,
+        )
 
     def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         made = []
