@@ -24,9 +24,11 @@ from seqwright.core.spec import vary
 from seqwright.studies.cell import Cell
 from seqwright.studies.effect import Effect
 from seqwright.studies.experiment import Experiment
+from seqwright.studies.model_scale import ModelScale
 from seqwright.studies.questions.parts import WITHOUT
-from seqwright.studies.questions.positions import ABSENT
-from seqwright.studies.study import WHOLE, cell
+from seqwright.studies.questions.positions import ABSENT, position_edits
+from seqwright.studies.study import cell
+from seqwright.studies.table import BEYOND, WHOLE, ResultTable
 from seqwright.studies.task_source import DrawnTask
 from seqwright.tasks.algorithmic import AssociativeRecall, Copy, Histogram, Induction, Parity, Reverse
 
