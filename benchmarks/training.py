@@ -49,10 +49,11 @@ from seqwright.core.tokens import Tokens
 from seqwright.data.batch import Batch, Pair
 from seqwright.data.batching import Batching, PaddedBatches, PairExamples, Sampler, TokenBatches
 from seqwright.data.vocabulary import Vocabulary
+from seqwright.goals.default_recipes import pair_recipe
+from seqwright.goals.recipe import Recipe
+from seqwright.goals.transduction import Transduction
 from seqwright.nn.dropout import draw_from
 from seqwright.nn.position import NoPosition, RotaryPosition, SinusoidalPosition
-from seqwright.runs.defaults import pair_recipe
-from seqwright.runs.recipe import Recipe
 from seqwright.training.optimiser import Adam
 from seqwright.training.trainer import SingleModel, Trainer
 
@@ -92,7 +93,7 @@ def recipe(vocabulary: Vocabulary, *, width: int, dropout: float, rotary: bool, 
             f"model.{side}.embedding_dropout": dropout,
             f"model.{side}.position": RotaryPosition() if rotary else SinusoidalPosition(),
         }
-    return vary(pair_recipe(1, 1.0, vocabulary), edits | {"model.decoder.blocks.cross.heads": 4})
+    return vary(pair_recipe(Transduction(), 1, 1.0, vocabulary), edits | {"model.decoder.blocks.cross.heads": 4})
 
 
 def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> float:

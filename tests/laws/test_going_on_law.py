@@ -25,7 +25,7 @@ from seqwright.runs import train as training
 from seqwright.runs.folder import RunFolder
 from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan, plan_again
-from seqwright.runs.prepare import begin
+from seqwright.runs.prepare import prepare
 from seqwright.runs.train import train
 from seqwright.runs.training_run import TrainingFacts
 from seqwright.training.averaging import Averaging, LastAverage, MovingAverage, NoAverage
@@ -45,7 +45,7 @@ PAIRS = [
 TEXT = "the cat sat on the mat and the owl sat on the cow\n" * 4
 
 SIZE = ["model.width=8", f"training.steps={STEPS}", "evaluation.every=2", "evaluation.rows=1"]
-LAYERS = ["layers=1", "feedforward.inner=8", "dropout=0.1", "embedding_dropout=0.1"]
+LAYERS = ["layers=1", "blocks.feedforward.inner=8", "blocks.dropout=0.1", "embedding_dropout=0.1"]
 SMALL = {
     "pairs": SIZE + [f"model.{side}.{edit}" for side in ("encoder", "decoder") for edit in LAYERS],
     "text": SIZE + [f"model.decoder.{edit}" for edit in LAYERS],
@@ -93,10 +93,10 @@ def _begun(goal: str, edits: list[str], folder: Path) -> tuple[Plan, RunFolder]:
     """Plan a run; its data lie beside its folder, so that it can be continued."""
     options, edits = PreprocessingOptions(text=goal == "text"), [*SMALL[goal], *edits]
     if goal == "pairs":
-        return begin(PAIRS, options, dev=PAIRS, out=folder, edits=edits)
+        return prepare(PAIRS, options, dev=PAIRS, out=folder, edits=edits)
     (folder.parent / "text.txt").write_text(TEXT)
     text = folder.parent / "text.txt"
-    return begin(text, options, dev=text, out=folder, edits=["model.decoder.position.length=8", *edits])
+    return prepare(text, options, dev=text, out=folder, edits=["model.decoder.position.length=8", *edits])
 
 
 def _stopped_after_each_step(plan: Plan, folder: RunFolder) -> None:

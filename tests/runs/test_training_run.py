@@ -16,7 +16,7 @@ from seqwright.core.spec import Spec
 from seqwright.runs.folder import Result, RunFolder
 from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan
-from seqwright.runs.prepare import begin
+from seqwright.runs.prepare import prepare
 from seqwright.runs.run import load
 from seqwright.runs.train import train
 from seqwright.runs.training_run import OUT_OF_TIME, TrainingFacts, Weights
@@ -34,7 +34,7 @@ class Measured:
 
 
 def _begun(out: Path, *edits: str) -> tuple[Plan, RunFolder]:
-    return begin(CALLS, PreprocessingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
+    return prepare(CALLS, PreprocessingOptions(), dev=CALLS, out=out, edits=[*SMALL, "evaluation.every=1", *edits])
 
 
 def _trained(out: Path, *edits: str) -> Result:
@@ -115,7 +115,7 @@ def test_by_loss_the_least_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_sources_are_marked_unless_asked_not_to_be_and_a_run_remembers(tmp_path: Path):
     answers = {}
-    for name, edits in (("marked", []), ("bare", ["sources=BareSources"])):
+    for name, edits in (("marked", []), ("bare", ["goal.sources=BareSources"])):
         _trained(tmp_path / name, "training.steps=2", *edits)
         run = load(tmp_path / name)
         cat = run.vocabulary.encode("cat")
@@ -124,7 +124,7 @@ def test_sources_are_marked_unless_asked_not_to_be_and_a_run_remembers(tmp_path:
         answers[name] = run.predict(["cat"])
     manifest = tmp_path / "bare" / "run.json"
     facts = json.loads(manifest.read_text())
-    del facts["recipe"]["sources"]  # a run from before sources were marked
+    del facts["recipe"]["goal"]  # a run from before sources were marked
     manifest.write_text(json.dumps(facts))
     assert load(tmp_path / "bare").predict(["cat"]) == answers["bare"]
 

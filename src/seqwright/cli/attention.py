@@ -108,15 +108,15 @@ def attention_function(target: str) -> Any:
 def _of_run(
     run: Run, prompt: str, *, pair: str | None, answer: str | None, generate: bool, limit: int | None, beam: int | None, **selection: Any
 ) -> Pass:  # fmt: skip
-    from seqwright.cli.predict import in_range, tell_unknown
+    from seqwright.cli.predict import in_range, print_unknown
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
 
     if pair is not None:
         raise SeqwrightError("a run reads one text at a time", fix="leave --pair out")
-    decoder = None if not generate else Greedy() if beam is None else in_range(Beam(width=beam))
-    found = run.attention(prompt, answer, decoder=decoder, limit=limit, **selection)
-    tell_unknown(run)
+    decoding = None if not generate else Greedy() if beam is None else in_range(Beam(width=beam))
+    found = run.attention(prompt, answer, decoding=decoding, limit=limit, **selection)
+    print_unknown(run)
     return found
 
 

@@ -1,9 +1,10 @@
-"""``seqwright``: the command, and what it does when something goes wrong."""
+"""``seqwright``: the command line, and its exit codes and messages when something goes wrong."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from seqwright import __version__
 from seqwright.cli import attention, doctor, evaluate, heads, predict, study, train
-from seqwright.core.errors import SeqwrightError
+from seqwright.core.errors import SeqwrightError, reason
 
 app = typer.Typer(
     help="Build a sequence model part by part, train it on your own sequences, and find out why it works or fails.",
@@ -28,11 +29,11 @@ app.command()(heads.heads)
 app.add_typer(study.app, name="study")
 
 
-def _version(asked: bool) -> bool:
-    if asked:
+def _version(wanted: bool) -> bool:
+    if wanted:
         typer.echo(f"seqwright {__version__}")
         raise typer.Exit
-    return asked
+    return wanted
 
 
 @app.callback()
@@ -40,37 +41,70 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--import",
+            metavar="FILE.py",
+            help="Import a Python file or module with parts of your own, which any option can then name. Repeatable.",
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    pass
+    if imports:
+        from seqwright.core.imports import import_module_of_parts
+
+        for name in imports:
+            import_module_of_parts(name)
 
 
 def main() -> None:
-    """Run the command line: exit 0 when done, 2 when the user can mend it, 1 when we must, 130 when interrupted."""
+    """Run the command line: exit 0 when done, 2 for the user's mistake, 1 for ours, 130 when interrupted."""
     debug = "--debug" in sys.argv
-    sys.argv = [sys.argv[0], *(argument for argument in sys.argv[1:] if argument != "--debug")]  # it may stand anywhere
+    sys.argv = [sys.argv[0], *_options_first([each for each in sys.argv[1:] if each != "--debug"])]
     try:
         app()
     except SeqwrightError as error:
         if debug:
             raise
-        sys.exit(_say(f"seqwright: {error}", 2))
+        sys.exit(_print(f"seqwright: {error}", 2))
     except KeyboardInterrupt:
         if debug:
             raise
-        sys.exit(_say("seqwright: interrupted; what was finished is kept", 130))
-    except BrokenPipeError:  # whoever read has enough
-        with suppress(OSError, ValueError):  # what is left to be written must not fail once more at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_print("seqwright: interrupted; what was finished is kept", 130))
+    except BrokenPipeError:  # the reader has closed the pipe
+        _discard_output()
         sys.exit(141)
+    except OSError as error:  # a full disk, a file that may not be read
+        if debug:
+            raise
+        _discard_output()
+        where = error.filename or "the output"
+        sys.exit(_print(f"seqwright: {where}: {reason(error)}; make room, or name another file", 2))
     except Exception as error:
         if debug:
             raise
         text = f"{type(error).__name__}: {error}".replace("\n", " ")
-        sys.exit(_say(f"seqwright: a fault of ours: {text}; run again with --debug and tell us", 1))
+        sys.exit(_print(f"seqwright: a fault of ours: {text}; run again with --debug and tell us", 1))
 
 
-def _say(line: str, code: int) -> int:
+def _options_first(arguments: Sequence[str]) -> list[str]:
+    """Move ``--import NAME`` to the front, so that it may be given anywhere."""
+    front, rest = [], list(arguments)
+    while "--import" in rest[:-1]:
+        at = rest.index("--import")
+        front += rest[at : at + 2]
+        del rest[at : at + 2]
+    return front + rest
+
+
+def _discard_output() -> None:
+    """Point standard output to nowhere: writing the rest of its buffer must not fail once more at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(line: str, code: int) -> int:
     print(line, file=sys.stderr)
     return code
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, and what holds of their values."""
+"""Arguments and options that several commands share, and checks of their values."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import typer
 
 from seqwright.core.errors import SeqwrightError
 
-SplitSource = Annotated[str, typer.Option(help="What parts the source's symbols. (default: characters)")]
-SplitTarget = Annotated[str, typer.Option(help="What parts the target's symbols. (default: characters)")]
+SplitSource = Annotated[str, typer.Option(help="The separator of the source's symbols. (default: characters)")]
+SplitTarget = Annotated[str, typer.Option(help="The separator of the target's symbols. (default: characters)")]
 Out = Annotated[
-    Path | None, typer.Option(help="The study's folder; started again there, it goes on. (default: by its name)")
+    Path | None, typer.Option(help="The study's folder; a study started again there continues. (default: by its name)")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the results as one JSON object and nothing else.")]
 Target = Annotated[
@@ -21,20 +21,24 @@ Target = Annotated[
         help="A run's folder; or a Hugging Face model's folder or name, or an installed package that holds one."
     ),
 ]
-Which = Annotated[str | None, typer.Option(help="Which ones, counted from 0, such as 0,3-5. (default: all)")]
+Which = Annotated[str | None, typer.Option(help="Numbers from 0, such as 0,3-5. (default: all)")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Workers = Annotated[int | None, typer.Option(help="Processes. (default: one a core)")]
 
 
 def positive(**options: int | None) -> None:
-    """Hold options against 1, the least that makes sense of any of them."""
+    """Check that options are at least 1.
+
+    Raises:
+        SeqwrightError: one is not.
+    """
     for name, value in options.items():
         if value is not None and value < 1:
             raise SeqwrightError(f"--{name} {value} is too few", fix="give 1 or more")
 
 
 def numbers(option: str, given: str | None) -> list[int] | None:
-    """Numbers and ranges of them.
+    """Return the numbers of a list of numbers and ranges.
 
     Raises:
         SeqwrightError: it is written in another way.
@@ -48,6 +52,6 @@ def numbers(option: str, given: str | None) -> list[int] | None:
     for part in given.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
-            raise SeqwrightError(f"{option} {given} is no list of numbers", fix="write it as 0,3-5")
+            raise SeqwrightError(f"{option} {given} is not a list of numbers", fix="write it as 0,3-5")
         found += range(int(first), int(last if dash else first) + 1)
     return found

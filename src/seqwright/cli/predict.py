@@ -1,4 +1,4 @@
-"""``seqwright predict``: ask a trained model, line by line."""
+"""``seqwright predict``: the answers of a trained model, line by line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,53 +26,58 @@ def predict(
         str, typer.Argument(help="A source (or prompt) a line, as in training; - for stdin; .gz too.")
     ] = "-",
     beam: Annotated[int | None, typer.Option(help="Beam search of this width, instead of greedy decoding.")] = None,
-    length_penalty: Annotated[float, typer.Option(help="With --beam: how much longer answers are favoured.")] = 1.0,
-    answers: Annotated[int, typer.Option(help="With --beam: the best so many answers, best first, with scores.")] = 1,
-    temperature: Annotated[float | None, typer.Option(help="Sample; below 1 sharpens, above 1 flattens.")] = None,
-    top_k: Annotated[int | None, typer.Option(help="Sample among the likeliest so many symbols.")] = None,
+    length_penalty: Annotated[float, typer.Option(help="With --beam: above 1 favours longer answers.")] = 1.0,
+    answers: Annotated[int, typer.Option(help="With --beam: print this many answers, best first, with scores.")] = 1,
+    temperature: Annotated[
+        float | None, typer.Option(help="Sample; below 1 sharpens the distribution, above 1 flattens it.")
+    ] = None,
+    top_k: Annotated[int | None, typer.Option(help="Sample among this many most probable symbols.")] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Sample among the fewest symbols of this probability together.")
+        float | None, typer.Option(help="Sample among the fewest symbols with this probability together.")
     ] = None,
     min_p: Annotated[
-        float | None, typer.Option(help="Sample among symbols this much as likely as the likeliest.")
+        float | None, typer.Option(help="Sample among symbols with at least this fraction of the highest probability.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="What sampling draws from.")] = 0,
+    seed: Annotated[int, typer.Option(help="The seed of sampling.")] = 0,
     limit: Annotated[
-        int | None, typer.Option(help="How many symbols an answer may have. (default: from training)")
+        int | None, typer.Option(help="The maximum number of symbols of an answer. (default: from training)")
     ] = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="A JSON object a line instead of tab-separated text.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Answer every line, in order: the line, a tab, its answer (and with --answers, a line each with its score)."""
-    decoder = _decoder(beam, length_penalty, answers, temperature, top_k, top_p, min_p, seed)
+    decoding = _decoding(beam, length_penalty, answers, temperature, top_k, top_p, min_p, seed)
     if limit is not None and limit < 1:
         raise SeqwrightError(f"--limit {limit} is too few", fix="give 1 or more")
     from seqwright.runs.run import load
     from seqwright.training.device import checked_device
 
     loaded = load(run, device=checked_device(device))
-    asked: deque[str] = deque()  # questions that are read and not yet answered
+    pending: deque[str] = deque()  # prompts that were read and are not answered yet
 
-    def sources() -> Iterator[tuple[str, ...] | None]:
-        for question in loaded.reading.questions(file):
-            if question is None:
+    def prompts() -> Iterator[tuple[str, ...] | None]:
+        for prompt in loaded.reading.questions(file):
+            if prompt is None:
                 yield None
                 continue
-            loaded.check_length(question.symbols, question.where)
-            asked.append(question.text)
-            yield question.symbols
+            loaded.goal.check_prompt(loaded, prompt.symbols, prompt.where)
+            pending.append(prompt.text)
+            yield prompt.symbols
 
-    found = loaded.answers_to(sources(), decoder, seed=seed, limit=limit)
-    for number, predictions in enumerate(found, 1):
-        question = asked.popleft()
-        _write(sys.stdout, number, question, predictions, scores=answers > 1, jsonl=jsonl, continues=loaded.continues)
-        if not asked:  # whoever asked them may be waiting for the answers before asking more
+    for number, predictions in enumerate(loaded.answers_to(prompts(), decoding, seed=seed, limit=limit), 1):
+        prompt = pending.popleft()
+        if jsonl:
+            print(_json_line(number, prompt, predictions))
+        else:
+            for line in loaded.goal.lines(prompt, predictions, scores=answers > 1):
+                print(line)
+        if not pending:  # a program that sends prompts may wait for the answers before it sends more
             sys.stdout.flush()
     sys.stdout.flush()
-    tell_unknown(loaded)
+    print_unknown(loaded)
 
 
-def _decoder(
+def _decoding(
     beam: int | None, length_penalty: float, answers: int, temperature: float | None, top_k: int | None,
     top_p: float | None, min_p: float | None, seed: int,
 ) -> DecodingSpec:  # fmt: skip
@@ -101,14 +106,14 @@ def _decoder(
     return Greedy()
 
 
-def in_range(decoder: Spec) -> Any:
-    """The decoder, if every number lies where it may.
+def in_range(decoding: Spec) -> Any:
+    """Return a decoding if all its numbers are in range.
 
     Raises:
-        SeqwrightError: one does not; named as its option.
+        SeqwrightError: one is not; named by its option.
     """
     try:
-        return decoder.checked()
+        return decoding.checked()
     except SeqwrightError as error:
         found = re.search(r": (Expected .*?) - at `\$\.(\w+)`", error.what)
         if found is None:
@@ -116,35 +121,21 @@ def in_range(decoder: Spec) -> Any:
         field = found[2]
         option = "beam" if field == "width" else field.replace("_", "-")
         raise SeqwrightError(
-            f"--{option} {getattr(decoder, field)} is out of range", fix=f"{found[1].replace('`', '').lower()}"
+            f"--{option} {getattr(decoding, field)} is out of range", fix=f"{found[1].replace('`', '').lower()}"
         ) from error
 
 
-def _write(
-    out: TextIO, number: int, question: str, found: list[Prediction], *, scores: bool, jsonl: bool, continues: bool
-) -> None:
-    if jsonl:
-        answers = [
-            {"text": p.text, "score": p.score, "log_probability": p.log_probability, "ended": p.stopped} for p in found
-        ]
-        out.write(json.dumps({"line": number, "question": question, "answers": answers}, ensure_ascii=False) + "\n")
-    elif continues:
-        out.write(question + found[0].text + "\n")
-    elif scores:
-        for rank, prediction in enumerate(found, 1):
-            out.write(f"{_cell(question)}\t{_cell(prediction.text)}\t{rank}\t{prediction.score:.4f}\n")
-    else:
-        out.write(f"{_cell(question)}\t{_cell(found[0].text)}\n")
+def _json_line(number: int, prompt: str, predictions: list[Prediction]) -> str:
+    answers = [
+        {"text": p.text, "score": p.score, "log_probability": p.log_probability, "ended": p.stopped}
+        for p in predictions
+    ]
+    return json.dumps({"line": number, "prompt": prompt, "answers": answers}, ensure_ascii=False)
 
 
-def _cell(text: str) -> str:
-    """A text as one cell of one line: tabs and line ends as ``\\t`` and ``\\n`` (``--jsonl`` has texts exactly)."""
-    return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-def tell_unknown(run: Run) -> None:
-    """Say once which symbols training never showed, the commonest first."""
+def print_unknown(run: Run) -> None:
+    """Print once which symbols the vocabulary lacks, the most frequent first."""
     if run.unknown:
         common = sorted(run.unknown, key=lambda symbol: -run.unknown[symbol])[:20]
-        told = ", ".join(f"{symbol!r} {run.unknown[symbol]:,}×" for symbol in common)
-        print(f"seqwright: symbols that training never showed were left out: {told}", file=sys.stderr)
+        counts = ", ".join(f"{symbol!r} {run.unknown[symbol]:,}×" for symbol in common)
+        print(f"seqwright: symbols that the training data lacks were left out: {counts}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, for whatever takes longer than two seconds."""
+"""Progress bars on standard error, for work that takes longer than two seconds."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ PATIENCE = 2.0
 """Seconds before a bar appears."""
 
 TICK = 0.2
-"""Seconds between two looks at a bar."""
+"""Seconds between two updates of a bar."""
 
 
 @contextmanager
 def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
-    """A function to be told (steps done, steps in all, pieces done, pieces in all), shown as a bar."""
+    """Yield a function of (steps done, steps in all, units done, units in all) that updates a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:3.0f}%  {task.fields[pieces]}"),
+        TextColumn("{task.percentage:3.0f}%  {task.fields[units]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -39,10 +39,10 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
         transient=True,
     )
     began = time.perf_counter()
-    line = bar.add_task(what, total=None, pieces="")
+    line = bar.add_task(what, total=None, units="")
 
-    def watch(done: float, total: float, pieces: int, all_pieces: int) -> None:
-        bar.update(line, completed=done, total=total, pieces=f"{pieces}/{all_pieces} pieces")
+    def watch(done: float, total: float, units: int, all_units: int) -> None:
+        bar.update(line, completed=done, total=total, units=f"{units}/{all_units} work units")
         if not bar.live.is_started and time.perf_counter() - began > PATIENCE:
             bar.start()
 
@@ -50,24 +50,24 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
         yield watch
 
 
-def foretelling(study: Experiment, workers: int | None) -> Callable[[Sequence[WorkUnit]], None]:
-    """A function to be told the pieces that are left to do: it says how much that is, and about how long it will take."""
+def print_estimate(study: Experiment, workers: int | None) -> Callable[[Sequence[WorkUnit]], None]:
+    """Return a function of the work units left to do, which prints how many they are and the estimated time."""
     from rich.console import Console
 
     from seqwright.report.formatting import count
 
-    def foretell(todo: Sequence[WorkUnit]) -> None:
-        pieces = study.units()
-        work = f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(pieces), 'piece')}"
-        left = f", {len(todo):,} left to do" if len(todo) < len(pieces) else ""
+    def estimate(todo: Sequence[WorkUnit]) -> None:
+        units = study.units()
+        work = f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(units), 'work unit')}"
+        left = f", {len(todo):,} left to do" if len(todo) < len(units) else ""
         time = _duration(study.seconds(todo, workers=workers)) if todo else "all is done already"
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"{work}{left}: {time}")
 
-    return foretell
+    return estimate
 
 
 def _duration(seconds: float) -> str:
-    """About how long, as one says it.
+    """Return a duration in words.
 
     >>> _duration(20), _duration(70), _duration(600), _duration(9000)
     ('less than a minute', 'about 1 minute', 'about 10 minutes', 'about 2.5 hours')
@@ -81,8 +81,8 @@ def _duration(seconds: float) -> str:
 
 
 @contextmanager
-def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[TrainingRun], None]]:
-    """A function to be called after every step: a bar, and a line for each evaluation."""
+def training_progress(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[TrainingRun], None]]:
+    """Yield a function to call after every step: it updates a bar and prints a line for each evaluation."""
     if quiet:
         yield lambda run: None
         return
@@ -102,13 +102,13 @@ def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Trai
     )
     line = bar.add_task("", total=training.steps, epoch=0.0, loss=0.0)
     began = shown = time.perf_counter()
-    told = -1
+    printed = -1
 
     def watch(run: TrainingRun) -> None:
-        nonlocal shown, told
+        nonlocal shown, printed
         now = time.perf_counter()
-        if run.evaluated != told:
-            told = run.evaluated
+        if run.evaluated != printed:
+            printed = run.evaluated
             console.print(run.news)
         if now - shown < TICK and run.trainer.step < training.steps:
             return
@@ -123,7 +123,7 @@ def following(training: TrainingSpec, *, quiet: bool) -> Iterator[Callable[[Trai
 
 @contextmanager
 def _stopped(bar: Progress) -> Iterator[None]:
-    """The bar is gone afterwards; stopping one that never started would print an empty line."""
+    """Remove the bar afterwards; stopping a bar that never started would print an empty line."""
     try:
         yield
     finally:

@@ -125,7 +125,7 @@ def _run(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Train, write the results and the report, and print them."""
-    from seqwright.cli.progress import foretelling, watching
+    from seqwright.cli.progress import print_estimate, watching
     from seqwright.core.files import write_atomically
     from seqwright.studies.results import StudyResult
 
@@ -135,7 +135,7 @@ def _run(
 
         executor = Cluster(ray, workers)
     with watching(f"study {study.name}, {experiment.seeds} seeds") as progress:
-        announce = foretelling(experiment, workers)
+        announce = print_estimate(experiment, workers)
         table = experiment.run(folder, workers=workers, executor=executor, announce=announce, progress=progress)
     result = StudyResult(
         study=study.name,

@@ -1,4 +1,4 @@
-"""``seqwright train``: from a file of one's own to a trained model."""
+"""``seqwright train``: from a file of your own to a trained model."""
 
 from __future__ import annotations
 
@@ -26,32 +26,47 @@ def train(
     ] = None,
     dev: Annotated[
         Path | None,
-        typer.Option(help="Rows to choose the model by. (default: a tenth of DATA, no source on both sides)"),
+        typer.Option(help="Rows that decide which weights are kept. (default: a tenth of DATA is held out)"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder. (default: seqwright-out/NAME)")] = None,
     resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder, exactly where it was.")
+        Path | None, typer.Option(help="Continue the run in this folder, exactly where it stopped.")
+    ] = None,
+    moved_data: Annotated[
+        Path | None, typer.Option("--data", help="With --resume: the training file, where it was moved.")
     ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="DATA is running text: train a model that continues it.")
     ] = False,
+    goal: Annotated[
+        str | None,
+        typer.Option(help="The goal of training, its name or JSON. (default: Transduction; with --text Continuation)"),
+    ] = None,
     model: Annotated[
         str | None,
-        typer.Option(help="A model's JSON (as in a run's model.json); with --text also nanogpt-cpu, nanogpt-gpu."),
+        typer.Option(help="A file with a model's JSON (as model.json), a family's name, or with --text nanogpt-gpu."),
     ] = None,
     edits: Annotated[
         list[str] | None, typer.Option("--set", help="path=value: change any setting that is printed. Repeatable.")
     ] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Train no longer than this.")] = None,
-    seed: Annotated[int, typer.Option(help="Decides parameters, order, dropout, and which rows are held out.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    split_source_on: Annotated[str, typer.Option(help="What parts the source's symbols. (default: characters)")] = "",
-    split_target_on: Annotated[str, typer.Option(help="What parts the target's symbols. (default: characters)")] = "",
+    max_minutes: Annotated[float | None, typer.Option(help="The longest time to train.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Decides parameters, order, dropout, and the rows held out. (default: 0)")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda. (default: cpu)")] = None,
+    split_source_on: Annotated[
+        str, typer.Option(help="The separator of the source's symbols. (default: characters)")
+    ] = "",
+    split_target_on: Annotated[
+        str, typer.Option(help="The separator of the target's symbols. (default: characters)")
+    ] = "",
     source_tokens: Annotated[
         str | None, typer.Option(help="characters, graphemes, bytes, bpe:SIZE or unigram:SIZE, for the sources.")
     ] = None,
     target_tokens: Annotated[str | None, typer.Option(help="The same for the targets, or for running text.")] = None,
-    normalise: Annotated[str, typer.Option(help="as-is, nfc, nfd, or jamo (Hangul taken apart).")] = "as-is",
+    normalise: Annotated[
+        str | None, typer.Option(help="as-is, nfc, nfd, or jamo (Hangul decomposed). (default: as-is)")
+    ] = None,
     source_column: Annotated[
         str | None,
         typer.Option(help="The source's column: its number in a TSV, its name in a CSV (on stdin, names mean CSV)."),
@@ -61,94 +76,117 @@ def train(
     source_key: Annotated[str | None, typer.Option(help="The source's key in JSONL.")] = None,
     target_key: Annotated[str | None, typer.Option(help="The target's key in JSONL.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print how it ended as one JSON object and nothing else.")
+        bool, typer.Option("--json", help="Print the result as one JSON object and nothing else.")
     ] = False,
 ) -> None:
-    """Train a model on your own sequences; stopped or killed, it goes on with --resume."""
-    if max_minutes is not None and not max_minutes > 0:  # nor is it a number
+    """Train a model on your own sequences; a run that was stopped or killed continues with --resume."""
+    if max_minutes is not None and not max_minutes > 0:  # not a number is refused, too
         raise SeqwrightError(f"--max-minutes {max_minutes:g} is too few", fix="give more than 0")
     if (data is None) == (resume is None):
-        raise SeqwrightError("there is to be one thing to train on", fix="name a file of data, or a run with --resume")
+        raise SeqwrightError("give either DATA or --resume RUN", fix="name a file of data, or a run with --resume")
+    reading: dict[str, Any] = {
+        "text": text, "split_source_on": split_source_on, "split_target_on": split_target_on,
+        "source_tokens": source_tokens, "target_tokens": target_tokens, "normalise": normalise,
+        "source_column": source_column, "target_column": target_column, "features_column": features_column,
+        "source_key": source_key, "target_key": target_key,
+    }  # fmt: skip
     if resume is not None:
-        given = {"dev": dev, "out": out, "text": text, "model": model, "set": edits, "seed": seed}
-        said = [name for name, value in given.items() if value]
-        if said:
-            raise SeqwrightError(
-                f"--resume goes on as the run was begun, and takes no --{said[0]}",
-                fix="leave it out, or train a new run",
-            )
-        _go_on(resume, max_minutes, as_json)
+        _refuse_on_resume(**reading, out=out, goal=goal, model=model, set=edits, seed=seed)
+        _resume(resume, moved_data, dev, device, max_minutes, as_json)
         return
+    if moved_data is not None:
+        raise SeqwrightError("--data belongs to --resume", fix="name the file without --data")
     assert data is not None
     from seqwright.runs.options import PreprocessingOptions
-    from seqwright.runs.prepare import begin
+    from seqwright.runs.prepare import prepare
 
-    options = PreprocessingOptions(
-        text=text, split_source_on=split_source_on, split_target_on=split_target_on, source_tokens=source_tokens,
-        target_tokens=target_tokens, normalise=normalise, source_column=source_column, target_column=target_column,
-        features_column=features_column, source_key=source_key, target_key=target_key,
+    options = PreprocessingOptions(**{name: value for name, value in reading.items() if value is not None})
+    plan, folder = prepare(
+        data, options, goal=goal, dev=dev, out=out, model=model, edits=edits or [], seed=seed or 0,
+        device=device or "cpu", command=sys.argv[1:],
     )  # fmt: skip
-    plan, folder = begin(
-        data, options, dev=dev, out=out, model=model, edits=edits or [], seed=seed, device=device, command=sys.argv[1:]
-    )
     _run(plan, folder, max_minutes, as_json)
 
 
-def _go_on(path: Path, max_minutes: float | None, as_json: bool) -> None:
+def _refuse_on_resume(**options: Any) -> None:
+    """Refuse every option that a run which has begun cannot take."""
+    for name, value in options.items():
+        if value is not None and value is not False and value != "" and value != []:
+            raise SeqwrightError(
+                f"--resume continues the run as it began, and takes no --{name.replace('_', '-')}",
+                fix="leave it out, or train a new run",
+            )
+
+
+def _resume(
+    path: Path, data: Path | None, dev: Path | None, device: str | None, max_minutes: float | None, as_json: bool
+) -> None:
     from seqwright.runs.folder import RunFolder
     from seqwright.runs.plan import plan_again
     from seqwright.runs.train import finished
-    from seqwright.training.device import checked_device
+    from seqwright.training.device import available_device, checked_device
 
     folder = RunFolder.existing(path)
     manifest = folder.manifest()
+    device = checked_device(device) if device is not None else available_device(manifest.device)
     result = finished(folder, max_minutes)
+    plan = plan_again(folder, data=data, dev=dev) if result is None or data or dev else None
     if result is not None:
         print(result.to_json(indent=2) if as_json else f"finished: {result.why}")
         return
-    checked_device(manifest.device)
-    _tell_differences(manifest)
-    _run(plan_again(folder), folder, max_minutes, as_json, resume=True)
+    assert plan is not None, "the run has not ended"
+    _print_differences(manifest)
+    _run(plan, folder, max_minutes, as_json, resume=True, device=device)
 
 
-def _tell_differences(manifest: Manifest) -> None:
-    """Say what is not as it was, where that keeps the next steps from being the same to the last bit."""
+def _print_differences(manifest: Manifest) -> None:
+    """Say what keeps the next steps from being the same to the last bit."""
     import torch
 
-    told = []
+    from seqwright.core.imports import changed_modules
+
+    found = []
     if manifest.threads != torch.get_num_threads():
-        told.append(f"{torch.get_num_threads()} threads, not {manifest.threads} (OMP_NUM_THREADS={manifest.threads})")
+        found.append(f"{torch.get_num_threads()} threads, not {manifest.threads} (OMP_NUM_THREADS={manifest.threads})")
     if manifest.torch != str(torch.__version__):
-        told.append(f"torch {torch.__version__}, not {manifest.torch}")
-    if told:
-        print(f"seqwright: the next steps will differ in their last bits: {'; '.join(told)}", file=sys.stderr)
+        found.append(f"torch {torch.__version__}, not {manifest.torch}")
+    if found:
+        print(f"seqwright: the next steps will differ in their last bits: {'; '.join(found)}", file=sys.stderr)
+    for name in changed_modules(manifest.imports):
+        print(f"seqwright: {name} has changed since the run began: the next steps may differ", file=sys.stderr)
 
 
-def _run(plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool, *, resume: bool = False) -> None:
-    from seqwright.cli.progress import following
+def _run(
+    plan: Plan, folder: RunFolder, max_minutes: float | None, as_json: bool, *, resume: bool = False,
+    device: str | None = None,
+) -> None:  # fmt: skip
+    from seqwright.cli.progress import training_progress
     from seqwright.runs.train import train as train_run
     from seqwright.training.processes import is_main_process
 
     if is_main_process():
-        _say(plan, folder)
-    with _stoppable() as stopped, following(plan.manifest.recipe.training, quiet=not is_main_process()) as watch:
+        _print_plan(plan, folder)
+    with (
+        _stop_signals() as received,
+        training_progress(plan.manifest.recipe.training, quiet=not is_main_process()) as watch,
+    ):
         result = train_run(
-            plan, folder, resume=resume, watch=watch, stop=lambda: bool(stopped), minutes=max_minutes,
+            plan, folder, resume=resume, device=device, watch=watch, stop=lambda: bool(received), minutes=max_minutes,
             note=lambda text: print(f"seqwright: {text}", file=sys.stderr),
         )  # fmt: skip
     if not is_main_process():
         return
     if result is None:
-        print(f"seqwright: stopped and kept; go on with seqwright train --resume {folder.path}", file=sys.stderr)
-        raise typer.Exit(128 + stopped[0])
+        print(f"seqwright: stopped and kept; continue with seqwright train --resume {folder.path}", file=sys.stderr)
+        raise typer.Exit(128 + received[0])
     if as_json:
         print(result.to_json(indent=2))
     else:
-        _tell(result, folder)
+        _print_result(result, folder)
 
 
-def _say(plan: Plan, folder: RunFolder) -> None:
-    """What was read and what is going to happen, before it does."""
+def _print_plan(plan: Plan, folder: RunFolder) -> None:
+    """Print a description of the data and all settings, before training."""
     from rich.console import Console
     from rich.table import Table
 
@@ -167,7 +205,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _tell(result: Result, folder: RunFolder) -> None:
+def _print_result(result: Result, folder: RunFolder) -> None:
     measured = [] if result.dev_loss is None else [f"dev loss {result.dev_loss:.4f}"]
     if result.dev_exact_match is not None:
         measured.append(f"exact match {result.dev_exact_match:.3f}")
@@ -183,18 +221,18 @@ def _tell(result: Result, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[list[int]]:
-    """A list that holds the signal that asked to stop, once one has; a second one stops at once."""
-    seen: list[int] = []
+def _stop_signals() -> Iterator[list[int]]:
+    """Yield a list that receives the first signal to stop; a second one interrupts at once."""
+    received: list[int] = []
 
     def note(number: int, frame: object) -> None:
-        if seen:
+        if received:
             raise KeyboardInterrupt
-        seen.append(number)
+        received.append(number)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield seen
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -22,6 +22,9 @@ import msgspec
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.place import part_of
 
+P = TypeVar("P")
+"""A place, whose kinds are read."""
+
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A number of things of which there must be one at least."""
 
@@ -76,10 +79,33 @@ class Spec(msgspec.Struct, metaclass=_SpecMeta, frozen=True, forbid_unknown_fiel
         try:
             return msgspec.json.decode(text, type=cls, dec_hook=part_of)
         except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-            raise SeqwrightError(
-                f"this is not a {cls.__name__}: {_one_path(str(error))}",
-                fix="compare it with the JSON that to_json() writes",
-            ) from error
+            raise _misfit(cls, error) from error
+
+
+def part_from_json(place: type[P], text: str | bytes) -> P:
+    """Read a part that takes a place, whichever kind of it the JSON names.
+
+    Raises:
+        SeqwrightError: the text is not JSON, names no known kind, or a field does not fit.
+    """
+    try:
+        return msgspec.json.decode(text, type=place, dec_hook=part_of)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise _misfit(place, error) from error
+
+
+_UNKNOWN_KIND = re.compile(r"(there is no \w+ called .*?); (choose one of: .*?)( - at `.*`)?", re.DOTALL)
+
+
+def _misfit(kind: type[Any], error: Exception) -> SeqwrightError:
+    """Return the error of JSON that is not of a kind; where it names an unknown kind, with the list of those that exist."""
+    message = _one_path(str(error))
+    unknown = _UNKNOWN_KIND.fullmatch(message)
+    if unknown is not None:
+        return SeqwrightError(unknown[1] + (unknown[3] or ""), fix=unknown[2])
+    return SeqwrightError(
+        f"this is not a {kind.__name__}: {message}", fix="compare it with the JSON that to_json() writes"
+    )
 
 
 _AT = re.compile(r" - at `\$(.*?)`")

@@ -61,6 +61,10 @@ class Consecutive:
 class TextVocabulary(Vocabulary):
     """A vocabulary for models that continue text: a question is a prompt, and its answer ends where its limit is."""
 
+    @property
+    def forbidden(self) -> tuple[int, ...]:
+        return (self.start, self.end)
+
     def numbers(self, symbols: Sequence[str], ids: Int[np.ndarray, "n"]) -> Int[np.ndarray, "m"]:
         """A text, given as places in ``symbols``, in this vocabulary's numbers; what training never showed is left out."""
         table = np.array([self.number(symbol) for symbol in symbols], dtype=np.int32)

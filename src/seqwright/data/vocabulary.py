@@ -80,6 +80,11 @@ class Vocabulary:
         """How many symbols can be read."""
         return len(self.symbols) + 3
 
+    @property
+    def forbidden(self) -> tuple[int, ...]:
+        """The ids that are never generated."""
+        return (self.start,)
+
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {symbol: number for number, symbol in enumerate(self.symbols)}

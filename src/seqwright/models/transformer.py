@@ -104,7 +104,7 @@ class TransformerSpec(Spec, ModelSpec):
 
     @property
     def reads_source(self) -> bool:
-        return self.encoder is not None
+        return self.encoder is not None and any(each.cross or each.mixer.reads_source for each in self.decoder.each())
 
     @property
     def masks_padding(self) -> bool:

@@ -59,6 +59,9 @@ class Mixer(Place):
     heads: int = 0
     """The number of attention heads, on which positions may depend; 0 for mixers without any."""
 
+    reads_source: bool = False
+    """Whether it reads the source although it is not a block's ``cross``."""
+
     @abstractmethod
     def build(self, width: int, dropout: float) -> SequenceMixer:
         """Build the module."""

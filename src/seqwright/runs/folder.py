@@ -1,32 +1,36 @@
-"""A run's folder: what lies in it, and how each file is written and read."""
+"""The folder of a run: its files, and how each is written and read."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import msgspec
 from filelock import FileLock, Timeout
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
-from seqwright.core.spec import Count, Spec
+from seqwright.core.imports import ImportedModule, missing_modules
+from seqwright.core.model import ModelSpec
+from seqwright.core.spec import Count, Spec, part_from_json
 from seqwright.data.preprocessing import Preprocessing
 from seqwright.data.vocabulary import Vocabulary
-from seqwright.models.transformer import TransformerSpec
-from seqwright.runs.recipe import Recipe
+from seqwright.goals.recipe import Recipe
+from seqwright.runs import old_form
 
 
 class Source(Spec):
-    """The data of a run: where it was, what it held, and how it was split.
+    """The data of a run.
 
     Attributes:
-        path: the training file; what came from standard input or from Python is kept inside the run, and its path is
-            then relative to the run's folder.
+        path: the training file. Data from standard input or from Python are kept inside the run; the path is then relative
+            to the run's folder.
         dev: the dev file, or ``None`` where dev rows were held out of ``path``.
-        fingerprint, dev_fingerprint: SHA-256 of what was read.
+        fingerprint, dev_fingerprint: SHA-256 of the rows.
     """
 
     path: str
@@ -36,7 +40,14 @@ class Source(Spec):
 
 
 class Manifest(Spec):
-    """What a run is: everything that decides its outcome, written before the first step and never changed."""
+    """Everything that decides the outcome of a run, written before the first step.
+
+    Only the paths of ``source`` change, when a run continues with data that were moved.
+
+    Attributes:
+        limit: the maximum number of tokens of an answer.
+        imports: the modules of a user's own parts that the run consists of.
+    """
 
     seqwright: str
     torch: str
@@ -48,17 +59,17 @@ class Manifest(Spec):
     reading: Preprocessing
     source: Source
     limit: Count
-    """How many tokens an answer may have."""
+    imports: tuple[ImportedModule, ...] = ()
 
 
 class Symbols(Spec):
-    """The vocabulary, as it is written down."""
+    """The vocabulary, as its file keeps it."""
 
     symbols: tuple[str, ...]
 
 
 class Result(Spec):
-    """How a run ended; written when it does."""
+    """The end of a run; written when it ends."""
 
     why: str
     steps: int
@@ -78,10 +89,11 @@ class RunFolder:
     ``model.json``            the model's spec
     ``vocabulary.json``       its symbols
     ``model.safetensors``     the best weights so far
-    ``last.safetensors``      all that going on needs: weights, optimiser, generators, places
-    ``metrics.jsonl``         a line a step, and one an evaluation
+    ``last.safetensors``      the checkpoint: weights, optimiser, generators, position in the data
+    ``metrics.jsonl``         a line for each step, and one for each evaluation
     ``report.html``           the curves
-    ``result.json``           how it ended
+    ``result.json``           the :class:`Result`
+    ``data/``                 data from standard input or from Python
     ========================  =====================================================================
     """
 
@@ -98,10 +110,10 @@ class RunFolder:
 
     @classmethod
     def existing(cls, path: Path | str) -> RunFolder:
-        """The folder of a run that was begun.
+        """Return the folder of a run that has begun.
 
         Raises:
-            SeqwrightError: there is none.
+            SeqwrightError: there is no such run.
         """
         folder = cls(Path(path))
         if not folder.path.is_dir():
@@ -116,7 +128,7 @@ class RunFolder:
 
     @classmethod
     def free(cls, path: Path) -> RunFolder:
-        """A folder for a new run, which :meth:`begin` makes.
+        """Return a folder for a new run, which :meth:`begin` makes.
 
         Raises:
             SeqwrightError: it holds something already.
@@ -132,7 +144,7 @@ class RunFolder:
             raise SeqwrightError(
                 f"cannot be used: {reason(error)}", where=str(path), fix="name another --out"
             ) from error
-        if set(foreign) - {KEPT_DATA}:  # a run that was killed before it was a run may have left its data
+        if set(foreign) - {KEPT_DATA}:  # a run that was killed while it began may have left its data
             raise SeqwrightError(
                 f"the folder holds something else ({min(foreign)})",
                 where=str(path),
@@ -140,12 +152,33 @@ class RunFolder:
             )
         return folder
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else trains here meanwhile; the system drops the lock when its holder dies.
+    @classmethod
+    def claimed(cls, path: Path) -> RunFolder:
+        """Make a new folder of this name, numbered if there is one already; of several processes, each gets its own.
 
         Raises:
-            SeqwrightError: somebody does.
+            SeqwrightError: the system refuses.
+        """
+        number, free = 1, path
+        while True:
+            try:
+                free.parent.mkdir(parents=True, exist_ok=True)
+                free.mkdir()  # fails if another process made it meanwhile
+                return cls(free)
+            except FileExistsError:
+                number += 1
+                free = path.with_name(f"{path.name}-{number}")
+            except OSError as error:
+                raise SeqwrightError(
+                    f"cannot be made: {reason(error)}", where=str(free), fix="name a folder with --out"
+                ) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training here; the system drops the lock when its holder dies.
+
+        Raises:
+            SeqwrightError: another process trains here.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -153,7 +186,7 @@ class RunFolder:
             lock.acquire(timeout=0)
         except Timeout as error:
             raise SeqwrightError(
-                "this run is being trained already", where=str(self.path), fix="wait for it"
+                "another process trains in this folder", where=str(self.path), fix="wait for it, or name another --out"
             ) from error
         except OSError as error:
             raise SeqwrightError(
@@ -168,38 +201,65 @@ class RunFolder:
         finally:
             lock.release()
 
-    def keep(self, name: str, content: bytes) -> None:
-        """Keep data that cannot be read a second time."""
-        self._write(self.path / KEPT_DATA / name, content)
+    def begin(
+        self, manifest: Manifest, vocabulary: Vocabulary, kept: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
+        """Write a new run; the manifest comes last, so that a folder that has one has everything.
 
-    def begin(self, manifest: Manifest, vocabulary: Vocabulary) -> None:
-        """Write down what the run is; the manifest comes last, so that a folder with one has all three."""
-        self._write(self.model_file, manifest.recipe.model.to_json(indent=2))
+        Args:
+            manifest: the run.
+            vocabulary: its symbols.
+            kept: data that cannot be read a second time, by file name.
+        """
+        for name, content in kept.items():
+            self._write(self.path / KEPT_DATA / name, content)
+        self._write(self.model_file, manifest.recipe.model.to_json(indent=2))  # pyright: ignore[reportAttributeAccessIssue]
         self._write(self.vocabulary_file, Symbols(symbols=vocabulary.symbols).to_json())
+        self.write_manifest(manifest)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write ``run.json``."""
         self._write(self.manifest_file, manifest.to_json(indent=2))
 
     def finish(self, result: Result) -> None:
-        """Write down how it ended."""
+        """Write ``result.json``."""
         self._write(self.result_file, result.to_json(indent=2))
 
     def manifest(self) -> Manifest:
-        """What the run is."""
-        return self._read(self.manifest_file, Manifest)
+        """Read ``run.json``.
 
-    def model(self) -> TransformerSpec:
-        """The model's spec."""
-        return self._read(self.model_file, TransformerSpec)
+        Raises:
+            SeqwrightError: it is damaged, or the run has parts of a module that is not imported.
+        """
+        raw = self._json(self.manifest_file)
+        imports = raw.get("imports") if isinstance(raw, dict) else None
+        if imports:
+            modules = self._decoded(self.manifest_file, imports, tuple[ImportedModule, ...])
+            missing = missing_modules(modules)
+            if missing:
+                raise SeqwrightError(
+                    f"this run has parts of {' and '.join(missing)}",
+                    where=str(self.path),
+                    fix=f"add {' '.join(f'--import {name}' for name in missing)} (in Python, import the module)",
+                )
+        return self._decoded(self.manifest_file, raw, Manifest)
+
+    def model(self) -> ModelSpec:
+        """Read ``model.json``."""
+        return self._decoded(self.model_file, self._json(self.model_file), ModelSpec)
 
     def symbols(self) -> tuple[str, ...]:
-        """What its vocabulary holds."""
-        return self._read(self.vocabulary_file, Symbols).symbols
+        """Read the symbols of ``vocabulary.json``."""
+        return self._decoded(self.vocabulary_file, self._json(self.vocabulary_file), Symbols).symbols
 
     def result(self) -> Result | None:
-        """How it ended; ``None`` while it has not."""
-        return self._read(self.result_file, Result) if self.result_file.exists() else None
+        """Read ``result.json``; ``None`` while the run has not ended."""
+        if not self.result_file.exists():
+            return None
+        return self._decoded(self.result_file, self._json(self.result_file), Result)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What was measured so far; a line that a kill cut short is left out."""
+        """Read ``metrics.jsonl``; a line that a kill cut short is left out."""
         if not self.metrics.is_file():
             return []
         lines = []
@@ -213,7 +273,7 @@ class RunFolder:
         return lines
 
     def rewind(self, step: int) -> None:
-        """Forget what was measured after a step."""
+        """Drop the lines after a step from ``metrics.jsonl``."""
         kept = [json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step]
         self._write(self.metrics, "".join(kept))
 
@@ -228,17 +288,26 @@ class RunFolder:
                 fix="make room, or name another --out",
             ) from error
 
-    def _read(self, path: Path, kind: type[Any]) -> Any:
+    def _json(self, path: Path) -> Any:
+        """Decode a file's JSON, in the form of today whichever version wrote it."""
         try:
-            return kind.from_json(path.read_bytes())
+            return old_form.current(msgspec.json.decode(path.read_bytes()))
         except OSError as error:
             raise SeqwrightError(
                 f"cannot be read: {reason(error)}", where=str(path), fix="the run is damaged"
             ) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise SeqwrightError(f"this is not JSON: {error}", where=str(path), fix=_DAMAGED) from error
+
+    def _decoded(self, path: Path, value: Any, kind: Any) -> Any:
+        try:
+            return part_from_json(kind, msgspec.json.encode(value))
         except SeqwrightError as error:
-            raise SeqwrightError(
-                error.what, where=str(path), fix="the file is damaged, or of another version"
-            ) from error
+            fix = error.fix if error.fix.startswith("choose one of") else _DAMAGED
+            raise SeqwrightError(error.what, where=str(path), fix=fix) from error
+
+
+_DAMAGED = "the file is damaged, or of another version"
 
 
 def _numbers(line: dict[str, Any]) -> bool:
@@ -246,4 +315,4 @@ def _numbers(line: dict[str, Any]) -> bool:
 
 
 KEPT_DATA = "data"
-"""The folder inside a run where data is kept that cannot be read a second time."""
+"""The folder inside a run with data that cannot be read a second time."""

@@ -1,4 +1,4 @@
-"""The pages of a run: its curves, and what an evaluation of it found."""
+"""The pages of a run: its curves, and an evaluation of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
-from seqwright.evaluation.measures import Measures
+from seqwright.core.spec import Spec
 from seqwright.report.evaluation import evaluation_page
 from seqwright.report.runs import curves_page
 from seqwright.runs.folder import Manifest, Result, RunFolder
@@ -19,7 +19,7 @@ from seqwright.runs.folder import Manifest, Result, RunFolder
 def write_curves(
     folder: RunFolder, manifest: Manifest, summary: Sequence[str], best_step: int | None, result: Result | None
 ) -> None:
-    """Write the run's ``report.html``; ``best_step`` is the one whose weights are kept so far."""
+    """Write the run's ``report.html``; ``best_step`` is the step of the weights that are kept so far."""
     page = curves_page(
         folder.lines(),
         title=f"Run {folder.path.name}",
@@ -29,8 +29,8 @@ def write_curves(
             ("command", "seqwright " + shlex.join(manifest.command)),
             ("seed", str(manifest.seed)),
             ("device", f"{manifest.device}, torch {manifest.torch}"),
-            ("keeps", manifest.recipe.evaluation.keeps),
-            ("ended", result.why if result else "not yet: go on with --resume"),
+            ("keeps", manifest.recipe.evaluation.description),
+            ("ended", result.why if result else "not yet: continue it with --resume"),
         ],
         notes=result.notes if result else [],
         best_step=best_step,
@@ -38,8 +38,8 @@ def write_curves(
     write_atomically(folder.report, page.html())
 
 
-def write_evaluation(path: Path, measured: Measures, run: Path, file: Path) -> None:
-    """Write what an evaluation found as a page."""
+def write_evaluation(path: Path, measured: Spec, run: Path, file: Path) -> None:
+    """Write an evaluation as a page."""
     page = evaluation_page(
         msgspec.to_builtins(measured),
         title=f"{run.name} on {file.name}",
@@ -48,10 +48,9 @@ def write_evaluation(path: Path, measured: Measures, run: Path, file: Path) -> N
     try:
         write_atomically(path, page.html())
     except OSError as error:
-        told = reason(error)
-        raise SeqwrightError(f"cannot be written: {told}", where=str(path), fix="name another file") from error
+        raise SeqwrightError(f"cannot be written: {reason(error)}", where=str(path), fix="name another file") from error
 
 
 def _named(line: str) -> tuple[str, str]:
-    name, _, said = line.partition(": ")
-    return name, said
+    name, _, text = line.partition(": ")
+    return name, text

@@ -60,7 +60,7 @@ def train(
             return run(processes, own_device)
         with folder.locked():
             if not folder.manifest_file.exists():
-                folder.begin(plan.manifest, plan.data.vocabulary)
+                folder.begin(plan.manifest, plan.data.vocabulary, plan.kept)
             elif not resume:
                 raise SeqwrightError(
                     "another run has begun in this folder", where=str(folder.path), fix="name another one with --out"

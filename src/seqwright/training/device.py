@@ -33,3 +33,8 @@ def checked_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise SeqwrightError("--device cuda: torch finds no CUDA device here", fix="leave --device out to use the CPU")
     return device
+
+
+def available_device(device: str) -> str:
+    """Return the device on which a run continues: its own, or the CPU where there is no CUDA."""
+    return device if device == "cpu" or torch.cuda.is_available() else "cpu"

@@ -145,8 +145,8 @@ def _cannot_positions(found: Found) -> Claim:
         measured=f"{found.of(learnt)} seeds learn without; alone they answer {unmasked.interval(ALONE).median:.2f}",
         verdict=REFUTED if found.most(learnt) else REPRODUCED,
         evidence=(
-            "Padding that is looked at like any symbol does no harm while a question is padded as in training. The masks"
-            f" are needed to be independent of it: {found.of(dependent)} seeds answer differently when asked alone."
+            "Padding that is attended to like any symbol does no harm while a test row is padded as in training. The masks"
+            f" are needed to be independent of it: {found.of(dependent)} seeds answer differently without padding."
         ),
     )
 
@@ -172,9 +172,9 @@ def _cause_mask(found: Found) -> Claim:
     unmasked, whole = found.row("padding", "eight", "no-causal-mask"), found.row("padding", "eight")
     forced = unmasked.count("teacher-forced-only")
     return Claim(
-        claim="Without the causal mask training and generation differ: the decoder reads the answer it is to give",
+        claim="Without the causal mask training and generation differ: the decoder attends to the answer it has to generate",
         paper="cause: the future is seen",
-        measured=f"{found.of(forced)} seeds are right with the truth shown and wrong alone",
+        measured=f"{found.of(forced)} seeds are right under teacher forcing and wrong when they generate",
         verdict=REPRODUCED if found.most(forced) else REFUTED,
         evidence=(
             f"The loss misleads: {unmasked.train_loss.median:.4f} without the mask, {whole.train_loss.median:.4f} with it;"
@@ -184,7 +184,7 @@ def _cause_mask(found: Found) -> Claim:
 
 
 def _nothing_more(found: Found) -> Claim:
-    """Judge the whole model: reproduced when most seeds answer all eight, asked padded and alone."""
+    """Judge the whole model: reproduced when most seeds answer all eight, with padding around them and alone."""
     learnt = found.count("learnt", "padding", "eight")
     inverted = found.count("learnt", "padding", "eight-inverted")
     return Claim(

@@ -48,8 +48,8 @@ _CONTROL_CAPTION = (
 
 def _control_chart(rung: str, rows: Sequence[CellView]) -> Chart:
     alone = any(row.interval(ALONE) != row.exact_match for row in rows)
-    matches = [charts.Dot(row.variant, "asked padded" if alone else "exact match", row.exact_match) for row in rows]
-    matches += [charts.Dot(row.variant, "asked alone", row.interval(ALONE)) for row in rows if alone]
+    matches = [charts.Dot(row.variant, "padded" if alone else "exact match", row.exact_match) for row in rows]
+    matches += [charts.Dot(row.variant, "alone", row.interval(ALONE)) for row in rows if alone]
     loss = rows[0].train_loss.median
     losses = [charts.Dot(row.variant, "training loss", row.train_loss) for row in rows]
     panels = (charts.Panel("exact match", matches, (0, 1)), charts.Panel("final training loss", losses, compare=loss))
@@ -74,7 +74,7 @@ def _consequence(row: CellView, base: CellView) -> str:
         )
     if _lost_alone(row) > max(0, _lost_alone(base)):
         sentences.append(
-            f"Asked padded it answers {rate(row.exact_match.median)}, asked alone {rate(row.interval(ALONE).median)}."
+            f"With padding around the rows it answers {rate(row.exact_match.median)}, alone {rate(row.interval(ALONE).median)}."
         )
     for signature, meaning in _MEANINGS.items():
         if _mostly(row, signature) and not _mostly(base, signature):
@@ -94,7 +94,7 @@ def _mostly(row: CellView, signature: str) -> bool:
 _MEANINGS = {
     "mean-collapse": "the output does not depend on the input",
     "order-blind": "reordered sources get the same output",
-    "teacher-forced-only": "every next token is right when the truth is shown, and an answer is wrong when generated",
+    "teacher-forced-only": "every next token is right under teacher forcing, and an answer is wrong when generated",
     "padding-dependent": "an answer changes with the padding around its source",
 }
 

@@ -50,8 +50,8 @@ def file_cells(source: FileTask) -> list[Cell]:
 PARTS = (
     ("the causal mask", "no-causal-mask", EXACT_MATCH),
     ("positions", "no-positions", EXACT_MATCH),
-    ("padding masks, asked as in training", "no-padding-masks", EXACT_MATCH),
-    ("padding masks, asked alone", "no-padding-masks", ALONE),
+    ("padding masks, on padded rows", "no-padding-masks", EXACT_MATCH),
+    ("padding masks, on rows alone", "no-padding-masks", ALONE),
     ("leaving PAD out of the loss", "pad-in-loss", EXACT_MATCH),
     ("an embedding wider than 1", "embedding-width-1", EXACT_MATCH),
 )

@@ -1,7 +1,7 @@
 """The ladder's report in sentences, tables and charts.
 
 Every sentence that states a finding is made from the numbers, so the page says the same as its tables, whatever the
-seeds and whoever's data.
+seeds and the data.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The ladder: a transformer built up part by part, on the sequences of arXiv 2502.19597 or on your own.
 
 Five rungs, each the one below and one part more, with the paper's settings throughout: width 8, one head, one layer a
-side, feed-forward 8, pre-norm, dropout 0.1, Adam at 0.01, all rows in every batch. Beside them stand controls: a rung
+side, feed-forward 8, pre-norm, dropout 0.1, Adam at 0.01, all rows in every batch. Beside them are controls: a rung
 with one thing changed, which tell whether the part a rung adds is the part that made the difference.
 
 ========== ============================================================================================

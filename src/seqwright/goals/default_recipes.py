@@ -1,16 +1,18 @@
-"""What is chosen for data when nothing is said: one short rule, every part of which ``--set`` overrides.
+"""Default recipes by the amount of data; ``--set`` changes every part of them.
 
-The rule starts from what is known to work on small transductions (Wu, Cotterell and Hulden 2021: pre-norm, label smoothing
-0.1, clipping at 1, weights chosen on dev accuracy). What was measured here moved it (`benchmarks/README.md`): rotary
-positions, also across, and sources between START and END, without which such positions do not show where a word ends; a higher
-rate that falls along a cosine; a moving average of the weights.
+The rule for pairs starts from what works on small transductions (Wu, Cotterell and Hulden 2021: pre-norm, label smoothing 0.1,
+clipping at 1, weights chosen by dev accuracy). Measurements changed it (`benchmarks/README.md`): rotary positions, also in
+cross-attention, and sources between START and END, without which such positions do not show where a word ends; a higher rate
+that falls along a cosine; a moving average of the weights.
 """
 
 from __future__ import annotations
 
 from seqwright.core.spec import Spec, vary
 from seqwright.data.batching import RandomStretches, TokenBatches
-from seqwright.data.vocabulary import MarkedSources, Vocabulary
+from seqwright.data.vocabulary import Vocabulary
+from seqwright.goals.goal import Goal
+from seqwright.goals.recipe import Evaluation, Recipe
 from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.attention import AttentionSpec, CrossAttentionSpec
 from seqwright.nn.block import BlockSpec
@@ -19,7 +21,6 @@ from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask
 from seqwright.nn.position import LearnedPosition, RotaryPosition
 from seqwright.nn.stack import StackSpec
-from seqwright.runs.recipe import Evaluation, Recipe
 from seqwright.training.averaging import MovingAverage
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.optimiser import Adam
@@ -28,7 +29,7 @@ from seqwright.training.trainer import TrainingSpec
 
 
 class ModelSize(Spec):
-    """How large a transformer is and how it is trained; ``rows`` a batch, on average."""
+    """The size of a transformer and its training, with ``rows`` rows a batch on average."""
 
     width: int
     layers: int
@@ -39,7 +40,7 @@ class ModelSize(Spec):
 
     @classmethod
     def of(cls, rows: int) -> ModelSize:
-        """The rule, by the number of training rows: narrow and deep, wider and with less dropout the more there are.
+        """Return the size for a number of training rows: narrow and deep; wider and with less dropout the more there are.
 
         >>> ModelSize.of(800)
         ModelSize(width=64, layers=4, dropout=0.2, rate=0.005, rows=32, passes=100)
@@ -51,20 +52,21 @@ class ModelSize(Spec):
         return cls(width=256, layers=4, dropout=0.1, rate=0.001, rows=256, passes=30)
 
 
-LENGTH = 64
-"""How many tokens of running text a model reads at once."""
-
 HEADS = 4
 EVALUATIONS = 25
 LEAST_STEPS = 1_000
 
+CHUNK = 64
+"""The number of tokens of running text that a model reads at once."""
 
-def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Recipe:
-    """A model and its training for pairs.
+
+def pair_recipe(goal: Goal, rows: int, symbols_per_row: float, vocabulary: Vocabulary) -> Recipe:
+    """Return a model for pairs and its training.
 
     Args:
-        rows: training rows.
-        symbols_a_row: how many tokens a row has on both sides together, on average.
+        goal: the goal of the recipe.
+        rows: the number of training rows.
+        symbols_per_row: the mean number of tokens of a row, both sides together.
         vocabulary: the symbols.
     """
     size = ModelSize.of(rows)
@@ -96,19 +98,19 @@ def pair_recipe(rows: int, symbols_a_row: float, vocabulary: Vocabulary) -> Reci
         clip=1.0,
     )
     return Recipe(
+        goal=goal,
         model=model,
         training=training,
-        batching=TokenBatches(tokens=max(64, round(size.rows * symbols_a_row))),
+        batching=TokenBatches(tokens=max(64, round(size.rows * symbols_per_row))),
         evaluation=Evaluation(every=steps // EVALUATIONS, patience=10),
         averaging=MovingAverage(decay=1 - 5 / steps),
-        sources=MarkedSources(),
     )
 
 
-def text_recipe(vocabulary: Vocabulary) -> Recipe:
-    """nanoGPT's recipe for characters on a CPU (karpathy/nanoGPT, README): 4 layers, 4 heads, width 128, 2,000 steps.
+def text_recipe(goal: Goal, vocabulary: Vocabulary) -> Recipe:
+    """Return nanoGPT's recipe for characters on a CPU (karpathy/nanoGPT, README): 4 layers, 4 heads, width 128, 2,000 steps.
 
-    Its weights start smaller and its un-embedding shares the embedding's table; ours do not.
+    nanoGPT initialises smaller weights and ties the output layer to the embedding; this recipe does not.
     """
     width = 128
     block = BlockSpec(
@@ -116,8 +118,9 @@ def text_recipe(vocabulary: Vocabulary) -> Recipe:
         mixer=AttentionSpec(heads=4, mask=CausalMask()),
         dropout=0.0,
     )
-    stack = StackSpec(blocks=block, layers=4, position=LearnedPosition(length=LENGTH))
+    stack = StackSpec(blocks=block, layers=4, position=LearnedPosition(length=CHUNK))
     return Recipe(
+        goal=goal,
         model=TransformerSpec(
             width=width,
             embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=0.02 * width**-0.5),
@@ -132,32 +135,26 @@ def text_recipe(vocabulary: Vocabulary) -> Recipe:
             optimiser=Adam(beta2=0.99, decay=0.1),
             clip=1.0,
         ),
-        batching=RandomStretches(rows=12, length=LENGTH),
+        batching=RandomStretches(rows=12, length=CHUNK),
         evaluation=Evaluation(every=500, by="loss", patience=10),
     )
 
 
-def named_text_recipe(name: str, vocabulary: Vocabulary) -> Recipe:
-    """A recipe by its name, one of :data:`NAMES`."""
-    recipe = text_recipe(vocabulary)
-    return recipe if name == "nanogpt-cpu" else vary(recipe, LARGER)
-
-
-LARGER = {
-    "model.width": 384,
-    "model.embedding.deviation": 0.02 * 384**-0.5,
-    "model.decoder.layers": 6,
-    "model.decoder.blocks.mixer.heads": 6,
-    "model.decoder.blocks.feedforward.inner": 1536,
-    "model.decoder.blocks.dropout": 0.2,
-    "model.decoder.embedding_dropout": 0.2,
-    "model.decoder.position.length": 256,
-    "training.steps": 5_000,
-    "training.schedule.warmup": 0.02,
-    "batching.rows": 64,
-    "batching.length": 256,
+TEXT_RECIPES = {
+    "nanogpt-cpu": {},
+    "nanogpt-gpu": {
+        "model.width": 384,
+        "model.embedding.deviation": 0.02 * 384**-0.5,
+        "model.decoder.layers": 6,
+        "model.decoder.blocks.mixer.heads": 6,
+        "model.decoder.blocks.feedforward.inner": 1536,
+        "model.decoder.blocks.dropout": 0.2,
+        "model.decoder.embedding_dropout": 0.2,
+        "model.decoder.position.length": 256,
+        "training.steps": 5_000,
+        "training.schedule.warmup": 0.02,
+        "batching.rows": 64,
+        "batching.length": 256,
+    },
 }
-"""What nanoGPT's recipe for a GPU has otherwise."""
-
-NAMES = ("nanogpt-cpu", "nanogpt-gpu")
-"""The named recipes, all for running text."""
+"""Named recipes for running text, as edits of :func:`text_recipe`."""

@@ -1,0 +1,1 @@
+"""Goals of training: data, recipe, evaluation and prompts of each."""
