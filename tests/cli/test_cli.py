@@ -29,7 +29,7 @@ def pairs(tmp_path: Path) -> Path:
         (["--seeds", "0"], "--seeds 0 is too few"),
         (["--device", "cuda"], "no CUDA device"),
         (["--device", "tpu"], "--device tpu is not known"),
-        (["--steps", "5"], "--steps needs --pairs"),
+        (["--set", "steps=5"], "--set steps=5 needs --pairs"),
         (["--pairs", "missing.tsv"], "missing.tsv: cannot be read: no such file"),
         (["--pairs", "empty.tsv"], "empty.tsv: the file is empty"),
         (["--pairs", "bad.tsv"], "bad.tsv:2: no tab on this line"),

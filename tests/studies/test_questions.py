@@ -189,7 +189,7 @@ def test_a_power_law_is_found_with_its_uncertainty():
     sizes = [100, 1000, 10_000, 100_000]
     noise = [0.9, 1.0, 1.1, 1.2, 0.8]
     rows = [
-        _view({(EVAL_LOSS, ""): [5 * size**-0.5 * each for each in noise], (PARAMETERS, ""): [size]}) for size in sizes
+        _view({(EVAL_LOSS, ""): [5 * size**-0.5 * each for each in noise], (PARAMETERS, ""): [float(size)]}) for size in sizes
     ]
     (factor, exponent, explained), interval = fitted(rows)
     assert (factor, exponent) == (pytest.approx(5), pytest.approx(0.5))
