@@ -52,7 +52,7 @@ _HOMES = {
     "seqwright.evaluation.behaviour": ("answers", "observe"),
     "seqwright.evaluation.signature": ("signatures",),
     "seqwright.training.ensemble": ("Ensemble",),
-    "seqwright.training.trainer": ("Solo", "TrainingSpec", "fit"),
+    "seqwright.training.trainer": ("SingleModel", "TrainingSpec", "fit"),
     "seqwright.training.objective": ("CrossEntropy", "MeanSquaredError"),
     "seqwright.training.schedule": ("ConstantRate", "InverseSquareRoot", "RateDrop", "WarmupCosine"),
     "seqwright.viewer.record": ("AttentionRecord",),

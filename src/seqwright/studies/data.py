@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.data.batch import Coder, Pair, limit
@@ -55,9 +55,8 @@ class TaskData:
         return max_length([*self.train, *self.pairs(beyond=False), *self.pairs(beyond=True)])
 
     @property
-    def vocabulary(self) -> Vocabulary:
-        """See :class:`StudyData`."""
-        assert isinstance(self.coder, Vocabulary), "these rows are numbers"
+    def vocabulary(self) -> Any:
+        """The coder, a :class:`Vocabulary` unless the rows are numbers."""
         return self.coder
 
     def pairs(self, *, beyond: bool) -> list[Pair]:
