@@ -233,8 +233,8 @@ class RunFolder:
         """
         raw = self._json(self.manifest_file)
         imports = raw.get("imports") if isinstance(raw, dict) else None
-        if imports:
-            modules = self._decoded(self.manifest_file, imports, tuple[ImportedModule, ...])
+        if isinstance(imports, list):
+            modules = [self._decoded(self.manifest_file, module, ImportedModule) for module in imports]
             missing = missing_modules(modules)
             if missing:
                 raise SeqwrightError(
