@@ -116,7 +116,7 @@ def _by_length(measures: Mapping[str, Any]) -> Iterator[Part]:
 def _range(part: Mapping[str, Any]) -> str:
     short, long = part["shortest"], part["longest"]
     lengths = count(short, "symbol") if short == long else f"{short:,}–{long:,} symbols"
-    return f"{lengths} ({part['questions']:,})"
+    return f"{lengths} ({part['sources']:,})"
 
 
 def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
