@@ -189,7 +189,8 @@ def test_a_power_law_is_found_with_its_uncertainty():
     sizes = [100, 1000, 10_000, 100_000]
     noise = [0.9, 1.0, 1.1, 1.2, 0.8]
     rows = [
-        _view({(EVAL_LOSS, ""): [5 * size**-0.5 * each for each in noise], (PARAMETERS, ""): [float(size)]}) for size in sizes
+        _view({(EVAL_LOSS, ""): [5 * size**-0.5 * each for each in noise], (PARAMETERS, ""): [float(size)]})
+        for size in sizes
     ]
     (factor, exponent, explained), interval = fitted(rows)
     assert (factor, exponent) == (pytest.approx(5), pytest.approx(0.5))
@@ -232,13 +233,13 @@ PAIRS = [Pair.of(word, word[::-1]) for word in SIDES]
 
 def test_a_files_rows_are_held_out_and_cut_by_length():
     subject = FileTask(Corpus.of(PAIRS), vary(TINY, {"test": 40}))
-    data = subject.rows(longest=2, beyond=(3,)).drawn()
+    data = subject.rows(max_length=2, beyond=(3,)).drawn()
     asked = {pair.source for pair in (*data.pairs(beyond=False), *data.pairs(beyond=True))}
     assert asked.isdisjoint(pair.source for pair in data.train)
     assert {len(pair.source) for pair in data.train} == {2}
     assert {len(pair.source) for pair in data.pairs(beyond=True)} == {3}
     with pytest.raises(SeqwrightError, match="no row"):
-        subject.rows(longest=1)
+        subject.rows(max_length=1)
 
 
 @pytest.mark.parametrize("name", ["parts", "positions", "noise", "batching", "gradients", "scale"])
