@@ -178,7 +178,7 @@ def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["parts", "--task", "sort"], "--task sort is not known; the tasks are copy, unique-copy"),
+        (["parts", "--task", "sort"], "--task sort is not known; the tasks are associative-recall, bucket-sort, copy"),
         (["parts", "--task", "copy:colour=3"], "--task copy:colour=3: colour: Copy has no part 'colour'"),
         (["parts", "--task", "copy:symbols=0"], "--task copy:symbols=0"),
         (["positions", "--task", "copy", "--pairs", "pairs.tsv"], "--task and --pairs exclude one another"),
@@ -187,7 +187,7 @@ def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: P
         (["vocabulary", "--task", "parity"], "the number of symbols of parity is fixed"),
         (["per-task", "--task", "copy"], "one task alone is no mixture"),
         (["parts", "--set", "width=0"], "--set width=0"),
-        (["parts", "--set", "heads=3"], "a width of 16 cannot be cut into 3 heads"),
+        (["parts", "--set", "heads=3"], "a width of 16 cannot be divided into 3 heads"),
         (["scale", "--seeds", "0"], "--seeds 0 is too few"),
         (["compare", "nowhere", "nowhere"], "holds no finished study"),
     ],

@@ -235,7 +235,7 @@ def test_a_format_of_ones_own_is_chosen_by_its_suffix_and_needs_no_lines(tmp_pat
     with pytest.raises(SeqwrightError, match="the target is empty"):
         Corpus.read(path, preprocessing)
     with pytest.raises(
-        SeqwrightError, match=r"there is no Format called Parquet; choose one of: CommaSeparated \(Comma"
+        SeqwrightError, match=r"there is no Format called Parquet.*choose one of: CommaSeparated \(Comma"
     ):
         Preprocessing.from_json(preprocessing.to_json().replace("Fixed", "Parquet"))
 

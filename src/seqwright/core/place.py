@@ -42,7 +42,7 @@ def kinds(place: type[Place]) -> dict[str, type[Any]]:
         package = import_module(room)
         for module in iter_modules(package.__path__):
             import_module(f"{room}.{module.name}")
-    return dict(sorted((kind.__name__, kind) for kind in _below(place)))
+    return {kind.__name__: kind for kind in sorted(_below(place), key=lambda kind: kind.__name__)}
 
 
 def kind_called(place: type[Place], name: str) -> type[Any]:
