@@ -58,11 +58,11 @@ def refused(told: Told, *parts: str) -> None:
     ("content", "parts"),
     [
         ("", ["d.tsv: the file is empty"]),
-        ("\n", ["d.tsv:1: no tab"]),
+        ("\n", ["d.tsv: the file is empty"]),
         ("a\tb\n", ["too few different sources", "--dev"]),
         ("a\ta\n" * 30, ["too few different sources", "--dev"]),
         ("a\tb\nbad\n", ["d.tsv:2: no tab"]),
-        ("a\tb\n\nc\td\n", ["d.tsv:2: no tab"]),
+        ("a\tb\n\nc\td\n", ["d.tsv:2: this line is blank"]),
         ("".join(f"{c}\t\n" for c in "abcdefghijkl"), ["d.tsv:1: the target is empty", "11 rows after it"]),
         ("a\tb\nb\t\nc\td\n", ["d.tsv:2: the target is empty"]),
         ("a\tb\tc\td\n", ["d.tsv:1: 3 tabs"]),
@@ -91,7 +91,7 @@ def test_standard_input_goes_by_its_name(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("edit", "part"),
-    [("sources=MarkedSources", "no sources to mark"), ("evaluation.by=exact_match", "no answers to match")],
+    [("sources=MarkedSources", "no part .sources."), ("evaluation.by=exact_match", "no targets to match")],
 )
 def test_what_text_has_not(tmp_path: Path, edit: str, part: str):
     (tmp_path / "t.txt").write_text("to be or not to be\n" * 200)

@@ -68,7 +68,7 @@ def _print(measured: Measures | TextMeasures) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    counts = [(name, getattr(measured, name, None)) for name in ("rows", "questions", "tokens")]
+    counts = [(name, getattr(measured, name, None)) for name in ("rows", "sources", "tokens")]
     console.print(
         ", ".join(f"{n:,} {name}" for name, n in counts if n is not None) + "; 95 % intervals", soft_wrap=True
     )
