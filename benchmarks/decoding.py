@@ -38,13 +38,13 @@ from ladder import machine
 
 import seqwright
 from seqwright.decoding.beam import Beam
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.runs.run import Run
 
 PEERS = Path(__file__).parent / "peers"
-SEARCHES: dict[str, DecodingSpec] = {"greedy": Greedy(), "beam 5": Beam(width=5)}
-UNPENALISED: dict[str, DecodingSpec] = {"greedy": Greedy(), "beam 5": Beam(width=5, length_penalty=0)}
+SEARCHES: dict[str, Decoding] = {"greedy": Greedy(), "beam 5": Beam(width=5)}
+UNPENALISED: dict[str, Decoding] = {"greedy": Greedy(), "beam 5": Beam(width=5, length_penalty=0)}
 
 Rates = dict[str, float]
 """Words a CPU second, by way of searching."""
@@ -84,7 +84,7 @@ def without_cache(run: Run) -> Run:
     return Run(run.folder, run.manifest, Rereading(run.model), run.device)  # type: ignore[arg-type]
 
 
-def answered(run: Run, words: list[str], decoder: DecodingSpec) -> tuple[list[str], float]:
+def answered(run: Run, words: list[str], decoder: Decoding) -> tuple[list[str], float]:
     """What the run says, and words a CPU second of saying it."""
     began = resource.getrusage(resource.RUSAGE_SELF)
     said = [found[0].text for found in run.answers(words, decoder)]
@@ -92,7 +92,7 @@ def answered(run: Run, words: list[str], decoder: DecodingSpec) -> tuple[list[st
     return said, len(words) / (ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime)
 
 
-def ours(run: Run, words: list[str], searches: dict[str, DecodingSpec]) -> Callable[[], Rates]:
+def ours(run: Run, words: list[str], searches: dict[str, Decoding]) -> Callable[[], Rates]:
     return lambda: {name: answered(run, words, decoder)[1] for name, decoder in searches.items()}
 
 

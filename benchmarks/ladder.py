@@ -15,7 +15,7 @@ import platform
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -26,12 +26,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference
 
 from seqwright.studies.experiment import Experiment
-from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.ladder.rungs import paper_cells
+from seqwright.studies.table import EXACT_MATCH, TRAIN_LOSS
 
 
 @dataclass
 class Outcome:
-    """What trained models came to, and how long a model-epoch took."""
+    """Losses and exact match of trained models, and the time of a model-epoch."""
 
     seconds: float
     losses: list[float]
@@ -48,14 +49,13 @@ def of_reference(seeds: range, device: str) -> Outcome:
 
 
 def of_ensembles(seeds: int, device: str) -> Outcome:
-    ladder = paper_ladder(seeds, device=device)
-    cell = next(cell for cell in ladder.cells if cell.key == "padding.paper.eight")
-    study: Experiment = replace(ladder, cells=(cell,))
+    cell = next(cell for cell in paper_cells() if cell.key == "padding.paper.eight")
+    study = Experiment("ladder", (cell,), seeds, device)
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        (row,) = study.run(Path(folder) / "study")
+        (row,) = study.run(Path(folder) / "study").rows
         seconds = (time.perf_counter() - began) / (seeds * cell.training.steps)
-    return Outcome(seconds, row.losses, row.matches)
+    return Outcome(seconds, row.by_seed(TRAIN_LOSS), row.by_seed(EXACT_MATCH))
 
 
 def compared(name: str, ours: list[float], theirs: list[float]) -> str:

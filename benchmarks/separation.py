@@ -1,4 +1,4 @@
-"""Do the separations that the literature reports show up here? Each is asked of ten seeds and answered yes or no.
+"""The separations that the literature reports, each tested with ten seeds and answered yes or no.
 
     python benchmarks/separation.py [--seeds 10] [--out FOLDER] [--only depth controls positions]
 
@@ -7,7 +7,7 @@
 * *controls*: parity is not learnt (the negative control); on histogram, removing positions costs nothing (the positive one);
 * *depth*: two layers learn induction and recall, one does not (Olsson et al. 2022; Arora et al. 2023).
 
-What stands in the table is exact match by generating, the median over seeds with its interval. The study's pieces are kept in
+The numbers are exact match by generating, the median over seeds with its interval. The study's finished work units are kept in
 FOLDER, so a run that was stopped goes on. The last line is JSON.
 """
 
@@ -22,12 +22,13 @@ from ladder import machine
 
 from seqwright.core.spec import vary
 from seqwright.studies.cell import Cell
-from seqwright.studies.effect import Effect, beyond_training_lengths
-from seqwright.studies.experiment import Experiment, Row
+from seqwright.studies.effect import Effect
+from seqwright.studies.experiment import Experiment
+from seqwright.studies.model_scale import ModelScale
 from seqwright.studies.questions.parts import WITHOUT
-from seqwright.studies.questions.positions import ABSENT, kinds
-from seqwright.studies.scale import ModelScale
-from seqwright.studies.study import WHOLE, cell, found
+from seqwright.studies.questions.positions import ABSENT, position_edits
+from seqwright.studies.study import cell
+from seqwright.studies.table import BEYOND, WHOLE, ResultTable
 from seqwright.studies.task_source import DrawnTask
 from seqwright.tasks.algorithmic import AssociativeRecall, Copy, Histogram, Induction, Parity, Reverse
 
@@ -41,9 +42,12 @@ LONGER = ModelScale(steps=2500)
 def positions() -> list[Cell]:
     cells = []
     for task in (Copy(), Reverse()):
-        subject = DrawnTask(task, vary(ModelScale(), {"lengths": (1, 8), "test": 200}))
-        rows = subject.rows(beyond=(9, 10, 12, 16))
-        cells += [cell(subject, kind, edits, rows=rows, base="positions") for kind, edits in kinds(rows.reach).items()]
+        source = DrawnTask(task, vary(ModelScale(), {"lengths": (1, 8), "test": 200}))
+        rows = source.rows(beyond=(9, 10, 12, 16))
+        cells += [
+            cell(source, kind, edits, rows=rows, base="positions")
+            for kind, edits in position_edits(rows.max_length).items()
+        ]
     return cells
 
 
@@ -66,32 +70,30 @@ def depth() -> list[Cell]:
 GROUPS = {"positions": positions, "controls": controls, "depth": depth}
 
 
-def answered(rows: list[Row]) -> list[tuple[str, bool, str]]:
-    """Each claim, whether it holds, and the numbers."""
-    row, said = found(rows), []
+def verdicts(table: ResultTable) -> list[tuple[str, bool, str]]:
+    """Return each claim, whether it holds, and the numbers."""
+    found: list[tuple[str, bool, str]] = []
     for task in ("copy", "reverse"):
         for kind in (ABSENT, "alibi", "t5-relative"):
             for other in ("rotary", "sinusoidal"):
-                if (task, kind) in row:
-                    effect = Effect.of(kind, row[task, kind], row[task, other], beyond_training_lengths)
-                    said.append(
-                        (f"beyond its training on {task}, {kind} ≥ {other}", effect.worth.high >= 0, _told(effect))
-                    )
-    if ("parity", WHOLE) in row:
-        match = row["parity", WHOLE].exact_match
-        said.append(
-            ("parity is not learnt", match.high < 0.9, f"{match.median:.2f} [{match.low:.2f}, {match.high:.2f}]")
-        )
-        free = Effect.of("positions", row["histogram", WHOLE], row["histogram", "no-positions"])
-        said.append(("on histogram positions are idle", free.worth.median <= 0.05, _told(free)))
+                if table.find(task, kind):
+                    effect = Effect.of(kind, table.cell(task, kind), table.cell(task, other), BEYOND)
+                    claim = f"beyond its training on {task}, {kind} ≥ {other}"
+                    found.append((claim, effect.worth.high >= 0, _numbers(effect)))
+    if table.find("parity", WHOLE):
+        match = table.cell("parity", WHOLE).exact_match
+        numbers = f"{match.median:.2f} [{match.low:.2f}, {match.high:.2f}]"
+        found.append(("parity is not learnt", match.high < 0.9, numbers))
+        free = Effect.of("positions", table.cell("histogram", WHOLE), table.cell("histogram", "no-positions"))
+        found.append(("on histogram positions are idle", free.worth.median <= 0.05, _numbers(free)))
     for task in ("induction", "associative-recall"):
-        if (task, WHOLE) in row:
-            deep = Effect.of("depth", row[task, WHOLE], row[task, "no-depth"])
-            said.append((f"two layers beat one on {task}", deep.worth.low > 0, _told(deep)))
-    return said
+        if table.find(task, WHOLE):
+            deep = Effect.of("depth", table.cell(task, WHOLE), table.cell(task, "no-depth"))
+            found.append((f"two layers beat one on {task}", deep.worth.low > 0, _numbers(deep)))
+    return found
 
 
-def _told(effect: Effect) -> str:
+def _numbers(effect: Effect) -> str:
     worth = effect.worth
     return (
         f"{effect.with_it:.2f} against {effect.without:.2f}: {worth.median:+.2f} [{worth.low:+.2f}, {worth.high:+.2f}]"
@@ -104,17 +106,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("seqwright-out/separation"))
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=list(GROUPS))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args()
+    chosen = parser.parse_args()
     print(machine("cpu"), flush=True)
     claims: list[tuple[str, bool, str]] = []
-    for name in asked.only:
-        rows = Experiment(name, tuple(GROUPS[name]()), asked.seeds).run(asked.out / name, workers=asked.workers)
-        claims += answered(rows)
+    for name in chosen.only:
+        table = Experiment(name, tuple(GROUPS[name]()), chosen.seeds).run(chosen.out / name, workers=chosen.workers)
+        claims += verdicts(table)
     for claim, holds, numbers in claims:
         print(f"{'holds' if holds else 'does not hold':14}{claim}: {numbers}")
     print(
         json.dumps(
-            {"measured": "separation", "seeds": asked.seeds, "claims": {claim: holds for claim, holds, _ in claims}}
+            {"measured": "separation", "seeds": chosen.seeds, "claims": {claim: holds for claim, holds, _ in claims}}
         )
     )
 

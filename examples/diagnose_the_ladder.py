@@ -16,7 +16,7 @@ import seqwright as sw
 from seqwright.data.batching import PairExamples, Sampler
 from seqwright.doctor import examine
 from seqwright.nn.dropout import draw_from
-from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.ladder.rungs import paper_cells
 from seqwright.training.trainer import SingleModel, fit
 
 RUNGS = (
@@ -32,7 +32,7 @@ RUNGS = (
 
 def trained(rung: str, variant: str, task: str, steps: int) -> torch.nn.Module:
     """The rung's model after some training, as the ladder trains it."""
-    cells = {(cell.base, cell.variant, cell.data.name): cell for cell in paper_ladder(1).cells}
+    cells = {(cell.base, cell.variant, cell.data.name): cell for cell in paper_cells()}
     cell = cells[rung, variant, task]
     data, model = cell.data.drawn(), sw.build(cell.spec, seed=1).train()
     draw_from(model, torch.Generator().manual_seed(1))

@@ -14,7 +14,7 @@ def main(steps: int = STEPS) -> None:
     task, bits = sw.paper.EIGHT, sw.Vocabulary(("0", "1"))
     model = sw.build(sw.ladder.PADDING, seed=1)
     plan = sw.TrainingSpec(steps=steps, objective=sw.CrossEntropy(ignore=bits.pad))
-    sw.fit(sw.Solo(model.train()), repeat(bits.batch(task.rows())), plan)
+    sw.fit(sw.SingleModel(model.train()), repeat(bits.batch(task.rows())), plan)
 
     pair = sw.Pair.of("0101", "0101")
     record = sw.Record(*(name for name in model.probe_names() if "cross" in name and name.endswith("weights")))

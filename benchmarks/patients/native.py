@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,41 +10,40 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqwright.core.model import build
-from seqwright.core.probe import SILENT, Probe
-from seqwright.core.spec import vary
+from seqwright.core.probe import Probe
+from seqwright.core.spec import Spec, vary
 from seqwright.core.tokens import PADDING, Tokens
 from seqwright.doctor.contract import Contract
-from seqwright.models.transformer import Transformer, TransformerSpec, TransformerState
-from seqwright.nn.attention import Attention, AttentionSpec
-from seqwright.nn.block import Encoded, Stack, StackSpec
+from seqwright.models.transformer import Transformer, TransformerSpec
+from seqwright.nn.attention import AttentionSpec, CrossAttention, CrossAttentionSpec
+from seqwright.nn.attention_positions import KeyMask
+from seqwright.nn.block import BlockSpec
 from seqwright.nn.dropout import Dropout
 from seqwright.nn.embedding import ScalarEmbedding, SymbolHead, TokenEmbedding, VectorHead
 from seqwright.nn.feedforward import FeedForwardSpec
-from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.mask import CausalMask, Mask, NoMask
+from seqwright.nn.mixer import Encoded
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import LearnedPosition, NoPosition, RotaryPosition, Sinusoidal, SinusoidalPosition
+from seqwright.nn.stack import Stack, StackSpec, StackState
 
 from .case import Case, Subject, case
 from .rows import BOS, EOS, PAD, next_word_loss, pairs, sentences
 
 VOCABULARY = 30
 
-CAUSAL = StackSpec(
-    FeedForwardSpec(inner=32), AttentionSpec(heads=2, mask=CausalMask()), layers=2, position=RotaryPosition()
-)
-SEEING = StackSpec(FeedForwardSpec(inner=32), AttentionSpec(heads=2), layers=2, position=SinusoidalPosition())
-HEARING = StackSpec(
-    FeedForwardSpec(inner=32),
-    AttentionSpec(heads=2, mask=CausalMask()),
-    AttentionSpec(heads=2),
-    layers=2,
-    position=SinusoidalPosition(),
+SMALL = FeedForwardSpec(inner=32)
+CAUSAL_ATTENTION = AttentionSpec(heads=2, mask=CausalMask())
+CAUSAL = StackSpec(BlockSpec(SMALL, CAUSAL_ATTENTION), layers=2, position=RotaryPosition())
+BIDIRECTIONAL = StackSpec(BlockSpec(SMALL, AttentionSpec(heads=2)), layers=2, position=SinusoidalPosition())
+CROSSING = StackSpec(
+    BlockSpec(SMALL, CAUSAL_ATTENTION, CrossAttentionSpec(heads=2)), layers=2, position=SinusoidalPosition()
 )
 
 EMBEDDING, HEAD = TokenEmbedding(vocabulary=VOCABULARY), SymbolHead(outputs=VOCABULARY)
 DECODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=CAUSAL, head=HEAD)
-ENCODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=SEEING, head=HEAD)
-BOTH = TransformerSpec(width=16, embedding=EMBEDDING, decoder=HEARING, head=HEAD, encoder=SEEING)
+ENCODER = TransformerSpec(width=16, embedding=EMBEDDING, decoder=BIDIRECTIONAL, head=HEAD)
+BOTH = TransformerSpec(width=16, embedding=EMBEDDING, decoder=CROSSING, head=HEAD, encoder=BIDIRECTIONAL)
 
 
 def tokens(ids: Tensor, mask: Tensor | None) -> Tokens:
@@ -64,7 +62,7 @@ def call_both(model: Transformer, source: Tensor, source_mask: Any, target: Tens
     return model(tokens(target, target_mask), tokens(source, source_mask))[0].logits
 
 
-def step(model: Transformer, ids: Tensor, past: TransformerState | None) -> tuple[Tensor, TransformerState]:
+def step(model: Transformer, ids: Tensor, past: StackState | None) -> tuple[Tensor, StackState]:
     """Some more tokens, which stand after those that were read."""
     past = past or model.start(None)
     at = past.length + torch.arange(ids.shape[1]).expand_as(ids)
@@ -72,7 +70,7 @@ def step(model: Transformer, ids: Tensor, past: TransformerState | None) -> tupl
     return output.logits, past
 
 
-def step_anew(model: Transformer, ids: Tensor, past: TransformerState | None) -> tuple[Tensor, TransformerState]:
+def step_anew(model: Transformer, ids: Tensor, past: StackState | None) -> tuple[Tensor, StackState]:
     """Some more tokens, which are said to stand at the beginning."""
     output, past = model.advance(tokens(ids, None), past or model.start(None))
     return output.logits, past
@@ -102,41 +100,36 @@ def copying_loss(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
 # masks and parts that a spec cannot have
 
 
-@dataclass(frozen=True)
-class OneTooFarFrom:
-    """A rule that is right, except that a token from some place on sees one ahead."""
+class OneTooFarFrom(Spec, Mask):
+    """A causal mask, except that a token from some position on attends to the next one."""
 
-    first: int
+    first: int = 0
     causal = True
 
     def allows(self, query_at: Tensor, key_at: Tensor) -> Tensor:
         return key_at <= query_at + (query_at >= self.first).long()
 
 
-class PaddingRemembered(Attention):
-    """The padding of what is read gets a place, so that it is heard."""
+class PaddingAttended(CrossAttention):
+    """Every key is allowed, padding too."""
 
-    def forward(self, x: Tensor, here: Any, read: Any, memory: Any, probe: Probe = SILENT) -> Any:
-        if read is not None:
-            seen, places = read
-            read = seen, type(places)(places.position, places.at.clamp_min(0), places.cos, places.sin)
-        return super().forward(x, here, read, memory, probe)
+    def weighted(self, query: Tensor, cache: Any, mask: KeyMask, bias: Tensor | None, probe: Probe) -> Tensor:
+        every = torch.ones_like(mask.allowed)
+        return super().weighted(query, cache, KeyMask("all", lambda: every), bias, probe)
 
 
-class SourceUnread(Transformer):
-    """The encoder's answer is lost on its way to the decoder."""
+class SourceUnread(Stack):
+    """The encoder's output is lost on its way to the decoder."""
 
-    def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
-        state = super().start(source, probe)
-        return TransformerState(state.source and Encoded(state.source.x * 0, state.source.at), state.memories)
+    def encoded(self, x: Tensor, source: Tokens) -> Encoded:
+        return super().encoded(x * 0, source)
 
 
-class SourceDetached(Transformer):
-    """The encoder is not trained, for the decoder hears it without gradients."""
+class SourceDetached(Stack):
+    """The encoder gets no gradient."""
 
-    def start(self, source: Tokens | None, probe: Probe = SILENT) -> TransformerState:
-        state = super().start(source, probe)
-        return TransformerState(state.source and Encoded(state.source.x.detach(), state.source.at), state.memories)
+    def encoded(self, x: Tensor, source: Tokens) -> Encoded:
+        return super().encoded(x.detach(), source)
 
 
 class FaintWaves(Sinusoidal):
@@ -204,12 +197,12 @@ def subject(
 
 
 def causal(spec: TransformerSpec) -> bool:
-    return spec.decoder.blocks.mixer.mask.causal
+    return spec.decoder.causal
 
 
 def last_mask(mask: Any) -> Callable[[Transformer], object]:
     """Give the decoder's last self-attention another mask."""
-    return lambda model: setattr(model.decoder.blocks[-1].self_attention, "mask", mask)
+    return lambda model: setattr(model.decoder.blocks[-1].mixer, "mask", mask)
 
 
 def become(ours: type, part: Callable[[Transformer], object]) -> Callable[[Transformer], object]:
@@ -226,7 +219,7 @@ def all_dropping(model: Transformer) -> None:
 def not_a_number(model: Transformer) -> None:
     """Training went too far, and one weight did not survive it."""
     with torch.no_grad():
-        model.decoder.blocks[-1].self_attention.value.weight[0, 0] = float("nan")
+        model.decoder.blocks[-1].mixer.value.weight[0, 0] = float("nan")
 
 
 def call_scalar(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
@@ -240,7 +233,9 @@ def call_scalar(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
 SCALAR = TransformerSpec(
     width=1,
     embedding=ScalarEmbedding(),
-    decoder=StackSpec(FeedForwardSpec(inner=8), AttentionSpec(mask=CausalMask()), position=SinusoidalPosition()),
+    decoder=StackSpec(
+        BlockSpec(FeedForwardSpec(inner=8), AttentionSpec(mask=CausalMask())), position=SinusoidalPosition()
+    ),
     head=VectorHead(),
 )
 ONE_WIDE = vary(BOTH, {"width": 1, "encoder.blocks.mixer.heads": 1, "decoder.blocks.mixer.heads": 1})
@@ -281,14 +276,20 @@ CASES: tuple[Case, ...] = (
     case(
         "native-both/source-padding-heard",
         "cross-padding-leak",
-        subject(BOTH, become(PaddingRemembered, lambda model: model.decoder.blocks[-1].cross_attention)),
+        subject(BOTH, become(PaddingAttended, lambda model: model.decoder.blocks[-1].cross)),
         "padding-leak",
     ),
     case(
         "native-both/padding-read", "padding-leak", subject(vary(BOTH, PADDING_READ), **CAREFUL), "cross-padding-leak"
     ),
-    case("native-both/source-unread", "source-ignored", subject(BOTH, become(SourceUnread, lambda model: model))),
-    case("native-both/source-detached", "untrained-part", subject(BOTH, become(SourceDetached, lambda model: model))),
+    case(
+        "native-both/source-unread", "source-ignored", subject(BOTH, become(SourceUnread, lambda model: model.decoder))
+    ),
+    case(
+        "native-both/source-detached",
+        "untrained-part",
+        subject(BOTH, become(SourceDetached, lambda model: model.decoder)),
+    ),
     case("native-both/source-unplaced", "order-blind", subject(UNPLACED_SOURCE), "positions-ineffective"),
     case("native-both/one-wide", "mean-collapse", subject(ONE_WIDE), "source-ignored"),
     case("native-both/copying-loss", "target-shift", subject(BOTH, loss=copying_loss)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "seqwright.core.errors": ("SeqwrightError",),
@@ -38,17 +38,21 @@ _HOMES = {
     "seqwright.nn.scale": ("LinearScale", "NoScale", "RootScale"),
     "seqwright.models.transformer": ("TransformerSpec",),
     "seqwright.data.files": ("read_pairs",),
-    "seqwright.data.batch": ("Pair", "PairSet", "spell"),
+    "seqwright.data.batch": ("Pair", "spell"),
     "seqwright.data.vocabulary": ("Vocabulary",),
-    "seqwright.data.corpus": ("Corpus", "TextCorpus"),
+    "seqwright.data.corpus": ("Corpus",),
+    "seqwright.data.formats": ("Format", "RawRow"),
     "seqwright.data.preprocessing": ("Preprocessing",),
+    "seqwright.data.text": ("TextCorpus",),
+    "seqwright.tasks.paper": ("PairSet",),
+    "seqwright.tasks.task": ("Task",),
     "seqwright.decoding.beam": ("Beam",),
     "seqwright.decoding.greedy": ("Greedy", "greedy"),
     "seqwright.decoding.sampling": ("Sampling",),
     "seqwright.evaluation.behaviour": ("answers", "observe"),
     "seqwright.evaluation.signature": ("signatures",),
     "seqwright.training.ensemble": ("Ensemble",),
-    "seqwright.training.trainer": ("Solo", "TrainingSpec", "fit"),
+    "seqwright.training.trainer": ("SingleModel", "TrainingSpec", "fit"),
     "seqwright.training.objective": ("CrossEntropy", "MeanSquaredError"),
     "seqwright.training.schedule": ("ConstantRate", "InverseSquareRoot", "RateDrop", "WarmupCosine"),
     "seqwright.viewer.record": ("AttentionRecord",),

@@ -70,7 +70,7 @@ def test_two_texts_are_compared(folder: Path, tmp_path: Path):
         (["--text", "x", "--target", "y"], "--target belongs to --source"),
         (["--source", "x", "--pair", "y"], "--pair belongs to --text"),
         (["--text", "x", "--layers", "9"], "there is no layer 9"),
-        (["--text", "x", "--heads", "a-2"], "--heads a-2 is no list of numbers"),
+        (["--text", "x", "--heads", "a-2"], "--heads a-2 is not a list of numbers"),
         (["--text", "x", "--limit", "0"], "--limit 0 is too few"),
         (["--text", "x", "--generate"], "does not generate"),
         (["--source", "x", "--target", "y", "--beam", "2"], "give one of the two"),

@@ -29,7 +29,7 @@ def pairs(tmp_path: Path) -> Path:
         (["--seeds", "0"], "--seeds 0 is too few"),
         (["--device", "cuda"], "no CUDA device"),
         (["--device", "tpu"], "--device tpu is not known"),
-        (["--steps", "5"], "--steps needs --pairs"),
+        (["--set", "steps=5"], "--set steps=5 needs --pairs"),
         (["--pairs", "missing.tsv"], "missing.tsv: cannot be read: no such file"),
         (["--pairs", "empty.tsv"], "empty.tsv: the file is empty"),
         (["--pairs", "bad.tsv"], "bad.tsv:2: no tab on this line"),
@@ -79,31 +79,64 @@ def test_help_needs_no_torch(tmp_path: Path):
 
 
 def test_a_ladder_on_ones_own_file(tmp_path: Path, pairs: Path):
-    arguments = ["study", "ladder", "--pairs", str(pairs), "--seeds", "2", "--steps", "3", "--width", "8", "--json"]
+    arguments = ["study", "ladder", "--pairs", str(pairs), "--seeds", "2", *SHORT, "--json"]
     done = seqwright(*arguments, "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "36 pairs (0 of them repeats, 36 different sources)" in done.stderr
+    assert "models: width 8, 1 layer a side, 2 heads; 3 steps" in done.stderr
     found = json.loads(done.stdout)
-    assert set(found) == {"study", "seeds", "seconds", "rungs", "claims"}
-    assert [row["rung"] for row in found["rungs"]] == ["token", "masked", "positions"] + ["padding"] * 6
-    for row in found["rungs"]:
-        assert {"rung", "variant", "task", "parameters", "train_loss", "eval_loss", "exact_match"} <= set(row)
-        assert {"exact_match_alone", "per_task", "signatures", "answers"} <= set(row)
-        assert set(row["exact_match"]) == {"median", "low", "high"}
-        assert len(row["answers"]) == 3  # a tenth of the file, held out
+    assert set(found) == {"study", "seeds", "table", "effects", "claims", "notes"}
+    table = found["table"]
+    assert [cell["base"] for cell in table["cells"]] == ["token", "masked", "positions"] + ["padding"] * 6
+    for record in table["measurements"]:
+        assert set(record) == {"base", "variant", "task", "seed", "measure", "group", "value"}
+    measures = {record["measure"] for record in table["measurements"]}
+    assert {"train loss", "eval loss", "exact match", "exact match alone", "parameters", "signature"} <= measures
+    assert len(table["answers"]) == 3 * len(table["cells"])  # a tenth of the file, held out
     assert found == json.loads((tmp_path / "out" / "results.json").read_text())
     report = (tmp_path / "out" / "report.html").read_text()
     assert "plain" in report
     assert "not applicable" in report
 
 
-def test_a_finished_study_asked_again_says_the_same(tmp_path: Path, pairs: Path):
-    arguments = ["study", "ladder", "--pairs", str(pairs), "--seeds", "1", "--steps", "2", "--width", "8", "--json"]
+def test_a_finished_study_started_again_has_the_same_results(tmp_path: Path, pairs: Path):
+    arguments = ["study", "ladder", "--pairs", str(pairs), "--seeds", "1", *SHORT, "--json"]
     one, two = (json.loads(seqwright(*arguments, cwd=tmp_path).stdout) for _ in range(2))
-    assert one["rungs"] == two["rungs"]
-    assert one["claims"] == two["claims"]
+    assert one == two
 
 
+OWN_STUDY = """
+from seqwright import Spec
+from seqwright.studies.study import Study, cell
+from seqwright.tasks.algorithmic import Copy
+
+
+class DepthStudy(Spec, Study):
+    '''A study of depth.'''
+
+    name = "my-depth"
+    question = "Is depth needed?"
+    tasks: tuple[Copy, ...] = (Copy(symbols=3),)
+    depths: tuple[int, ...] = (1, 2)
+
+    def cells(self, sources):
+        return [cell(source, f"{n}-layers", {"decoder.layers": n}) for source in sources for n in self.depths]
+"""
+
+
+def test_a_study_of_ones_own_is_a_command(tmp_path: Path):
+    (tmp_path / "my_study.py").write_text(OWN_STUDY)
+    own = ["--import", "my_study.py", "study"]
+    assert "Is depth needed?" in seqwright(*own, "--help", cwd=tmp_path).stdout
+    done = seqwright(*own, "my-depth", "--set", "depths=[1]", *TINY, "--seeds", "1", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [cell["variant"] for cell in json.loads(done.stdout)["table"]["cells"]] == ["1-layers"]
+    assert "Is depth needed?" in (tmp_path / "seqwright-out" / "my-depth-copy-1" / "report.html").read_text()
+    quick = seqwright(*own, "my-depth", "--quick", cwd=tmp_path)
+    assert "study my-depth has no quick form; leave --quick out" in quick.stderr
+
+
+SHORT = ["--set", "steps=3", "--set", "width=8"]
 TINY = [part for edit in ("steps=2", "batch=4", "train=40", "test=6", "width=8") for part in ("--set", edit)]
 
 
@@ -125,15 +158,15 @@ def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: P
     done = seqwright(*command, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert [(row["variant"], row["task"]) for row in found["rows"]] == [
+    assert [(cell["variant"], cell["task"]) for cell in found["table"]["cells"]] == [
         ("padded", "reverse"), ("buckets", "reverse"), ("one-length", "reverse"),
     ]  # fmt: skip
     assert {each["verdict"] for each in found["effects"]}
     assert (tmp_path / "here" / "report.html").read_text().count("reverse") > 3
-    assert "3 cells × 2 seeds in 3 pieces: " in done.stderr
+    assert "3 cells × 2 seeds in 3 work units: " in done.stderr
     (tmp_path / "here" / "cells" / sorted(path.name for path in (tmp_path / "here" / "cells").iterdir())[0]).unlink()
-    assert "in 3 pieces, 1 left to do: " in seqwright(*command, cwd=tmp_path).stderr
-    assert "in 3 pieces, 0 left to do: all is done already" in seqwright(*command, cwd=tmp_path).stderr
+    assert "in 3 work units, 1 left to do: " in seqwright(*command, cwd=tmp_path).stderr
+    assert "in 3 work units, 0 left to do: all is done already" in seqwright(*command, cwd=tmp_path).stderr
     compared = seqwright("study", "compare", "here", "here", "--out", "both", "--json", cwd=tmp_path)
     assert len(json.loads(compared.stdout)["effects"]) == 3
     assert (tmp_path / "both" / "report.html").exists()
@@ -145,16 +178,16 @@ def test_a_study_prints_one_object_and_leaves_its_page_in_its_folder(tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["parts", "--task", "sort"], "--task sort is not known; the tasks are copy, unique-copy"),
+        (["parts", "--task", "sort"], "--task sort is not known; the tasks are associative-recall, bucket-sort, copy"),
         (["parts", "--task", "copy:colour=3"], "--task copy:colour=3: colour: Copy has no part 'colour'"),
         (["parts", "--task", "copy:symbols=0"], "--task copy:symbols=0"),
         (["positions", "--task", "copy", "--pairs", "pairs.tsv"], "--task and --pairs exclude one another"),
         (["noise", "--split-target-on", " "], "need --pairs"),
         (["lengths", "--pairs", "missing.tsv"], "missing.tsv: cannot be read: no such file"),
-        (["vocabulary", "--task", "parity"], "parity has the symbols it has"),
+        (["vocabulary", "--task", "parity"], "the number of symbols of parity is fixed"),
         (["per-task", "--task", "copy"], "one task alone is no mixture"),
         (["parts", "--set", "width=0"], "--set width=0"),
-        (["parts", "--set", "heads=3"], "a width of 16 cannot be cut into 3 heads"),
+        (["parts", "--set", "heads=3"], "a width of 16 cannot be divided into 3 heads"),
         (["scale", "--seeds", "0"], "--seeds 0 is too few"),
         (["compare", "nowhere", "nowhere"], "holds no finished study"),
     ],

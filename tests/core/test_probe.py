@@ -10,15 +10,15 @@ from seqwright.tasks.paper import EIGHT
 NAME = "decoder.blocks.0.cross.weights"
 
 
-def test_a_record_keeps_what_it_asked_for():
+def test_a_record_keeps_the_tensors_of_its_names():
     batch, record = BITS.batch(EIGHT.pairs), Record("cross.weights")
     build(PADDING).eval()(batch.target, batch.source, probe=record)
     assert list(record.seen) == [NAME]
     assert record.seen[NAME][0].shape == (8, 1, 5, 4)
 
 
-def test_an_edit_takes_the_tensors_place():
-    """With uniform attention in place of its own, a decoder hears the mean of what it attended to."""
+def test_an_edit_replaces_a_tensor():
+    """Uniform attention weights instead of the decoder's own change its logits."""
     batch, model = BITS.batch(EIGHT.pairs), build(PADDING).eval()
     before = model(batch.target, batch.source)[0].logits
     same = model(batch.target, batch.source, probe=Edit(NAME, lambda x: x))[0].logits

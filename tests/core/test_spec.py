@@ -74,7 +74,7 @@ def test_a_part_from_outside_takes_its_place():
 def test_an_unknown_kind_is_answered_with_those_that_there_are():
     text = MASKED.to_json().replace('"CausalMask"', '"CasualMask"')
     with pytest.raises(
-        SeqwrightError, match=r"no Mask called CasualMask; choose one of: .*CausalMask \(The causal"
+        SeqwrightError, match=r"no Mask called CasualMask.*choose one of: .*CausalMask \(The causal"
     ) as caught:
         TransformerSpec.from_json(text)
     assert "$.decoder.blocks.mixer.mask" in str(caught.value)

@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.data import corpus as corpus_module
 from seqwright.data.batch import Pair
-from seqwright.data.corpus import Corpus, TextCorpus
-from seqwright.data.formats import JSONLines, RunningText, TabSeparated
+from seqwright.data.corpus import Corpus
+from seqwright.data.line_formats import JSONLines, RunningText, TabSeparated
 from seqwright.data.normalisation import Jamo
 from seqwright.data.preprocessing import Preprocessing
+from seqwright.data.text import TextCorpus
 from seqwright.data.tokeniser import Spaced
-from seqwright.tasks import corpus as corpus_module
 
 SIDE = st.lists(st.sampled_from(["a", "b", "ab", "<V>", "é", "☃"]), min_size=1, max_size=4).map(tuple)
 PAIRS = st.lists(st.builds(Pair, SIDE, SIDE), min_size=1, max_size=60)
@@ -116,9 +117,9 @@ def test_the_same_rows_have_the_same_fingerprint_however_they_are_written(tmp_pa
 def test_the_reading_has_what_the_first_line_decided(tmp_path: Path):
     (tmp_path / "rows").write_bytes(b"go\twent\tV;PST\n")
     corpus = Corpus.read(tmp_path / "rows", Preprocessing())
-    assert corpus.reading.format == TabSeparated(features=3, columns=3)
+    assert corpus.preprocessing.format == TabSeparated(features=3, columns=3)
     assert corpus[0].source == ("<V>", "<PST>", "g", "o")
-    assert corpus.split(0.5, 1, 0)[0].reading == corpus.reading
+    assert corpus.split(0.5, 1, 0)[0].preprocessing == corpus.preprocessing
 
 
 def test_progress_is_told_and_too_much_is_refused_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -141,10 +142,10 @@ def test_progress_is_told_and_too_much_is_refused_early(tmp_path: Path, monkeypa
 def test_a_hint_for_what_was_read():
     korean = [Pair(("한", "국"), ("h", "a"))]
     assert "jamo" in (Corpus.of(korean).hint() or "")
-    assert Corpus.of(korean, reading=Preprocessing(normalisation=Jamo())).hint() is None
+    assert Corpus.of(korean, preprocessing=Preprocessing(normalisation=Jamo())).hint() is None
     assert Corpus.of([Pair.of("a", "b")]).hint() is None
     spaced = Preprocessing(target=Spaced())
-    assert Corpus.of([Pair(("a",), ("a", "\u0303"))], reading=spaced).hint() is None  # apart because symbols are
+    assert Corpus.of([Pair(("a",), ("a", "\u0303"))], preprocessing=spaced).hint() is None  # apart because symbols are
 
 
 def _text(folder: Path, content: str, reading: Preprocessing | None = None) -> TextCorpus:

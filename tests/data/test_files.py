@@ -46,7 +46,7 @@ def test_what_was_read_is_told(tmp_path: Path):
         (b"a\t\na\tb\n", ":1", "the target is empty"),
         (b"a\t\n", ":1", "the target is empty"),
         (b"a\t\nb\t\nc\t\n", ":1", "the target is empty here and on the 2 rows after it"),
-        (b"a\tb\n\na\tb\n", ":2", "no tab"),
+        (b"a\tb\n\na\tb\n", ":2", "this line is blank"),
         (b"a\tb\0\n", ":1", "a NUL byte"),
         (b"a\tb\na\t\xff\n", ":2", "byte 3 of this line is not UTF-8"),
         (b"\xef\xbb\xbf\xff\n", ":1", "byte 1 of this line is not UTF-8"),

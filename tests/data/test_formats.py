@@ -1,28 +1,34 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.data.formats import CommaSeparated, FirstLineDecides, FormatSpec, JSONLines, RunningText, TabSeparated
+from seqwright.core.spec import Spec
+from seqwright.data.corpus import Corpus
+from seqwright.data.formats import Format, RawRow, format_of
+from seqwright.data.line_formats import CommaSeparated, FirstLineDecides, JSONLines, RunningText, TabSeparated
+from seqwright.data.options import PreprocessingOptions
 from seqwright.data.preprocessing import Preprocessing
 
 CSV, JSON = CommaSeparated(source="word", target="sound"), JSONLines(source="word", target="sound")
 FORMATS = [FirstLineDecides(), TabSeparated(source=2, target=1, features=3), CSV, JSON, RunningText()]
 
 
-def _rows(folder: Path, content: bytes, form: FormatSpec) -> list[tuple[str, str, str]]:
+def _rows(folder: Path, content: bytes, form: Format) -> list[tuple[str, str, str]]:
     path = folder / "data"
     path.write_bytes(content)
     with Preprocessing(format=form).rows(path) as rows:
         return [(" ".join(r.pair.source), "".join(r.pair.target), r.where.removeprefix(str(path))) for r in rows]
 
 
-def _refused(folder: Path, content: bytes, form: FormatSpec) -> tuple[str, str]:
+def _refused(folder: Path, content: bytes, form: Format) -> tuple[str, str]:
     with pytest.raises(SeqwrightError) as caught:
         _rows(folder, content, form)
     assert caught.value.fix
@@ -37,9 +43,9 @@ def test_three_columns_are_source_target_and_features(tmp_path: Path):
 def test_what_the_first_line_decided_is_kept(tmp_path: Path):
     (tmp_path / "data").write_bytes(b"go\twent\tV;PST\n")
     with Preprocessing().rows(tmp_path / "data") as rows:
-        reading = rows.reading
-    assert reading.format == TabSeparated(source=1, target=2, features=3, columns=3)
-    assert Preprocessing.from_json(reading.to_json()) == reading
+        preprocessing = rows.preprocessing
+    assert preprocessing.format == TabSeparated(source=1, target=2, features=3, columns=3)
+    assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
 
 
 def test_any_columns_can_be_meant(tmp_path: Path):
@@ -101,7 +107,9 @@ def test_json_objects(tmp_path: Path):
     ids=range(11),
 )
 def test_json_that_is_none_is_named(tmp_path: Path, content: bytes, told: str):
-    what, where = _refused(tmp_path, b'{"word": "a", "sound": "b"}\n' + content + b"\n", JSON)
+    what, where = _refused(
+        tmp_path, b'{"word": "a", "sound": "b"}\n' + content + b'\n{"word": "a", "sound": "b"}', JSON
+    )
     assert told in what
     assert where == ":2"
 
@@ -122,23 +130,23 @@ BYTES = st.binary(max_size=40) | st.lists(
 @settings(max_examples=80)
 @given(content=BYTES, packed=st.booleans())
 def test_any_bytes_are_read_or_refused_with_their_place(
-    tmp_path_factory: pytest.TempPathFactory, form: FormatSpec, content: bytes, packed: bool
+    tmp_path_factory: pytest.TempPathFactory, form: Format, content: bytes, packed: bool
 ):
     path = tmp_path_factory.mktemp("any") / "data"
     path.write_bytes(gzip.compress(content) if packed else content)
-    reading = Preprocessing(format=form)
+    preprocessing = Preprocessing(format=form)
 
     def read() -> list[str]:
-        with reading.rows(path) as rows:
+        with preprocessing.rows(path) as rows:
             return [where for pair, where in rows if pair.source and pair.target]
 
-    for act in (read, lambda: [asked and asked.where for asked in reading.questions(path)]):
+    for act in (read, lambda: [prompt and prompt.where for prompt in preprocessing.prompts(path)]):
         try:
-            places = act()
+            found = act()
         except SeqwrightError as error:
-            places = [error.where]
-        assert places or act is not read
-        assert all(place.startswith(str(path)) for place in places)
+            found = [error.where]
+        assert found or act is not read
+        assert all(where.startswith(str(path)) for where in found)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +165,17 @@ def test_any_bytes_are_read_or_refused_with_their_place(
         (RunningText(), "to\tbe", "t o \t b e"),
     ],
 )
-def test_a_line_as_a_question(form: FormatSpec, line: str, symbols: str):
-    assert " ".join(Preprocessing(format=form).question(line)) == symbols
+def test_a_line_as_a_prompt(tmp_path: Path, form: Format, line: str, symbols: str):
+    (tmp_path / "prompts").write_text(f"{line}\n")
+    (found,) = Preprocessing(format=form).prompts(tmp_path / "prompts")
+    assert found is not None
+    assert " ".join(found.symbols) == symbols
+    if not line.startswith("{"):
+        assert Preprocessing(format=form).prompt(line) == found.symbols
+
+
+def test_a_text_from_python_is_no_json():
+    assert Preprocessing(format=JSON).prompt('{"word') == tuple('{"word')
 
 
 @pytest.mark.parametrize(
@@ -169,14 +186,85 @@ def test_a_line_as_a_question(form: FormatSpec, line: str, symbols: str):
         (JSON, '{"w": "cat"}', "no key 'word'"),
     ],
 )
-def test_a_line_that_is_no_question(form: FormatSpec, line: str, told: str):
+def test_a_line_that_is_no_prompt(tmp_path: Path, form: Format, line: str, told: str):
+    path = tmp_path / "prompts"
+    path.write_text(f"a\n{line}\n")
     with pytest.raises(SeqwrightError, match=told) as caught:
-        Preprocessing(format=form).question(line, "questions:7")
-    assert caught.value.where == "questions:7"
+        list(Preprocessing(format=form).prompts(path))
+    assert caught.value.where == f"{path}:2"
 
 
-def test_a_file_of_questions_may_be_csv_where_rows_are(tmp_path: Path):
+def test_a_file_of_prompts_may_be_csv_where_rows_are(tmp_path: Path):
     path = tmp_path / "asked.csv"
     for content in (b'id,word\n1,"a,b"\n2,c\n', b"a,b\nc\n"):
         path.write_bytes(content)
-        assert [asked and asked.text for asked in Preprocessing(format=CSV).questions(path)] == ["a,b", "c"]
+        assert [prompt and prompt.text for prompt in Preprocessing(format=CSV).prompts(path)] == ["a,b", "c"]
+
+
+class Fixed(Spec, Format):
+    """Fixed columns of two characters, in a binary file: no lines."""
+
+    suffixes = (".fixed",)
+    source: str = "left"
+
+    def rows(self, path: Path | str) -> Iterator[RawRow]:
+        content = Path(path).read_bytes().decode()
+        for start in range(0, len(content), 4):
+            row = content[start : start + 4]
+            yield RawRow(row[:2].strip(), row[2:].strip(), (), f"{path}:{start}")
+
+
+def test_a_format_of_ones_own_is_chosen_by_its_suffix_and_needs_no_lines(tmp_path: Path):
+    path = tmp_path / "rows.fixed"
+    path.write_text("a b cdd ")
+    assert format_of(path) is Fixed
+    preprocessing = PreprocessingOptions(source_tokens="bytes").preprocessing(path)
+    assert preprocessing.format == Fixed()
+    assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
+    corpus = Corpus.read(path, preprocessing)
+    assert [pair.target for pair in corpus] == [("b",), ("d",)]
+    assert PreprocessingOptions(source_column="right").preprocessing(path).format == Fixed(source="right")
+    with pytest.raises(SeqwrightError, match="--target-column is not for files of the kind Fixed"):
+        PreprocessingOptions(target_column="right").preprocessing(path)
+    assert [prompt and prompt.text for prompt in preprocessing.prompts(path)] == ["a", "cd"]
+    (tmp_path / "lines").write_text("a b\n")
+    assert [prompt and prompt.text for prompt in preprocessing.prompts(tmp_path / "lines")] == ["a b"]
+    with pytest.raises(SeqwrightError, match="cannot be read"):
+        Corpus.read(tmp_path / "missing.fixed", preprocessing)
+    path.write_text("a b c   ")
+    with pytest.raises(SeqwrightError, match="the target is empty"):
+        Corpus.read(path, preprocessing)
+    with pytest.raises(
+        SeqwrightError, match=r"there is no Format called Parquet.*choose one of: CommaSeparated \(Comma"
+    ):
+        Preprocessing.from_json(preprocessing.to_json().replace("Fixed", "Parquet"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "form"),
+    [
+        ("a.tsv", {}, FirstLineDecides()),
+        ("a.tsv", {"target_column": "1", "source_column": "3"}, TabSeparated(source=3, target=1)),
+        ("-", {"target_column": "b"}, CommaSeparated(target="b")),
+        ("a.CSV.gz", {"source_column": "3"}, CommaSeparated(source="3")),
+        ("a.ndjson", {}, JSONLines()),
+        ("a.txt", {"source_key": "a"}, JSONLines(source="a")),
+        ("a.csv", {"text": True}, RunningText()),
+    ],
+)
+def test_the_format_follows_from_the_name_and_the_options(name: str, options: dict[str, Any], form: Format):
+    assert PreprocessingOptions(**options).preprocessing(Path(name)).format == form
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"target_column": "b"}, "--target-column b: the columns of a TSV file are given by number"),
+        ({"target_column": "1"}, "two of the columns are the same"),
+        ({"source_tokens": "bpe"}, "--source-tokens bpe is not known; give one of bytes, characters, graphemes, spaced, bpe:SIZE"),
+        ({"normalise": "nfkc"}, "--normalise nfkc is not known; give one of as-is, jamo, nfc, nfd"),
+    ],
+)  # fmt: skip
+def test_options_that_do_not_fit_are_named(options: dict[str, Any], told: str):
+    with pytest.raises(SeqwrightError, match=told):
+        PreprocessingOptions(**options).preprocessing(Path("a.tsv"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwright.data.normalisation import NFC, NFD, AsIs, Jamo, NormalisationSpec, hint
+from seqwright.data.normalisation import NFC, NFD, AsIs, Jamo, Normalisation, hint
 
 SYLLABLES = st.text(st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3) | st.sampled_from("ab é-"), max_size=12)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20) | SYLLABLES
@@ -15,7 +15,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=20) | SYLLABLES
 @pytest.mark.parametrize("normalisation", [AsIs(), NFC(), NFD(), Jamo()], ids=lambda n: type(n).__name__)
 @settings(max_examples=80)
 @given(text=TEXT)
-def test_people_are_shown_the_same_text(normalisation: NormalisationSpec, text: str):
+def test_people_are_shown_the_same_text(normalisation: Normalisation, text: str):
     read = normalisation.apply(text)
     assert normalisation.apply(read) == read
     shown = normalisation.restore(read)
@@ -42,7 +42,7 @@ def test_jamo_leaves_other_letters_alone():
         ([], None),
         (["한국"], "--normalise jamo"),
         (["é", "e\u0301"], "NFC and NFD"),
-        (["e\u0301", "a\u0308"], "accents stand apart"),
+        (["e\u0301", "a\u0308"], "accents are separate"),
         (["a\u0331\u0325"], None),  # nothing to compose: NFC has no shorter form
         (["a\ufeffb"], "byte order marks"),
         (["a\u200b", "\u2060"], "zero-width spaces and word joiners"),

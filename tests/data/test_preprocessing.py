@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.data import lines as lines_module
 from seqwright.data.batch import Pair
-from seqwright.data.formats import CommaSeparated, FirstLineDecides, JSONLines, RunningText, TabSeparated
-from seqwright.data.lines import Input, as_file, lines_of
+from seqwright.data.formats import Format
+from seqwright.data.line_formats import CommaSeparated, FirstLineDecides, JSONLines, RunningText, TabSeparated
+from seqwright.data.lines import Input, as_file
 from seqwright.data.normalisation import NFD, Jamo
 from seqwright.data.preprocessing import Preprocessing
 from seqwright.data.subwords import LearnBPE, LearnUnigram, Subwords
 from seqwright.data.tokeniser import Bytes, Spaced
-from seqwright.tasks import lines as lines_module
 
 FORMATS = [
     FirstLineDecides(), TabSeparated(), CommaSeparated(source="a", target="b"), JSONLines(source="a", target="b"),
@@ -37,8 +38,8 @@ def written(tmp_path: Path) -> Callable[[bytes], Path]:
     return write
 
 
-def _pairs(path: Path | str, reading: Preprocessing | None = None) -> list[Pair]:
-    with (reading or Preprocessing()).rows(path) as rows:
+def _pairs(path: Path | str, preprocessing: Preprocessing | None = None) -> list[Pair]:
+    with (preprocessing or Preprocessing()).rows(path) as rows:
         return [row.pair for row in rows]
 
 
@@ -103,27 +104,27 @@ def test_no_standard_input(monkeypatch: pytest.MonkeyPatch):
         Preprocessing().rows("-")
 
 
-def test_questions_are_read_as_they_come(monkeypatch: pytest.MonkeyPatch):
-    """The second line of a pipe is not waited for before the first is answered."""
+def test_prompts_are_read_as_they_are_written(monkeypatch: pytest.MonkeyPatch):
+    """The second line of a pipe is not waited for before the first is yielded."""
     receiving, sending = os.pipe()
     with open(receiving, encoding="utf-8") as standard_input, open(sending, "wb", buffering=0) as pipe:
         monkeypatch.setattr(sys, "stdin", standard_input)
-        questions = Preprocessing().questions("-")
+        prompts = Preprocessing().prompts("-")
         pipe.write(b"ab\nb\n")
-        asked = [next(questions), next(questions)]  # the second lies in a buffer, where the system does not see it
-        assert [question and question.symbols for question in asked] == [("a", "b"), ("b",)]
-        assert next(questions) is None
+        found = [next(prompts), next(prompts)]  # the second is in a buffer, which a poll does not see
+        assert [prompt and prompt.symbols for prompt in found] == [("a", "b"), ("b",)]
+        assert next(prompts) is None
         pipe.write(b"c\nd")
-        assert next(questions) == ("c", ("c",), "standard input:3")
-        assert next(questions) is None  # half a line is not there yet
+        assert next(prompts) == ("c", ("c",), "standard input:3")
+        assert next(prompts) is None  # the line is incomplete
         pipe.write(b"e\n")
-        assert next(questions) == ("de", ("d", "e"), "standard input:4")
+        assert next(prompts) == ("de", ("d", "e"), "standard input:4")
         pipe.close()
-        assert list(questions) == []
+        assert list(prompts) == []
 
 
 def test_a_file_is_never_waited_for(written: Callable[[bytes], Path]):
-    assert [question and question.text for question in Preprocessing().questions(written(b"ab\nc\n"))] == ["ab", "c"]
+    assert [prompt and prompt.text for prompt in Preprocessing().prompts(written(b"ab\nc\n"))] == ["ab", "c"]
 
 
 def test_an_over_long_line_is_refused(written: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch):
@@ -132,10 +133,6 @@ def test_an_over_long_line_is_refused(written: Callable[[bytes], Path], monkeypa
     with pytest.raises(SeqwrightError, match="longer than 20 bytes") as caught:
         _pairs(path)
     assert caught.value.where == f"{path}:2"
-
-
-def test_lines_of(written: Callable[[bytes], Path]):
-    assert list(lines_of(written(b"\xef\xbb\xbfa b\r\n\n\xc2\x85"))) == ["a b", "", "\x85"]
 
 
 @settings(max_examples=80)
@@ -151,7 +148,9 @@ def test_running_text_comes_back_however_it_is_cut(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines_module, "PIECE", piece)
         with Preprocessing(format=RunningText()).rows(path) as rows:
-            assert "".join(symbol for record in rows.records for symbol in rows.reading.said(record)) == text
+            assert (
+                "".join(symbol for row in rows.rows for symbol in rows.preprocessing.target_symbols(row.target)) == text
+            )
 
 
 def test_text_that_is_no_utf8_is_refused_with_its_place(written: Callable[[bytes], Path]):
@@ -168,20 +167,21 @@ def test_text_that_is_no_utf8_is_refused_with_its_place(written: Callable[[bytes
 
 def test_a_word_of_running_text_does_not_reach_over_a_line_end(written: Callable[[bytes], Path]):
     with Preprocessing(format=RunningText(), target=Spaced()).rows(written(b"to be\nor not\n")) as rows:
-        assert [rows.reading.said(record) for record in rows.records] == [("to", "be"), ("\n",), ("or", "not"), ("\n",)]
+        found = [rows.preprocessing.target_symbols(row.target) for row in rows.rows]
+    assert found == [("to", "be"), ("\n",), ("or", "not"), ("\n",)]
 
 
 def test_a_prompt_is_split_as_the_text_was():
-    reading = Preprocessing(format=RunningText(), target=Spaced())
-    assert reading.question("to be\n\nor") == ("to", "be", "\n", "\n", "or")
-    assert reading.question("\nor\n") == ("\n", "or", "\n")
-    assert reading.question("") == ()
+    preprocessing = Preprocessing(format=RunningText(), target=Spaced())
+    assert preprocessing.prompt("to be\n\nor") == ("to", "be", "\n", "\n", "or")
+    assert preprocessing.prompt("\nor\n") == ("\n", "or", "\n")
+    assert preprocessing.prompt("") == ()
 
 
 def test_nothing_to_learn_from_is_a_mistake_and_nothing_to_answer_is_none(written: Callable[[bytes], Path]):
     for path in (written(b""), written(gzip.compress(b""))):
         for form in FORMATS:
-            assert list(Preprocessing(format=form).questions(path)) == []
+            assert list(Preprocessing(format=form).prompts(path)) == []
             with pytest.raises(SeqwrightError, match="the file is empty"):
                 Preprocessing(format=form).rows(path)
 
@@ -194,32 +194,61 @@ def test_the_fraction_read_grows_to_one(written: Callable[[bytes], Path]):
         assert fractions[-1] == 1
 
 
-def test_answers_are_shown_as_people_write():
-    assert Preprocessing(normalisation=Jamo()).answer(tuple(Jamo().apply("한국"))) == "한국"
-    assert Preprocessing(normalisation=NFD()).answer(("e", "\u0301")) == "é"
-    assert Preprocessing(target=Spaced(separator="|")).answer(("k", "æ")) == "k|æ"
-    assert Preprocessing(target=Bytes()).answer(("<0xC3>",)) == "\ufffd"
+def test_answers_are_shown_in_the_usual_form():
+    assert Preprocessing(normalisation=Jamo()).target_text(tuple(Jamo().apply("한국"))) == "한국"
+    assert Preprocessing(normalisation=NFD()).target_text(("e", "\u0301")) == "é"
+    assert Preprocessing(target=Spaced(separator="|")).target_text(("k", "æ")) == "k|æ"
+    assert Preprocessing(target=Bytes()).target_text(("<0xC3>",)) == "\ufffd"
 
 
 def test_subwords_are_learnt_from_a_files_sides_and_kept(
     written: Callable[[bytes], Path], monkeypatch: pytest.MonkeyPatch
 ):
     path = written("한국의 집\tthe house\n한국의 말\tthe horse\n".encode() * 9)
-    reading = Preprocessing(normalisation=Jamo()).learnt(path, source=LearnUnigram(size=20), target=LearnBPE(size=14))
-    assert isinstance(reading.source, Subwords)
-    assert isinstance(reading.format, FirstLineDecides)
-    again = Preprocessing.from_json(reading.to_json())
-    assert _pairs(path, again) == _pairs(path, reading)
-    pair = _pairs(path, reading)[0]
+    learners = {"source": LearnUnigram(size=20), "target": LearnBPE(size=14)}
+    learnt = Preprocessing(normalisation=Jamo()).with_subwords(path, **learners)
+    assert isinstance(learnt.source, Subwords)
+    assert isinstance(learnt.format, FirstLineDecides)
+    again = Preprocessing.from_json(learnt.to_json())
+    assert _pairs(path, again) == _pairs(path, learnt)
+    pair = _pairs(path, learnt)[0]
     assert pair.target[0] == "the"
-    assert reading.answer(pair.target) == "the house"
+    assert learnt.target_text(pair.target) == "the house"
     assert Jamo().restore("".join(pair.source)) == "한국의 집"
     with pytest.raises(SeqwrightError, match="only once"):
-        reading.learnt("-", source=LearnBPE(size=9))
+        learnt.with_subwords("-", source=LearnBPE(size=9))
     with pytest.raises(SeqwrightError, match="no tab"):
-        reading.learnt(written(b"a\tb\na\n"), source=LearnBPE(size=9))
+        learnt.with_subwords(written(b"a\tb\na\n"), source=LearnBPE(size=9))
 
 
 def test_an_odd_name_is_refused():
     with pytest.raises(SeqwrightError, match="cannot be read"):
         Preprocessing().rows("a\0b")
+
+
+def test_blank_lines_are_skipped_at_the_end_and_refused_elsewhere(written: Callable[[bytes], Path]):
+    assert _pairs(written(b"a\tb\n\n\r\n")) == [Pair.of("a", "b")]
+    with pytest.raises(SeqwrightError, match="this line is blank") as caught:
+        _pairs(written(b"a\tb\n\nc\td\n"))
+    assert caught.value.where.endswith(":2")
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (b"a\tb\nbad\t\na\tb\nbad\na\tb\n\ta\n", TabSeparated()),
+        (b'{"a": "a", "b": "b"}\n{"a": "a", "b": ""}\n{"a": "a", "b": "b"}\n{}\nbad\n', JSONLines(source="a", target="b")),
+        (b"a,b\na,b\na,\na,b\nc\n,b\n", CommaSeparated(source="a", target="b")),
+    ],
+)  # fmt: skip
+def test_the_first_unusable_row_is_named_and_all_are_counted(
+    written: Callable[[bytes], Path], content: bytes, form: Format
+):
+    with pytest.raises(SeqwrightError, match=r"the target is empty \(the first of 3 unusable rows\)") as caught:
+        _pairs(written(content), Preprocessing(format=form))
+    assert caught.value.where.endswith(":2" if not isinstance(form, CommaSeparated) else ":3")
+
+
+def test_a_side_that_is_empty_everywhere_is_a_wrong_column(written: Callable[[bytes], Path]):
+    with pytest.raises(SeqwrightError, match="the target is empty here and on the 2 rows after it; name the column"):
+        _pairs(written(b"a\t\nb\t\nc\t\n"))

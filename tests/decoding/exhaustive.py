@@ -1,4 +1,4 @@
-"""Every answer there is, scored by reading it whole: what searches and samples are held against."""
+"""Every possible answer, scored by one forward pass: the reference for searches and samples."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from seqwright.decoding.request import Hypothesis
 def every_answer(
     model: Model,
     source: Tokens | None,
-    first: Sequence[int],
+    prefix: Sequence[int],
     *,
     symbols: Sequence[int],
     end: int,
     limit: int,
     divisor: Callable[[int], float] = lambda length: 1.0,
 ) -> list[Hypothesis]:
-    """All answers to one row that end within the limit, best first; then those that do not, best first."""
+    """Return all answers to one row that end within the limit, best first; then those that do not, best first."""
     answers: list[Hypothesis] = []
     for length in range(limit + 1):
         stopped = length < limit
-        rows = [[*ids, end] if stopped else [*ids] for ids in product(symbols, repeat=length)]
-        prefixes = Tokens.of([[*first, *row[:-1]] for row in rows])
+        rows = [[*answer, end] if stopped else [*answer] for answer in product(symbols, repeat=length)]
+        prefixes = Tokens.of([[*prefix, *row[:-1]] for row in rows])
         every = torch.zeros(len(rows), dtype=torch.long)
         with torch.no_grad():
             logits = model.advance(prefixes, model.start(source and source.select(every)))[0].logits
         can = torch.full_like(logits, -torch.inf)
         can[..., [*symbols, end]] = logits[..., [*symbols, end]]
-        said = torch.tensor(rows)
-        log_p = can[:, len(first) - 1 :].log_softmax(-1).gather(2, said[..., None])[..., 0].sum(1).tolist()
+        ids = torch.tensor(rows)
+        log_p = can[:, len(prefix) - 1 :].log_softmax(-1).gather(2, ids[..., None])[..., 0].sum(1).tolist()
         answers += [
             Hypothesis(tuple(row[:length]), p, p / divisor(len(row)), stopped)
             for row, p in zip(rows, log_p, strict=True)

@@ -12,10 +12,10 @@ from seqwright.decoding.beam import Beam
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.request import GenerationRequest, Hypothesis
 from tests.decoding.exhaustive import every_answer
-from tests.decoding.small import ABC, SAID, WORDS, asked, small_model, sources
+from tests.decoding.small import ABC, SYMBOLS, WORDS, request_for, small_model, sources
 
 LIMIT = 4
-PREFIXES = len(SAID) ** (LIMIT - 1)  # as many as the longest that END can still follow
+PREFIXES = len(SYMBOLS) ** (LIMIT - 1)  # as many as the longest that END can still follow
 
 
 def _all_answers(seed: int, penalty: float) -> list[list[Hypothesis]]:
@@ -25,7 +25,7 @@ def _all_answers(seed: int, penalty: float) -> list[list[Hypothesis]]:
             model,
             source.select(torch.tensor([row])),
             [ABC.start],
-            symbols=SAID,
+            symbols=SYMBOLS,
             end=ABC.end,
             limit=LIMIT,
             divisor=lambda length: ((5 + length) / 6) ** penalty,
@@ -45,24 +45,27 @@ def same(found: list[Hypothesis], wanted: list[Hypothesis]) -> None:
 @pytest.mark.parametrize(("seed", "penalty"), [(0, 0.0), (1, 0.6), (2, 1.0), (4, 1.0), (3, 2.5)])
 def test_a_beam_of_all_prefixes_is_exhaustive(seed: int, penalty: float):
     wanted = _all_answers(seed, penalty)
-    for width, answers in ((PREFIXES, 1), (PREFIXES * len(SAID), 50)):
+    for width, answers in ((PREFIXES, 1), (PREFIXES * len(SYMBOLS), 50)):
         beam = Beam(width=width, length_penalty=penalty, answers=answers)
-        for found, best in zip(beam.decode(small_model(seed), asked(sources(), LIMIT)), wanted, strict=True):
+        for found, best in zip(beam.decode(small_model(seed), request_for(sources(), LIMIT)), wanted, strict=True):
             same(found, best[:answers])
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_width_one_without_penalty_is_greedy(seed: int):
-    model, request = small_model(seed), asked(sources(), 7)
+    model, request = small_model(seed), request_for(sources(), 7)
     beams = Beam(width=1, length_penalty=0.0).decode(model, request)
     for beam, greedy in zip(beams, Greedy().decode(model, request), strict=True):
         same(beam, greedy)
 
 
 class Patient:
-    """Ends at once with probability 1/2; if not, says 0 six times, then ends, for certain."""
+    """A model that ends at once with probability 1/2; if not, it predicts 0 six times, then END, with certainty."""
 
     incremental = True
+
+    def probe_names(self):
+        return ()
 
     def start(self, source, probe=None):
         return self
@@ -72,8 +75,8 @@ class Patient:
 
     def advance(self, tokens, state, probe=None):
         p = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]], dtype=torch.double)
-        place = tokens.at[:, -1]
-        return Output(p[torch.where(place == 0, 2, place // 6)].log()[:, None]), self
+        at = tokens.at[:, -1]
+        return Output(p[torch.where(at == 0, 2, at // 6)].log()[:, None]), self
 
 
 @pytest.mark.parametrize(("penalty", "length"), [(0.5, 7), (3.0, 7), (0.0, 1)])
@@ -89,5 +92,5 @@ def test_a_row_goes_on_while_a_longer_answer_can_still_win(penalty: float, lengt
 @pytest.mark.parametrize("edit", [{"width": 0}, {"answers": 0}, {"length_penalty": -0.5}, {"width": 2, "answers": 3}])
 def test_settings_that_make_no_sense_are_refused(edit: dict):
     with pytest.raises(SeqwrightError) as refused:
-        Beam(**edit).decode(small_model(), asked(sources()))
+        Beam(**edit).decode(small_model(), request_for(sources()))
     assert refused.value.fix

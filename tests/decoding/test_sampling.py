@@ -10,18 +10,18 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.sampling import Sampling, uniform
 from tests.decoding.exhaustive import every_answer
-from tests.decoding.small import ABC, SAID, asked, small_model, sources
+from tests.decoding.small import ABC, SYMBOLS, request_for, small_model, sources
 
 DRAWS = 10_000
 
 
-def test_answers_come_as_often_as_they_are_probable():
+def test_answers_are_as_frequent_as_they_are_probable():
     """χ² over whole answers; those expected fewer than five times are counted together."""
     model, source = small_model(1, sharpness=1.0), sources(["aab"])
-    request = asked(source.select(torch.zeros(DRAWS, dtype=torch.long)), 4, seed=5)
+    request = request_for(source.select(torch.zeros(DRAWS, dtype=torch.long)), 4, seed=5)
     drawn = [row[0] for row in Sampling().decode(model, request)]
     seen = Counter(answer.ids for answer in drawn)
-    wanted = every_answer(model, source, [ABC.start], symbols=SAID, end=ABC.end, limit=4)
+    wanted = every_answer(model, source, [ABC.start], symbols=SYMBOLS, end=ABC.end, limit=4)
     exact = {answer.ids: torch.tensor(answer.log_probability).exp().item() for answer in wanted}
     assert sum(exact.values()) == pytest.approx(1, abs=1e-6)
     common = [ids for ids, p in exact.items() if p * DRAWS >= 5]
@@ -30,7 +30,7 @@ def test_answers_come_as_often_as_they_are_probable():
     counts.append((DRAWS - sum(count for count, _ in counts), DRAWS - sum(mean for _, mean in counts)))
     statistic = sum((count - mean) ** 2 / mean for count, mean in counts)
     assert 1e-4 < chi2.sf(statistic, len(counts) - 1) < 1 - 1e-4
-    for answer in drawn[:50]:  # a probability of the model's own
+    for answer in drawn[:50]:  # the model's own probability
         assert answer.log_probability == pytest.approx(torch.tensor(exact[answer.ids]).log().item(), abs=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_of_equally_likely_symbols_exactly_k_are_kept():
     "spec", [Sampling(temperature=1e-6), Sampling(top_k=1), Sampling(top_p=1e-9), Sampling(min_p=1.0)]
 )
 def test_sampling_without_chance_is_greedy(spec: Sampling):
-    model, request = small_model(2), asked(sources(), 7)
+    model, request = small_model(2), request_for(sources(), 7)
     assert spec.decode(model, request) == Greedy().decode(model, request)
 
 
@@ -110,4 +110,4 @@ def test_sampling_without_chance_is_greedy(spec: Sampling):
 )
 def test_settings_that_make_no_sense_are_refused(edit: dict):
     with pytest.raises(SeqwrightError, match=next(iter(edit))):
-        Sampling(**edit).decode(small_model(), asked(sources()))
+        Sampling(**edit).decode(small_model(), request_for(sources()))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqwright.decoding.beam import Beam
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.sampling import Sampling
 from seqwright.decoding.stream import answer_stream
@@ -16,7 +16,7 @@ DECODERS = [Greedy(), Sampling(), Beam(width=3, answers=2)]
 every_decoder = pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: type(decoder).__name__)
 
 
-def _stream(decoder: DecodingSpec, words, tokens: int, window: int, limit=lambda length: min(length, 4) + 1):
+def _stream(decoder: Decoding, words, tokens: int, window: int, limit=lambda length: min(length, 4) + 1):
     return answer_stream(
         small_model(4), ABC, words, decoder,
         limit=limit, tokens_per_batch=tokens, window=window, forbidden=[ABC.start],
@@ -25,7 +25,7 @@ def _stream(decoder: DecodingSpec, words, tokens: int, window: int, limit=lambda
 
 
 @every_decoder
-def test_answers_depend_neither_on_batches_nor_on_windows(decoder: DecodingSpec):
+def test_answers_depend_neither_on_batches_nor_on_windows(decoder: Decoding):
     words = [tuple(word) for word in many_words(14)]
     alone = list(_stream(decoder, words, tokens=1, window=14))
     assert len({row[0].ids for row in alone}) > 2
@@ -52,7 +52,7 @@ def test_sources_are_read_a_window_at_a_time():
         assert read == -(-count // 8) * 8
 
 
-def test_what_has_come_is_answered_before_the_next_is_waited_for():
+def test_available_sources_are_answered_before_the_next_one_is_waited_for():
     words, read = [tuple(word) for word in many_words(5)], []
 
     def coming() -> Iterator[tuple[str, ...] | None]:
@@ -60,7 +60,7 @@ def test_what_has_come_is_answered_before_the_next_is_waited_for():
             read.append(word)
             yield word
             yield None
-            yield None  # however often that is said
+            yield None  # repeated waiting changes nothing
 
     found = []
     for number, answers in enumerate(_stream(Greedy(), coming(), tokens=100, window=8), 1):
@@ -74,6 +74,9 @@ def test_batches_keep_to_their_budget():
         def __init__(self):
             self.model, self.sizes, self.incremental = small_model(1), [], True
 
+        def probe_names(self):
+            return ()
+
         def start(self, source, probe=None):
             self.sizes.append(tuple(source.ids.shape))
             return self.model.start(source)
@@ -86,7 +89,7 @@ def test_batches_keep_to_their_budget():
     assert sum(rows for rows, _ in model.sizes) == 60
     assert all(rows * (length + 1) <= 30 for rows, length in model.sizes)
     wide = [length for _, length in model.sizes]
-    assert all(wide[i] >= wide[i + 1] for i in range(5))  # a window goes by length
+    assert all(wide[i] >= wide[i + 1] for i in range(5))  # a window is sorted by length
 
 
 def test_no_sources_no_answers():

@@ -87,7 +87,7 @@ def test_rows_that_all_say_the_same_have_no_width():
 
 def test_the_ratio_can_be_read_otherwise():
     nats = np.array([1.0, 2.0, 3.0])
-    plain, read = interval(nats, np.ones(3)), interval(nats, np.ones(3), read=np.exp)
+    plain, read = interval(nats, np.ones(3)), interval(nats, np.ones(3), transform=np.exp)
     assert plain is not None
     assert read is not None
     assert read == pytest.approx(tuple(np.exp(plain)), rel=0.05)

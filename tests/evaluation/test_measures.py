@@ -13,45 +13,49 @@ from seqwright.evaluation.alignment import distance
 from seqwright.evaluation.measures import AnsweredRow, Measures, measure
 
 
-def asked(source: str, target: str, said: str, *loss: float | int) -> AnsweredRow:
-    return AnsweredRow(tuple(source), tuple(target), tuple(said), *loss)  # pyright: ignore[reportArgumentType]
+def row(source: str, target: str, answer: str, *loss: float | int) -> AnsweredRow:
+    return AnsweredRow(tuple(source), tuple(target), tuple(answer), *loss)  # pyright: ignore[reportArgumentType]
 
 
 ROWS = [
-    asked("cat", "kat", "kat", 0.5, 4, 4),
-    asked("dog", "dog", "dok", 2.0, 4, 3),
-    asked("mouse", "maus", "mau", 4.0, 5, 4),
-    asked("a", "e", "eee", 1.0, 2, 1),
+    row("cat", "kat", "kat", 0.5, 4, 4),
+    row("dog", "dog", "dok", 2.0, 4, 3),
+    row("mouse", "maus", "mau", 4.0, 5, 4),
+    row("a", "e", "eee", 1.0, 2, 1),
 ]
 
 
 def test_known_values():
     found = measure(ROWS)
-    assert (found.rows, found.questions) == (4, 4)
+    assert (found.rows, found.sources) == (4, 4)
     assert found.exact_match == 0.25
     assert found.wer == 0.75
     assert found.per == 4 / 11
     assert found.loss == 7.5 / 15
     assert found.perplexity == pytest.approx(exp(0.5))
     assert found.token_accuracy == 12 / 15
-    assert {(c.gold, c.said): (c.count, c.of) for c in found.confusion} == {
+    assert {(c.gold, c.predicted): (c.count, c.of) for c in found.confusion} == {
         ("", "e"): (2, 11),
         ("g", "k"): (1, 1),
         ("s", ""): (1, 1),
     }
-    assert [(w.said, w.edits, w.loss) for w in found.worst] == [("e e e", 2, 1.0), ("m a u", 1, 4.0), ("d o k", 1, 2.0)]
+    assert [(w.answer, w.edits, w.loss) for w in found.worst] == [
+        ("e e e", 2, 1.0),
+        ("m a u", 1, 4.0),
+        ("d o k", 1, 2.0),
+    ]
     assert found.worst[1].aligned == [("m", "m"), ("a", "a"), ("u", "u"), ("s", "")]
 
 
 def test_a_source_with_several_targets_is_one_question():
     rows = [
-        asked("read", "rid", "red", 1.0, 4, 3),
-        asked("live", "liv", "lav", 1.0, 4, 3),
-        asked("read", "red", "red", 2.0, 4, 4),
-        asked("live", "laivs", "lav", 3.0, 6, 3),
+        row("read", "rid", "red", 1.0, 4, 3),
+        row("live", "liv", "lav", 1.0, 4, 3),
+        row("read", "red", "red", 2.0, 4, 4),
+        row("live", "laivs", "lav", 3.0, 6, 3),
     ]
     found = measure(rows)
-    assert (found.rows, found.questions) == (4, 2)
+    assert (found.rows, found.sources) == (4, 2)
     assert found.wer == 0.5
     assert found.per == 1 / 6  # red against red, lav against liv
     assert found.loss == 7 / 18  # of all rows
@@ -61,7 +65,7 @@ def test_a_source_with_several_targets_is_one_question():
 
 def test_a_row_that_stands_twice_counts_once_as_a_question_and_twice_as_rows():
     found = measure([ROWS[1], ROWS[1], ROWS[0]])
-    assert (found.rows, found.questions, found.wer, found.per) == (3, 2, 0.5, 1 / 6)
+    assert (found.rows, found.sources, found.wer, found.per) == (3, 2, 0.5, 1 / 6)
     assert found.loss == 4.5 / 12
 
 
@@ -85,14 +89,14 @@ def test_rates_are_what_their_names_say(rows: list[tuple[tuple[str, ...], tuple[
         nearest = [min(wanted, key=lambda t: distance(t, said[s])) for s, wanted in targets.items()]
         assert found.per * sum(map(len, nearest)) == pytest.approx(edits)
     assert sum(c.count for c in found.confusion) == edits
-    assert sum(part.questions for part in found.by_length) == found.questions
+    assert sum(part.sources for part in found.by_length) == found.sources
     for name in ("exact_match", "wer"):
         low, high = found.intervals[name] or (0, 1)
         assert 0 <= low <= high <= 1
 
 
 def test_intervals_hold_what_was_measured():
-    rows = [asked(f"{n:04}", "abcdefg"[: 4 + n % 4], "abcdefg"[: 4 + n % 3], 1 + n % 7, 3, n % 4) for n in range(300)]
+    rows = [row(f"{n:04}", "abcdefg"[: 4 + n % 4], "abcdefg"[: 4 + n % 3], 1 + n % 7, 3, n % 4) for n in range(300)]
     found = measure(rows, also=("bleu", "chrf"))
     names = {"exact_match", "wer", "per", "loss", "perplexity", "token_accuracy", "bleu", "chrf"}
     assert set(found.intervals) == names
@@ -105,13 +109,13 @@ def test_intervals_hold_what_was_measured():
 
 
 def test_accuracy_by_length_in_a_few_ranges_of_like_size():
-    rows = [asked("x" * (1 + n % 40) + str(n), "a", "a" if n % 40 < 20 else "b") for n in range(800)]
+    rows = [row("x" * (1 + n % 40) + str(n), "a", "a" if n % 40 < 20 else "b") for n in range(800)]
     parts = measure(rows).by_length
     assert 5 <= len(parts) <= 8
     assert all(before.longest < after.shortest for before, after in pairwise(parts))
-    assert all(part.shortest <= part.longest and 50 <= part.questions <= 200 for part in parts)
+    assert all(part.shortest <= part.longest and 50 <= part.sources <= 200 for part in parts)
     assert (parts[0].exact_match, parts[-1].exact_match) == (1.0, 0.0)
-    one = measure([asked("aa", "a", "a"), asked("bb", "a", "b")]).by_length
+    one = measure([row("aa", "a", "a"), row("bb", "a", "b")]).by_length
     assert [(part.shortest, part.longest, part.exact_match) for part in one] == [(2, 2, 0.5)]
 
 
@@ -126,7 +130,7 @@ def test_json_has_the_promised_keys_and_can_be_read_back():
 
 
 def test_one_row_and_no_row():
-    found = measure([asked("a", "b", "b")])
+    found = measure([row("a", "b", "b")])
     assert (found.rows, found.wer, found.per, found.loss, found.perplexity) == (1, 0.0, 0.0, None, None)
     assert set(found.intervals.values()) == {None}
     assert found.worst == []
@@ -135,26 +139,33 @@ def test_one_row_and_no_row():
 
 
 def test_empty_answers_and_empty_targets():
-    found = measure([asked("a", "bc", ""), asked("d", "", "")])
+    found = measure([row("a", "bc", ""), row("d", "", "")])
     assert (found.exact_match, found.per) == (0.5, 1.0)
-    assert measure([asked("a", "", "x")]).per is None  # there is no gold symbol to count by
+    assert measure([row("a", "", "x")]).per is None  # there is no gold symbol to count by
 
 
 def test_rows_whose_loss_was_not_measured_do_not_count_towards_it():
-    found = measure([ROWS[0], asked("x", "y", "y")])
+    found = measure([ROWS[0], row("x", "y", "y")])
     assert found.loss == 0.5 / 4
     assert found.rows == 2
 
 
 def test_a_loss_that_is_not_a_number_stays_one():
-    found = measure([ROWS[0], asked("x", "y", "y", nan, 2, 0)])
+    found = measure([ROWS[0], row("x", "y", "y", nan, 2, 0)])
     assert found.intervals["loss"] is None
     assert json.loads(found.to_json())["loss"] is None
     assert found.intervals["wer"] == (0.0, 0.0)
-    absurd = measure([ROWS[0], asked("x", "y", "y", 1e6, 2, 0)])
+    absurd = measure([ROWS[0], row("x", "y", "y", 1e6, 2, 0)])
     assert absurd.perplexity == float("inf")
 
 
 def test_texts_are_joined_as_one_asks_and_only_so_many_are_kept():
     found = measure(ROWS, worst=2, source_text="".join, target_text="-".join)
-    assert [(w.source, w.target, w.said) for w in found.worst] == [("a", "e", "e-e-e"), ("mouse", "m-a-u-s", "m-a-u")]
+    assert [(w.source, w.target, w.answer) for w in found.worst] == [("a", "e", "e-e-e"), ("mouse", "m-a-u-s", "m-a-u")]
+
+
+def test_unknown_target_symbols_count_as_wrong_tokens():
+    """The loss leaves out what the vocabulary lacks; the accuracy does not, and so cannot flatter."""
+    found = measure([row("xyz", "XYZ", "", 0.1, 1, 1)])  # of the target only END is known
+    assert found.loss == pytest.approx(0.1)
+    assert found.token_accuracy == 0.25

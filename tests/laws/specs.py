@@ -24,7 +24,7 @@ from seqwright.nn.position import (
 from seqwright.nn.residual import NoResidual, PostNormResidual, PreNormResidual
 from seqwright.nn.scale import LinearScale, NoScale, RootScale
 from seqwright.nn.stack import StackSpec
-from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.ladder.rungs import paper_cells
 
 VOCABULARY = 7
 
@@ -78,7 +78,7 @@ def _kind(position: Position) -> str:
 
 
 def _named() -> dict[str, TransformerSpec]:
-    specs = {f"ladder.{cell.key}": cell.spec for cell in paper_ladder(1).cells}
+    specs = {f"ladder.{cell.key}": cell.spec for cell in paper_cells()}
     for base, spec in (("both", ENCODER_DECODER), ("decoder", DECODER_ONLY)):
         for position in POSITIONS:
             specs[f"{base}.{_kind(position)}"] = _on_every_stack(spec, "position", position)

@@ -9,7 +9,7 @@ from torch import Tensor
 from seqwright.core.tokens import Tokens
 from seqwright.data.batch import Prompts
 from seqwright.decoding.beam import Beam
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy, greedy
 from seqwright.decoding.request import GenerationRequest, Hypothesis
 from seqwright.models.transformer import Transformer, TransformerSpec
@@ -24,7 +24,7 @@ BESIDE = {name: spec for name, spec in WORDED.items() if name in PADDABLE}
 DECODERS = [Greedy(), Beam(width=3, answers=2)]
 
 
-def _decode(decoder: DecodingSpec, model: Transformer, source: Tokens | None, first: Tokens) -> list[list[Hypothesis]]:
+def _decode(decoder: Decoding, model: Transformer, source: Tokens | None, first: Tokens) -> list[list[Hypothesis]]:
     assert isinstance(model.spec.head, SymbolHead)
     outputs = model.spec.head.outputs
     return decoder.decode(

@@ -20,10 +20,10 @@ from seqwright.data.batching import (
     RandomStretches,
     TokenBatches,
 )
+from seqwright.data.options import PreprocessingOptions
 from seqwright.nn.dropout import Dropout
 from seqwright.runs import train as training
 from seqwright.runs.folder import RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan, plan_again
 from seqwright.runs.prepare import prepare
 from seqwright.runs.train import train
@@ -45,7 +45,7 @@ PAIRS = [
 TEXT = "the cat sat on the mat and the owl sat on the cow\n" * 4
 
 SIZE = ["model.width=8", f"training.steps={STEPS}", "evaluation.every=2", "evaluation.rows=1"]
-LAYERS = ["layers=1", "feedforward.inner=8", "dropout=0.1", "embedding_dropout=0.1"]
+LAYERS = ["layers=1", "blocks.feedforward.inner=8", "blocks.dropout=0.1", "embedding_dropout=0.1"]
 SMALL = {
     "pairs": SIZE + [f"model.{side}.{edit}" for side in ("encoder", "decoder") for edit in LAYERS],
     "text": SIZE + [f"model.decoder.{edit}" for edit in LAYERS],

@@ -13,10 +13,24 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report import charts
 from seqwright.report.page import Card, Cards, Chart, Figure, Heading, Page, Prose, Section, Table, Terms, Text
-from seqwright.studies.experiment import Claim, Shown
-from seqwright.studies.ladder.report import write_report
-from seqwright.studies.ladder.rows import LadderResult, Rung
-from seqwright.studies.ladder.rungs import paper_ladder
+from seqwright.studies.ladder.report import page
+from seqwright.studies.ladder.rungs import paper_cells
+from seqwright.studies.results import Claim, StudyResult
+from seqwright.studies.table import (
+    ALONE,
+    ANSWERED,
+    EVAL_LOSS,
+    EXACT_MATCH,
+    LEARNT_AT,
+    LOSS_CURVE,
+    PARAMETERS,
+    SECONDS,
+    SIGNATURE,
+    TRAIN_LOSS,
+    GeneratedAnswer,
+    ResultTable,
+    TrainedCell,
+)
 
 HOSTILE = "</script><img src=x onerror=alert(1)> & \"'"
 
@@ -51,44 +65,38 @@ def check_offline(html: str) -> Parsed:
     return parsed
 
 
-def row(rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1) -> Rung:
-    """Return a row of a study, with its spec from the ladder."""
-    cell = next(cell for cell in paper_ladder(1).cells if (cell.base, cell.variant) == (rung, variant))
-    return Rung(
-        base=rung,
-        variant=variant,
-        task=task,
-        spec=cell.spec,
-        parameters=88,
-        train_loss=MedianInterval(median=loss, low=loss, high=inf),
-        eval_loss=MedianInterval(median=loss, low=loss, high=loss),
-        exact_match=MedianInterval(median=match, low=match, high=match),
-        exact_match_alone=MedianInterval(median=match / 2, low=match / 2, high=match / 2),
-        per_task={f"{HOSTILE}→&": match},
-        signatures={"learnt": int(match == 1) * seeds, "never-stops": 1},
-        answers=[Shown(source=HOSTILE, target="&", predicted="<b>" * 20, right=False, stopped=True)]
-        if rung != "plain"
-        else [],
-        steps=[1, 2],
-        curve=[MedianInterval(median=loss, low=loss, high=loss), MedianInterval(median=nan, low=0.0, high=inf)],
-        losses=[loss] * seeds,
-        eval_losses=[loss] * seeds,
-        waste=0.0,
-        matches=[match] * seeds,
-        seconds=1.0,
-        matches_alone=[match / 2] * seeds,
-        matches_beyond=[],
-        exams=[],
-        beyond=None,
-        learnt_at=[None] * seeds,
-        diverged=0,
-        measured={},
-        notes=[],
+def trained(
+    rung: str, variant: str, task: str, *, loss: float = 0.5, match: float = 1.0, seeds: int = 1, answers: int = 1
+) -> ResultTable:
+    """Return the table of one cell, its spec taken from the ladder."""
+    spec = next(cell.spec for cell in paper_cells() if (cell.base, cell.variant) == (rung, variant))
+    cell = TrainedCell(base=rung, variant=variant, task=task, spec=spec, notes=[])
+    values = {
+        (TRAIN_LOSS, ""): loss, (EVAL_LOSS, ""): loss, (EXACT_MATCH, ""): match, (ALONE, ""): match / 2,
+        (LOSS_CURVE, "1"): loss, (LOSS_CURVE, "2"): nan, (LEARNT_AT, ""): None,
+        (SIGNATURE, "learnt"): float(match == 1), (SIGNATURE, "never-stops"): 1.0, (SECONDS, ""): 1.0,
+    }  # fmt: skip
+    shown = [
+        GeneratedAnswer(
+            base=rung, variant=variant, task=task, seed=0, source=HOSTILE if answers == 1 else f"{number:04}", target="&",
+            predicted="<b>" * 20 if answers == 1 else "0000", right=False, stopped=answers == 1,
+        )
+        for number in range(answers if rung != "plain" else 0)
+    ]  # fmt: skip
+    records = cell.records(None, {(PARAMETERS, ""): 88.0, (ANSWERED, f"{HOSTILE}→&"): match})
+    records += [record for seed in range(seeds) for record in cell.records(seed, values)]
+    return ResultTable(cells=[cell], measurements=records, answers=shown)
+
+
+def report(folder: Path, *tables: ResultTable, claims: list[Claim] | None = None, command: str = "c") -> Path:
+    table = ResultTable(
+        cells=[cell for one in tables for cell in one.cells],
+        measurements=[record for one in tables for record in one.measurements],
+        answers=[answer for one in tables for answer in one.answers],
     )
-
-
-def study(*rows: Rung, claims: list[Claim] | None = None) -> LadderResult:
-    return LadderResult(study="ladder", seeds=len(rows[0].matches), seconds=60.0, rungs=list(rows), claims=claims or [])
+    seeds = table.rows[0].seeds
+    result = StudyResult(study="ladder", seeds=seeds, table=table, effects=[], claims=claims or [], notes=[])
+    return page(result, command).write(folder / "report.html")
 
 
 def test_all_text_is_escaped() -> None:
@@ -139,12 +147,12 @@ def test_a_page_that_cannot_be_written_is_a_users_error(tmp_path: Path) -> None:
 def test_the_ladders_report_renders_any_loss_and_any_symbol(tmp_path: Path, loss: float) -> None:
     claim = Claim(claim=HOSTILE, paper="&", measured="<1>", verdict="reproduced, other cause", evidence=HOSTILE)
     rows = (
-        row("plain", "paper", "copies", loss=loss, match=0.0),
-        row("plain", "no-norm", "copies", loss=loss),
-        row("padding", "paper", "eight", loss=loss),
-        row("padding", "no-causal-mask", "eight", loss=0.01, match=0.25),
+        trained("plain", "paper", "copies", loss=loss, match=0.0),
+        trained("plain", "no-norm", "copies", loss=loss),
+        trained("padding", "paper", "eight", loss=loss),
+        trained("padding", "no-causal-mask", "eight", loss=0.01, match=0.25),
     )
-    path = write_report(study(*rows, claims=[claim]), tmp_path, f"seqwright {HOSTILE}")
+    path = report(tmp_path, *rows, claims=[claim], command=f"seqwright {HOSTILE}")
     parsed = check_offline(path.read_text(encoding="utf-8"))
     assert f"seqwright {HOSTILE}" in parsed.text
     assert "The cause is LayerNorm at width 1" in parsed.text
@@ -154,14 +162,14 @@ def test_the_ladders_report_renders_any_loss_and_any_symbol(tmp_path: Path, loss
 
 def test_the_sentences_follow_the_numbers(tmp_path: Path) -> None:
     """Where the control without LayerNorm fails too, the report states no cause."""
-    rows = (row("plain", "paper", "copies", match=0.0), row("plain", "no-norm", "copies", match=0.0))
-    text = Parsed(write_report(study(*rows), tmp_path, "c").read_text(encoding="utf-8")).text
+    rows = (trained("plain", "paper", "copies", match=0.0), trained("plain", "no-norm", "copies", match=0.0))
+    text = Parsed(report(tmp_path, *rows).read_text(encoding="utf-8")).text
     assert "The cause is" not in text
     assert "No seeds answer every sequence on plain (copies)." in text
 
 
 def test_one_cell_of_ones_own_data_without_claims(tmp_path: Path) -> None:
-    path = write_report(study(row("padding", "paper", HOSTILE, match=0.5, seeds=3)), tmp_path, "c")
+    path = report(tmp_path, trained("padding", "paper", HOSTILE, match=0.5, seeds=3))
     text = check_offline(path.read_text(encoding="utf-8")).text
     assert "not applicable: symbols are not scalars" in text
     assert "held-out rows" in text
@@ -169,10 +177,8 @@ def test_one_cell_of_ones_own_data_without_claims(tmp_path: Path) -> None:
 
 
 def test_many_answers_are_cut_and_unending_ones_too(tmp_path: Path) -> None:
-    shown = [Shown(source=f"{n:04}", target="01", predicted="0" * 4, right=False, stopped=False) for n in range(50)]
-    given = row("padding", "paper", "words", match=0.0)
-    many = Rung(**{name: getattr(given, name) for name in given.__struct_fields__} | {"answers": shown})
-    text = Parsed(write_report(study(many), tmp_path, "c").read_text(encoding="utf-8")).text
+    many = trained("padding", "paper", "words", match=0.0, answers=50)
+    text = Parsed(report(tmp_path, many).read_text(encoding="utf-8")).text
     assert "12 of 50 rows" in text
     assert "0011 → 0000…" in text
     assert "0012 →" not in text

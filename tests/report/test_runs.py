@@ -193,7 +193,7 @@ def test_an_endless_answer_is_cut_off():
 
 
 def test_the_map_of_confusions_has_no_empty_row_or_column():
-    confusion = [{"gold": f"g{n}", "said": f"s{n % 40}", "count": 900 - n, "of": 1000} for n in range(50)]
+    confusion = [{"gold": f"g{n}", "predicted": f"s{n % 40}", "count": 900 - n, "of": 1000} for n in range(50)]
     chart = confusion_map(confusion)
     assert len(re.findall(r">g\d+<", chart.svg)) == len(re.findall(r">s\d+<", chart.svg)) == 12
 

@@ -14,8 +14,9 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from seqwright.runs.training_run import TrainingRun
+from seqwright.runs.training_run import TrainingFacts, TrainingRun
 from seqwright.training import checkpoint
+from seqwright.training.checkpoint import read_checkpoint, write_checkpoint
 from tests.cli.test_own_data import Told, tell
 from tests.runs.small import SMALL, losses, sets, write_pairs
 
@@ -57,11 +58,11 @@ def refused(told: Told, *parts: str) -> None:
     ("content", "parts"),
     [
         ("", ["d.tsv: the file is empty"]),
-        ("\n", ["d.tsv:1: no tab"]),
+        ("\n", ["d.tsv: the file is empty"]),
         ("a\tb\n", ["too few different sources", "--dev"]),
         ("a\ta\n" * 30, ["too few different sources", "--dev"]),
         ("a\tb\nbad\n", ["d.tsv:2: no tab"]),
-        ("a\tb\n\nc\td\n", ["d.tsv:2: no tab"]),
+        ("a\tb\n\nc\td\n", ["d.tsv:2: this line is blank"]),
         ("".join(f"{c}\t\n" for c in "abcdefghijkl"), ["d.tsv:1: the target is empty", "11 rows after it"]),
         ("a\tb\nb\t\nc\td\n", ["d.tsv:2: the target is empty"]),
         ("a\tb\tc\td\n", ["d.tsv:1: 3 tabs"]),
@@ -90,7 +91,7 @@ def test_standard_input_goes_by_its_name(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("edit", "part"),
-    [("goal.sources=MarkedSources", "no part 'sources'"), ("evaluation.by=exact_match", "no targets to match")],
+    [("sources=MarkedSources", "no part .sources."), ("evaluation.by=exact_match", "no targets to match")],
 )
 def test_what_text_has_not(tmp_path: Path, edit: str, part: str):
     (tmp_path / "t.txt").write_text("to be or not to be\n" * 200)
@@ -212,8 +213,8 @@ def test_an_evaluation_that_is_no_number_is_not_kept(data: Path, tmp_path: Path)
     edits = sets("training.rate=1e30", "evaluation.every=1", "averaging=NoAverage")
     refused(tell("train", data, "--out", tmp_path / "run", *EDITS, *edits), "not a number")
     assert not (tmp_path / "run" / "model.safetensors").exists()
-    kept = load_file(tmp_path / "run" / "last.safetensors")  # that of before the first step
-    assert all(tensor.isfinite().all() for tensor in kept.values())
+    tensors, _ = read_checkpoint(tmp_path / "run" / "last.safetensors", TrainingFacts)
+    assert tensors["trainer.step"] == 0
     assert "NaN" not in (tmp_path / "run" / "metrics.jsonl").read_text()
 
 
@@ -227,7 +228,7 @@ def test_a_disk_that_fills_during_a_checkpoint(
 
     def full(path: Path, content: str | bytes) -> None:
         written.append(path.name)
-        if len(written) == 4:  # the best and the last at step 4 fit, the best at step 8 too
+        if len(written) == 5:  # the last at step 0, the best and the last at step 4 fit, the best at step 8 too
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, content)
 
@@ -300,52 +301,38 @@ def test_dev_rows_that_changed_are_refused(data: Path, tmp_path: Path):
 # ---------------------------------------------------------------------- runs that somebody damaged
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    with safe_open(path, framework="pt") as file:
-        return json.loads(file.metadata()["facts"])
-
-
-def _changed(run: Path, change: Callable[[dict[str, torch.Tensor]], Any], **facts: object) -> None:
-    path = run / "last.safetensors"
-    tensors, told = load_file(path), _facts(path)
-    change(tensors)
-    save_file(tensors, path, {"facts": json.dumps(told | facts)})
-
-
-def _without(part: str) -> Callable[[dict[str, torch.Tensor]], None]:
-    def change(tensors: dict[str, torch.Tensor]) -> None:
-        for name in [name for name in tensors if name.partition(".")[0] == part]:
-            del tensors[name]
-
-    return change
-
-
-@pytest.mark.parametrize("part", ["model", "optimizer", "dropout", "average", "order"])
+@pytest.mark.parametrize("part", ["model", "trainer", "generators", "average", "sampler", "selector"])
 def test_a_checkpoint_without_a_part_is_refused(run: Path, part: str):
-    _changed(run, _without(part))
-    refused(tell("train", "--resume", run), "last.safetensors")
+    path = run / "last.safetensors"
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(
+        {name: tensor for name, tensor in load_file(path).items() if name.partition(".")[0] != part}, path, metadata
+    )
+    refused(tell("train", "--resume", run), "last.safetensors", "some tensors are missing")
 
 
 @pytest.mark.parametrize(
     "more",
     [
-        {"optimizer.x.y": torch.ones(1)},
-        {"optimizer.0.exp_avg": torch.ones(1)},
-        {"optimizer.9999.exp_avg": torch.ones(1)},
-        {"order": torch.zeros(3, dtype=torch.uint8)},
-        {"dropout.0": torch.zeros(3)},
+        {"trainer.optimizer.x.y": torch.ones(1)},
+        {"trainer.optimizer.head.bias.exp_avg": torch.ones(1)},
+        {"sampler.epoch_start": torch.zeros(3, dtype=torch.uint8)},
+        {"sampler.index": torch.tensor(9999)},
+        {"sampler.index": torch.tensor(-5)},
+        {"trainer.step": torch.tensor(-1)},
+        {"trainer.step": torch.tensor(10**15)},
+        {"selector.best_loss": torch.ones(2)},
+        {"generators.0": torch.zeros(5056)},
         {"foo.bar": torch.ones(1)},
     ],
+    ids=lambda more: f"{next(iter(more))}",
 )
 def test_a_checkpoint_with_foreign_parts_is_refused(run: Path, more: dict[str, torch.Tensor]):
-    _changed(run, lambda tensors: tensors.update(more))
-    refused(tell("train", "--resume", run), "last.safetensors")
-
-
-@pytest.mark.parametrize("facts", [{"index": 9999}, {"index": -5}, {"step": -1}, {"step": 10**30}, {"best_loss": "x"}])
-def test_a_checkpoint_that_stands_nowhere_is_refused(run: Path, facts: dict[str, object]):
-    _changed(run, lambda tensors: None, **facts)
-    refused(tell("train", "--resume", run), "last.safetensors")
+    path = run / "last.safetensors"
+    tensors, facts = read_checkpoint(path, TrainingFacts)
+    write_checkpoint(path, tensors | more, facts)
+    refused(tell("train", "--resume", run), "last.safetensors", next(iter(more)).partition(".")[0])
 
 
 def _pickled(path: Path) -> None:

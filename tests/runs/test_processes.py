@@ -11,7 +11,7 @@ import pytest
 from tests.runs.small import SMALL, environment, losses, seqwright, sets, write_pairs
 
 STILL = sets(*SMALL, "training.steps=20", "training.precision=float64", "training.accumulate=2",
-             *(f"model.{side}.{kind}=0" for side in ("encoder", "decoder") for kind in ("dropout", "embedding_dropout")),
+             *(f"model.{side}.{kind}=0" for side in ("encoder", "decoder") for kind in ("blocks.dropout", "embedding_dropout")),
              )  # fmt: skip
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.studies import cluster
 from seqwright.studies.cluster import Cluster
 from tests.studies.small import small_study
+from tests.studies.test_study import timeless
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -19,13 +19,11 @@ def test_two_workers_of_a_local_cluster_find_what_one_process_finds(tmp_path: Pa
     study = small_study()
     here = study.run(tmp_path / "here", workers=1)
     there = study.run(tmp_path / "there", executor=Cluster("local", workers=2))
-    assert [msgspec.structs.replace(row, seconds=0.0) for row in there] == [
-        msgspec.structs.replace(row, seconds=0.0) for row in here
-    ]
+    assert timeless(there) == timeless(here)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_cluster_that_is_not_there_is_said(tmp_path: Path):
+def test_a_missing_cluster_is_an_error(tmp_path: Path):
     pytest.importorskip("ray", reason="seqwright[ray] is not installed")
     with pytest.raises(SeqwrightError, match="no Ray cluster at auto"):
         small_study(cells=1).run(tmp_path / "study", executor=Cluster("auto"))

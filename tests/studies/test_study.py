@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.studies.experiment import Row, opened
+from seqwright.studies.experiment import opened
 from seqwright.studies.measures import GradientReach
+from seqwright.studies.table import SECONDS, ResultTable
 from tests.studies.small import small_study
 
 DYING = """
@@ -19,8 +20,8 @@ import multiprocessing, os, signal, sys
 from pathlib import Path
 from tests.studies.small import small_study
 
-def watch(done, total, pieces, all_pieces):
-    if pieces >= {after}:
+def watch(done, total, units, all_units):
+    if units >= {after}:
         victims = multiprocessing.active_children() if "{victim}" == "worker" else []
         for victim in victims[:1]:
             os.kill(victim.pid, signal.SIGKILL)
@@ -28,25 +29,26 @@ def watch(done, total, pieces, all_pieces):
             os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
-    small_study().run(Path(sys.argv[1]), workers=2, watch=watch)
+    small_study().run(Path(sys.argv[1]), workers=2, progress=watch)
 """
 
 
-def _rows(folder: Path, **kind: int) -> list[Row]:
-    return [timeless(row) for row in small_study(**kind).run(folder, workers=1)]
+def _table(folder: Path, **kind: int) -> ResultTable:
+    return timeless(small_study(**kind).run(folder, workers=1))
 
 
-def timeless(row: Row) -> Row:
-    """What a row says, without how long it took."""
-    return msgspec.structs.replace(row, seconds=0.0)
+def timeless(table: ResultTable) -> ResultTable:
+    """Return a table without the measurements of time."""
+    kept = [record for record in table.measurements if record.measure != SECONDS]
+    return msgspec.structs.replace(table, measurements=kept)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
-    return _rows(tmp_path_factory.mktemp("undisturbed") / "study")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> ResultTable:
+    return _table(tmp_path_factory.mktemp("undisturbed") / "study")
 
 
-def test_a_killed_study_started_again_ends_with_the_same_rows(tmp_path: Path, undisturbed: list[Row]):
+def test_a_killed_study_started_again_ends_with_the_same_table(tmp_path: Path, undisturbed: ResultTable):
     folder = tmp_path / "study"
     for after in (0, 1, 2):
         killed = subprocess.run(
@@ -56,24 +58,24 @@ def test_a_killed_study_started_again_ends_with_the_same_rows(tmp_path: Path, un
         )
         assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
         assert len(list((folder / "cells").glob("*.json"))) >= after
-    assert _rows(folder) == undisturbed
+    assert _table(folder) == undisturbed
 
 
-def test_nothing_finished_is_done_again(tmp_path: Path, undisturbed: list[Row]):
+def test_nothing_finished_is_done_again(tmp_path: Path, undisturbed: ResultTable):
     folder = tmp_path / "study"
-    _rows(folder)
+    _table(folder)
     before = {path: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()}
     assert len(before) == 3
-    assert _rows(folder) == undisturbed
+    assert _table(folder) == undisturbed
     assert {path: path.stat().st_mtime_ns for path in (folder / "cells").iterdir()} == before
 
 
-def test_a_damaged_piece_is_done_again(tmp_path: Path, undisturbed: list[Row]):
+def test_a_damaged_unit_is_done_again(tmp_path: Path, undisturbed: ResultTable):
     folder = tmp_path / "study"
-    _rows(folder)
-    piece = sorted((folder / "cells").iterdir())[0]
-    piece.write_bytes(piece.read_bytes()[:100])
-    assert _rows(folder) == undisturbed
+    _table(folder)
+    unit = sorted((folder / "cells").iterdir())[0]
+    unit.write_bytes(unit.read_bytes()[:100])
+    assert _table(folder) == undisturbed
 
 
 def test_a_worker_that_keeps_dying_is_given_up_on_with_its_name(tmp_path: Path):
@@ -103,23 +105,23 @@ import multiprocessing, os, signal, sys
 from pathlib import Path
 from tests.studies.small import small_study
 
-def watch(done, total, pieces, all_pieces):
+def watch(done, total, units, all_units):
     if done > 0:
         for victim in multiprocessing.active_children():
             os.kill(victim.pid, signal.SIGKILL)
 
 if __name__ == "__main__":
-    small_study(cells=1, steps=2000).run(Path(sys.argv[1]), workers=1, watch=watch)
+    small_study(cells=1, steps=2000).run(Path(sys.argv[1]), workers=1, progress=watch)
 """
 
 
-def test_a_worker_killed_once_costs_nothing_but_time(tmp_path: Path, undisturbed: list[Row]):
+def test_a_worker_killed_once_costs_nothing_but_time(tmp_path: Path, undisturbed: ResultTable):
     folder = tmp_path / "study"
     script = KILLING_ONCE.format(marker=tmp_path / "killed")
     done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "killed").exists()
-    assert _rows(folder) == undisturbed
+    assert _table(folder) == undisturbed
 
 
 KILLING_ONCE = """
@@ -129,14 +131,14 @@ from tests.studies.small import small_study
 
 marker = Path("{marker}")
 
-def watch(done, total, pieces, all_pieces):
-    if pieces >= 1 and not marker.exists():
+def watch(done, total, units, all_units):
+    if units >= 1 and not marker.exists():
         for victim in multiprocessing.active_children():
             marker.touch()
             os.kill(victim.pid, signal.SIGKILL)
 
 if __name__ == "__main__":
-    small_study().run(Path(sys.argv[1]), workers=2, watch=watch)
+    small_study().run(Path(sys.argv[1]), workers=2, progress=watch)
 """
 
 
@@ -175,8 +177,8 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path):
         small_study().run(tmp_path / "study")
 
 
-def test_pieces_do_not_depend_on_the_workers():
+def test_units_do_not_depend_on_the_workers():
     study = replace(small_study(), seeds=40)
-    seeds = [piece.seeds for piece in study.pieces() if piece.cell is study.cells[0]]
-    assert [seed for piece in seeds for seed in piece] == list(range(40))
+    seeds = [unit.seeds for unit in study.units() if unit.cell is study.cells[0]]
+    assert [seed for unit in seeds for seed in unit] == list(range(40))
     assert max(map(len, seeds)) <= 16

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from typing import get_args
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import kinds
 from seqwright.core.spec import Spec, vary
 from seqwright.tasks.algorithmic import (
     AssociativeRecall,
@@ -28,14 +29,14 @@ from seqwright.tasks.algorithmic import (
     ReversedAddition,
     SelectiveCopy,
     Task,
-    TaskSpec,
     UniqueCopy,
 )
-from seqwright.tasks.algorithmic.task import letters
+from seqwright.tasks.alphabets import letters, some
+from seqwright.tasks.sampling import Dataset
 
-KINDS = get_args(TaskSpec)
+KINDS = tuple(kind for kind in kinds(Task).values() if kind.__module__.startswith("seqwright."))
 
-# What a source is and what its answer, said once more and otherwise: by trial, by rewriting text, by walking.
+# Sources and their targets, defined a second time in another way: by trial, by rewriting text, by walking.
 
 
 def _recalled(task: AssociativeRecall, s: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,25 +74,25 @@ def _bounded(depth: int, s: tuple[str, ...]) -> bool:
 
 
 def _number(digits: tuple[str, ...], base: int) -> int:
-    return sum(int(digit) * base**place for place, digit in enumerate(digits))
+    return sum(int(digit) * base**power for power, digit in enumerate(digits))
 
 
 def _added(task: ReversedAddition, s: tuple[str, ...]) -> tuple[str, ...]:
     plus, base = s.index("+"), task.symbols
     total = _number(s[:plus], base) + _number(s[plus + 1 :], base)
-    return tuple(str(total // base**place % base) for place in range(plus + 1))
+    return tuple(str(total // base**power % base) for power in range(plus + 1))
 
 
 def _walked(task: CycleNavigation, s: tuple[str, ...]) -> tuple[str, ...]:
-    place = 0
+    state = 0
     for move in s:
-        place += {"0": 0, "+": 1, "-": -1}[move]
-        place = 0 if place == task.places else task.places - 1 if place < 0 else place
-    return (str(place),)
+        state += {"0": 0, "+": 1, "-": -1}[move]
+        state = 0 if state == task.size else task.size - 1 if state < 0 else state
+    return (str(state),)
 
 
 def _duplicated(task: MissingDuplicate, s: tuple[str, ...]) -> tuple[str, ...]:
-    """Every symbol that makes a word said twice when it stands for the hidden one."""
+    """Every symbol that makes the source a repeated word when it replaces the hidden one."""
     wholes = {a: "".join(s).replace("?", a) for a in letters(task.symbols)}
     return tuple(a for a, whole in wholes.items() if whole[: len(s) // 2] == whole[len(s) // 2 :])
 
@@ -146,7 +147,7 @@ SOURCES = {
 }
 
 # Small ones, whose sources can all be written down.
-SMALL: dict[type, list[tuple[TaskSpec, list[int]]]] = {
+SMALL: dict[type, list[tuple[Task, list[int]]]] = {
     Copy: [(Copy(symbols=1), [1, 3]), (Copy(symbols=3), [1, 4])],
     UniqueCopy: [(UniqueCopy(symbols=4), [1, 3, 4])],
     Reverse: [(Reverse(symbols=2), [1, 5])],
@@ -160,7 +161,7 @@ SMALL: dict[type, list[tuple[TaskSpec, list[int]]]] = {
     Induction: [(Induction(symbols=3), [3, 5]), (Induction(symbols=4), [4])],
     Hops: [(Hops(symbols=4, hops=1), [3]), (Hops(symbols=3, hops=1), [3])],
     Parity: [(Parity(), [1, 6])],
-    CycleNavigation: [(CycleNavigation(), [2, 4]), (CycleNavigation(places=2), [1])],
+    CycleNavigation: [(CycleNavigation(), [2, 4]), (CycleNavigation(size=2), [1])],
     Majority: [(Majority(symbols=2), [3, 6]), (Majority(symbols=3), [3, 5]), (Majority(symbols=4), [4])],
     Histogram: [(Histogram(symbols=3), [1, 4])],
     BucketSort: [(BucketSort(symbols=3), [1, 4])],
@@ -183,7 +184,7 @@ def drawn(task: Task, length: int, rows: int, seed: int = 0) -> list[tuple[str, 
     return [task.source(length, generator) for _ in range(rows)]
 
 
-def enumerated(task: TaskSpec, length: int) -> list[tuple[str, ...]]:
+def enumerated(task: Task, length: int) -> list[tuple[str, ...]]:
     """Every sequence over the source symbols that is a source."""
     (whole,) = {len(source) for source in drawn(task, length, 3)}
     every = itertools.product(task.source_symbols(length), repeat=whole)
@@ -191,7 +192,7 @@ def enumerated(task: TaskSpec, length: int) -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize(("task", "length"), CASES)
-def test_a_space_has_as_many_sources_as_can_be_written_down_and_each_is_answered(task: TaskSpec, length: int):
+def test_a_space_has_as_many_sources_as_can_be_written_down_and_each_is_answered(task: Task, length: int):
     every = enumerated(task, length)
     assert task.space(length) == len(every)
     for source in every:
@@ -199,7 +200,7 @@ def test_a_space_has_as_many_sources_as_can_be_written_down_and_each_is_answered
 
 
 @pytest.mark.parametrize(("task", "length"), CASES)
-def test_every_source_is_drawn_as_often_as_any_other(task: TaskSpec, length: int):
+def test_every_source_is_drawn_as_often_as_any_other(task: Task, length: int):
     every = enumerated(task, length)
     rows = max(20 * len(every), 500)
     times = Counter(drawn(task, length, rows))
@@ -214,7 +215,7 @@ def test_every_source_is_drawn_as_often_as_any_other(task: TaskSpec, length: int
 @settings(max_examples=40, deadline=None)
 def test_sources_and_answers_are_right_at_any_size(kind: type[Task], data: st.DataObject):
     fields = kind.__struct_fields__
-    sizes = {name: data.draw(st.integers(3, 8), name) for name in fields if name in ("symbols", "places", "depth")}
+    sizes = {name: data.draw(st.integers(3, 8), name) for name in fields if name in ("symbols", "size", "depth")}
     few = {name: data.draw(st.integers(1, 2), name) for name in fields if name in ("queries", "hops")}
     task = vary(kind(), {**sizes, **few})
     if task.longest is not None and task.longest < task.shortest:
@@ -231,18 +232,18 @@ def test_sources_and_answers_are_right_at_any_size(kind: type[Task], data: st.Da
 
 
 class Holder(Spec):
-    task: TaskSpec
+    task: Task
 
 
 @pytest.mark.parametrize("task", DEFAULTS)
-def test_a_task_is_a_value(task: TaskSpec):
+def test_a_task_is_a_value(task: Task):
     assert Holder.from_json(Holder(task=task).to_json()) == Holder(task=task)
     assert drawn(task, 10, 5) == drawn(task, 10, 5) != drawn(task, 10, 5, seed=1)
     assert len(set(task.alphabet(10))) == len(task.alphabet(10))
 
 
 @pytest.mark.parametrize("task", DEFAULTS)
-def test_a_length_that_makes_no_sense_is_refused(task: TaskSpec):
+def test_a_length_that_makes_no_sense_is_refused(task: Task):
     with pytest.raises(SeqwrightError, match=f"{task.name} has no source of length 0; its lengths begin at"):
         task.source(0, np.random.default_rng(0))
     with pytest.raises(SeqwrightError, match="begin at"):
@@ -254,7 +255,7 @@ def test_a_length_that_makes_no_sense_is_refused(task: TaskSpec):
             task.source(task.longest + 1, np.random.default_rng(0))
 
 
-def test_names_are_told_apart():
+def test_names_differ():
     names = [kind().name for kind in KINDS]
     assert len(set(names)) == len(names)
     assert {"copy", "reversed-addition", "missing-duplicate"} <= set(names)
@@ -264,7 +265,7 @@ def test_names_are_told_apart():
     "task", [EvenPairs(), Parity(), Majority(symbols=2), Dyck(), Dyck(depth=3), MissingDuplicate(symbols=2)], ids=repr
 )
 @pytest.mark.parametrize("length", [6, 7, 31])
-def test_two_answers_come_about_equally_often(task: TaskSpec, length: int):
+def test_two_answers_come_about_equally_often(task: Task, length: int):
     times = Counter(task.answer(source) for source in drawn(task, length, 2000))
     assert len(times) == 2
     assert min(times.values()) > 880  # 1000 less five standard deviations
@@ -302,7 +303,42 @@ def test_majorities_are_counted_exactly_where_no_one_could_write_them_down():
     assert Majority(symbols=26).space(40) / 26**40 == pytest.approx(share, abs=0.02)
 
 
+class Rotate(Spec, Task):
+    """The source, rotated by one symbol."""
+
+    symbols: int = 4
+
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        return some(letters(self.symbols), length, generator)
+
+    def count_sources(self, length: int) -> int:
+        return self.symbols**length
+
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        return (*source[1:], source[0])
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
+
+def test_a_task_of_ones_own_is_a_kind_of_task():
+    assert kinds(Task)["Rotate"] is Rotate
+    assert Holder.from_json('{"type": "Holder", "task": {"type": "Rotate", "symbols": 3}}').task == Rotate(symbols=3)
+    draw = Dataset(task=Rotate(), train=20, test=5).draw()
+    assert all(pair.target == (*pair.source[1:], pair.source[0]) for pair in draw.train)
+
+
+def test_an_unknown_task_is_answered_with_the_known_ones():
+    with pytest.raises(
+        SeqwrightError, match=r"there is no Task called Sort; choose one of: AssociativeRecall \(N keys"
+    ):
+        Holder.from_json('{"type": "Holder", "task": {"type": "Sort"}}')
+
+
 @pytest.mark.parametrize("edit", [{"symbols": 0}, {"symbols": 513}, {"symbols": "many"}])
-def test_so_many_symbols_are_refused(edit: dict[str, object]):
+def test_numbers_of_symbols_out_of_range_are_refused(edit: dict[str, object]):
     with pytest.raises(SeqwrightError, match="symbols"):
         vary(Copy(), edit)

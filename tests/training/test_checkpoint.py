@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
@@ -23,6 +25,12 @@ def test_what_is_written_is_read(tmp_path: Path):
     assert facts == Facts(step=7)
     assert read.keys() == tensors.keys()
     assert all(torch.equal(read[name], tensors[name]) for name in tensors)
+
+
+def test_what_is_written_twice_is_the_same_bytes(tmp_path: Path):
+    for name in ("one", "two"):
+        write_checkpoint(tmp_path / name, {"b": torch.ones(2), "a": torch.zeros(1)}, Facts(step=7))
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"\x80\x04pickle" + b])
@@ -57,19 +65,20 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pyt
 
 def test_a_checkpoint_keeps_every_part_under_its_name(tmp_path: Path):
     one, other = torch.nn.Linear(2, 3), torch.nn.Linear(2, 3)
-    Checkpoint(tmp_path / "x", {"model": ModelWeights(one)}).write(
-        {"model.weight": one.weight, "model.bias": one.bias}, Facts(step=7)
-    )
+    state = Checkpoint(tmp_path / "x", {"model": ModelWeights(one)}).state()
+    assert list(state) == ["model.weight", "model.bias"]
+    write_checkpoint(tmp_path / "x", state, Facts(step=7))
     assert Checkpoint(tmp_path / "x", {"model": ModelWeights(other)}).restore(Facts) == Facts(step=7)
     assert torch.equal(one.weight, other.weight)
 
 
 def test_a_part_that_is_unknown_or_not_whole_is_refused_by_name(tmp_path: Path):
     checkpoint = Checkpoint(tmp_path / "x", {"model": ModelWeights(torch.nn.Linear(2, 3))})
-    checkpoint.write(checkpoint.state() | {"teacher.weight": torch.ones(1)}, Facts(step=7))
+    write_checkpoint(tmp_path / "x", checkpoint.state() | {"teacher.weight": torch.ones(1)}, Facts(step=7))
     with pytest.raises(SeqwrightError, match="does not fit this run: teacher"):
         checkpoint.restore(Facts)
-    write_checkpoint(tmp_path / "x", {"model.bias": torch.ones(3)}, Facts(step=7), {"model": 2})
+    header = json.dumps({"facts": json.loads(Facts(step=7).to_json()), "sizes": {"model": 2}})
+    save_file({"model.bias": torch.ones(3)}, tmp_path / "x", {"seqwright": header})
     with pytest.raises(SeqwrightError, match="some tensors are missing"):
         checkpoint.restore(Facts)
 

@@ -68,7 +68,7 @@ def _print(measured: Measures | TextMeasures) -> None:
     from rich.table import Table
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    counts = [(name, getattr(measured, name, None)) for name in ("rows", "questions", "tokens")]
+    counts = [(name, getattr(measured, name, None)) for name in ("rows", "sources", "tokens")]
     console.print(
         ", ".join(f"{n:,} {name}" for name, n in counts if n is not None) + "; 95 % intervals", soft_wrap=True
     )
@@ -94,13 +94,13 @@ def _print_lengths(console: Console, bins: Sequence[LengthBin]) -> None:
         lengths.add_column(heading, justify="right")
     for part in bins:
         ends = f"{part.shortest}" if part.shortest == part.longest else f"{part.shortest}–{part.longest}"
-        lengths.add_row(ends, f"{part.questions:,}", f"{part.exact_match:.3f}")
+        lengths.add_row(ends, f"{part.sources:,}", f"{part.exact_match:.3f}")
     console.print(lengths)
 
 
 def _print_errors(console: Console, measured: Any) -> None:
     if measured.confusion:
-        pairs = ", ".join(f"{c.gold or '∅'}→{c.said or '∅'} {c.count}×" for c in measured.confusion[:10])
+        pairs = ", ".join(f"{c.gold or '∅'}→{c.predicted or '∅'} {c.count}×" for c in measured.confusion[:10])
         console.print(f"confused most: {pairs}", markup=False, soft_wrap=True)
     for row in measured.worst[:10]:
-        console.print(f"  {row.edits:3} edits  {row.source} → {row.said}  (correct: {row.target})", markup=False)
+        console.print(f"  {row.edits:3} edits  {row.source} → {row.answer}  (correct: {row.target})", markup=False)

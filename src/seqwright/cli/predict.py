@@ -16,7 +16,7 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
 
 if TYPE_CHECKING:
-    from seqwright.decoding.decoding import DecodingSpec
+    from seqwright.decoding.decoding import Decoding
     from seqwright.runs.run import Prediction, Run
 
 
@@ -56,7 +56,7 @@ def predict(
     pending: deque[str] = deque()  # prompts that were read and are not answered yet
 
     def prompts() -> Iterator[tuple[str, ...] | None]:
-        for prompt in loaded.reading.questions(file):
+        for prompt in loaded.reading.prompts(file):
             if prompt is None:
                 yield None
                 continue
@@ -80,7 +80,7 @@ def predict(
 def _decoding(
     beam: int | None, length_penalty: float, answers: int, temperature: float | None, top_k: int | None,
     top_p: float | None, min_p: float | None, seed: int,
-) -> DecodingSpec:  # fmt: skip
+) -> Decoding:  # fmt: skip
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
     from seqwright.decoding.sampling import Sampling

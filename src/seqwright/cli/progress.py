@@ -31,7 +31,7 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:3.0f}%  {task.fields[pieces]}"),
+        TextColumn("{task.percentage:3.0f}%  {task.fields[units]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -39,10 +39,10 @@ def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
         transient=True,
     )
     began = time.perf_counter()
-    line = bar.add_task(what, total=None, pieces="")
+    line = bar.add_task(what, total=None, units="")
 
-    def watch(done: float, total: float, pieces: int, all_pieces: int) -> None:
-        bar.update(line, completed=done, total=total, pieces=f"{pieces}/{all_pieces} pieces")
+    def watch(done: float, total: float, units: int, all_units: int) -> None:
+        bar.update(line, completed=done, total=total, units=f"{units}/{all_units} work units")
         if not bar.live.is_started and time.perf_counter() - began > PATIENCE:
             bar.start()
 
@@ -57,9 +57,9 @@ def print_estimate(study: Experiment, workers: int | None) -> Callable[[Sequence
     from seqwright.report.formatting import count
 
     def estimate(todo: Sequence[WorkUnit]) -> None:
-        pieces = study.pieces()
-        work = f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(pieces), 'piece')}"
-        left = f", {len(todo):,} left to do" if len(todo) < len(pieces) else ""
+        units = study.units()
+        work = f"{count(len(study.cells), 'cell')} × {count(study.seeds, 'seed')} in {count(len(units), 'work unit')}"
+        left = f", {len(todo):,} left to do" if len(todo) < len(units) else ""
         time = _duration(study.seconds(todo, workers=workers)) if todo else "all is done already"
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"{work}{left}: {time}")
 

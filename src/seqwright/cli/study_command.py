@@ -1,12 +1,11 @@
-"""One door for every study but the ladder: what it asks differs, how it is asked does not."""
+"""The command of every study: the same options, and the study's own as ``--set``."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,51 +13,34 @@ from seqwright.cli.options import AsJson, Device, Out, SplitSource, SplitTarget,
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
-    from seqwright.studies.study import Study, StudyResult
+    from seqwright.data.corpus import Corpus
+    from seqwright.studies.experiment import Experiment
+    from seqwright.studies.model_scale import ModelScale
+    from seqwright.studies.results import StudyResult
+    from seqwright.studies.study import Study
     from seqwright.studies.task_source import TaskSource
 
-INQUIRIES = {
-    "parts": (
-        "parts",
-        "Parts",
-        "Which parts does a task need? Each taken from a whole model, and added to a bare one.",
-    ),
-    "positions": ("positions", "Positions", "Which kind of position? How soon it is learnt, and what is left beyond."),
-    "lengths": (
-        "lengths",
-        "Lengths",
-        "At what length does it break? Trained up to one length, asked up to three times that.",
-    ),
-    "noise": ("noise", "Noise", "What does noise do, in training sources, in training targets, or only when asked?"),
-    "vocabulary": ("vocabulary", "VocabularySizes", "How many symbols can a fixed width tell apart?"),
-    "scale": ("scale", "Sizes", "How does loss fall with width and depth? A power law and its uncertainty."),
-    "per-task": ("per_task", "PerTask", "Is every task learnt, or only the mean? Tasks mixed, against each alone."),
-    "batching": ("batching", "Batching", "Padding, buckets, or one length at a time? Time, waste and accuracy."),
-    "gradients": ("gradients", "Gradients", "How much gradient reaches a token at distance k?"),
-}
-"""Every study but the ladder: its module, its class there, and what it asks; nothing is imported before one is run."""
 
+def command(name: str, question: str) -> Any:
+    """Return the command of a study, which imports the study when it runs."""
 
-def door(module: str, inquiry: str) -> Callable[..., None]:
-    def ask(
+    def run(
         task: Annotated[
             list[str] | None,
-            typer.Option(help="A task, as `study tasks` lists them; copy:symbols=4 says more. May be repeated."),
+            typer.Option(help="A task, as `study tasks` lists them, such as copy:symbols=4. May be repeated."),
         ] = None,
-        pairs: Annotated[
-            Path | None, typer.Option(help="A file of source<TAB>target lines to ask it of, instead of tasks.")
-        ] = None,
+        pairs: Annotated[Path | None, typer.Option(help="A file of source<TAB>target lines, instead of tasks.")] = None,
         split_source_on: SplitSource = "",
         split_target_on: SplitTarget = "",
         seeds: Annotated[
-            int | None, typer.Option(help="Models trained of each variant. (default: 10; quick: 3)")
+            int | None, typer.Option(help="Models trained of each variant. (default: 10, quick 3; ladder: 8, a file 4)")
         ] = None,
         quick: Annotated[
             bool, typer.Option("--quick", help="Fewer variants, tasks and steps: 3 minutes on 2 cores.")
         ] = False,
         set_: Annotated[
             list[str] | None,
-            typer.Option("--set", help="path=value: change what the models have in common, as steps=3000."),
+            typer.Option("--set", help="path=value: an option of the study, or what all models share, as steps=3000."),
         ] = None,
         out: Out = None,
         as_json: AsJson = False,
@@ -69,78 +51,103 @@ def door(module: str, inquiry: str) -> Callable[..., None]:
         ] = None,
     ) -> None:
         positive(seeds=seeds, workers=workers)
-        from importlib import import_module
-
+        from seqwright.studies.experiment import Experiment
         from seqwright.training.device import checked_device
 
         checked_device(device)
-        asked = getattr(import_module(f"seqwright.studies.questions.{module}"), inquiry)(quick=quick)
-        subjects = _subjects(asked, task or [], pairs, (split_source_on, split_target_on), set_ or [])
-        _answer(asked, subjects, seeds, out, device, workers, ray, as_json)
+        study, edits = _study(name, quick, set_ or [])
+        if pairs is None:
+            sources = _tasks(study, task or [], edits, split=bool(split_source_on or split_target_on))
+            seeds = seeds or study.seeds
+        elif task:
+            raise SeqwrightError("--task and --pairs exclude one another", fix="give one of the two")
+        else:
+            rows = _read(pairs, split_source_on, split_target_on)
+            scale, usual = study.on_file(rows, quick=quick)
+            sources, seeds = [_file_task(rows, scale, edits)], seeds or usual
+        experiment = Experiment(study.name, tuple(study.cells(sources)), seeds, device)
+        names = [name, *(["quick"] if quick else []), *(one.name for one in sources[:3]), str(seeds)]
+        folder = out or Path("seqwright-out") / "-".join(names)
+        _run(study, sources, experiment, folder, workers, ray, as_json)
 
-    return ask
+    app = typer.Typer(add_completion=False)
+    app.command(name, help=question)(run)
+    made = typer.main.get_command(app)
+    made.name = name
+    return made
 
 
-def _subjects(
-    asked: Study, tasks: list[str], pairs: Path | None, split_on: tuple[str, str], edits: list[str]
-) -> list[TaskSource]:
+def _study(name: str, quick: bool, edits: list[str]) -> tuple[Study, list[str]]:
+    """Return the study with its own options set, and the edits that are left: those of its scale."""
     from seqwright.core.edits import edited
-    from seqwright.studies.scale import ModelScale
-    from seqwright.studies.task_source import DrawnTask, FileTask
+    from seqwright.studies.study import studies
+
+    kind = studies()[name]
+    study: Any = kind.quick() if quick else kind()
+    own = [edit for edit in edits if edit.partition("=")[0].partition(".")[0] in study.__struct_fields__]
+    return edited(study, own), [edit for edit in edits if edit not in own]
+
+
+def _tasks(study: Study, names: list[str], edits: list[str], *, split: bool) -> list[TaskSource]:
+    """Return the tasks that were named, or the study's own."""
+    from seqwright.core.edits import edited
+    from seqwright.studies.task_source import DrawnTask
     from seqwright.studies.tasks import task_called
 
-    if pairs is None:
-        if any(split_on):
-            raise SeqwrightError("--split-source-on and --split-target-on need --pairs", fix="leave them out")
-        setting = edited(asked.setting, edits)
-        return [DrawnTask(task, setting) for task in map(task_called, tasks)] or [
-            DrawnTask(task, setting) for task in asked.tasks
-        ]
-    if tasks:
-        raise SeqwrightError("--task and --pairs exclude one another", fix="give one of the two")
+    if split:
+        raise SeqwrightError("--split-source-on and --split-target-on need --pairs", fix="leave them out")
+    tasks = [task_called(name) for name in names] or study.tasks
+    if edits and not tasks:
+        raise SeqwrightError(f"--set {edits[0]} needs --pairs", fix=f"without a file {study.name} has its own settings")
+    scale = edited(study.scale, edits)
+    return [DrawnTask(task, scale) for task in tasks]
+
+
+def _read(pairs: Path, split_source_on: str, split_target_on: str) -> Corpus:
     from seqwright.data.files import read_pairs
 
-    rows = read_pairs(pairs, split_source_on=split_on[0], split_target_on=split_on[1])
+    rows = read_pairs(pairs, split_source_on=split_source_on, split_target_on=split_target_on)
     print(rows.statistics().summary(), file=sys.stderr)
-    return [FileTask(rows, edited(ModelScale.of(rows, quick=asked.quick), edits))]
+    return rows
 
 
-def _answer(
-    asked: Study, subjects: list[TaskSource], seeds: int | None, out: Path | None, device: str, workers: int | None,
-    ray: str | None, as_json: bool,
+def _file_task(rows: Corpus, scale: ModelScale, edits: list[str]) -> TaskSource:
+    from seqwright.core.edits import edited
+    from seqwright.studies.task_source import FileTask
+
+    scale = edited(scale, edits)
+    print(scale.summary(), file=sys.stderr)
+    return FileTask(rows, scale)
+
+
+def _run(
+    study: Study, sources: list[TaskSource], experiment: Experiment, folder: Path, workers: int | None, ray: str | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
-    """Run, keep, report."""
+    """Train, write the results and the report, and print them."""
     from seqwright.cli.progress import print_estimate, watching
     from seqwright.core.files import write_atomically
-    from seqwright.studies.experiment import Experiment
-    from seqwright.studies.report import write_report
-    from seqwright.studies.study import StudyResult
+    from seqwright.studies.results import StudyResult
 
-    study = Experiment(asked.name, tuple(asked.cells(subjects)), seeds or asked.seeds, device)
-    folder = out or Path("seqwright-out") / "-".join(
-        [asked.name, *(["quick"] if asked.quick else []), *(one.name for one in subjects[:3]), str(study.seeds)]
-    )
     executor = None
     if ray is not None:
         from seqwright.studies.cluster import Cluster
 
         executor = Cluster(ray, workers)
-    with watching(f"study {study.name}, {study.seeds} seeds") as watch:
-        rows = study.run(
-            folder, workers=workers, executor=executor, foretell=print_estimate(study, workers), watch=watch
-        )
+    with watching(f"study {study.name}, {experiment.seeds} seeds") as progress:
+        announce = print_estimate(experiment, workers)
+        table = experiment.run(folder, workers=workers, executor=executor, announce=announce, progress=progress)
     result = StudyResult(
         study=study.name,
-        seeds=study.seeds,
-        seconds=sum(row.seconds for row in rows),
-        rows=rows,
-        effects=asked.effects(rows),
-        claims=asked.claims(rows),
-        notes=asked.notes(subjects),
+        seeds=experiment.seeds,
+        table=table,
+        effects=study.effects(table),
+        claims=study.claims(table),
+        notes=study.notes(sources),
     )
-    text = result.to_json(indent=2)
+    text = result.to_json()
     write_atomically(folder / "results.json", text)
-    report = write_report(asked, result, folder, "seqwright " + shlex.join(sys.argv[1:]))
+    report = study.page(result, "seqwright " + shlex.join(sys.argv[1:])).write(folder / "report.html")
     if as_json:
         print(text)
     else:
@@ -151,20 +158,27 @@ def _print_findings(result: StudyResult, report: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from seqwright.studies.table import ALONE, BEYOND, EVAL_LOSS, EXACT_MATCH, PARAMETERS, TRAIN_LOSS
+
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     table = Table(title=f"{result.study}, {result.seeds} seeds: median over seeds [interval]", title_justify="left")
-    for heading in ("variant", "task"):
+    columns = {"train loss": (TRAIN_LOSS, 4), "eval loss": (EVAL_LOSS, 4), "exact match": (EXACT_MATCH, 2),
+               "alone": (ALONE, 2), "beyond": (BEYOND, 2)}  # fmt: skip
+    rows = result.table.rows
+    columns = {name: column for name, column in columns.items() if any(row.has(column[0]) for row in rows)}
+    for heading in ("base", "variant", "task"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("params", "loss", "exact match", "beyond"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    base = result.rows[0].base
-    for row in result.rows:
-        if row.base != base:
+    for heading in ("params", *columns):
+        table.add_column(heading, justify="right")
+    table.add_column("signatures (seeds)")
+    for row, before in zip(rows, [None, *rows], strict=False):
+        if before and row.base != before.base:
             table.add_section()
-        base = row.base
-        numbers = [(row.eval_loss, 4), (row.exact_match, 2), *([(row.beyond, 2)] if row.beyond else [])]
-        told = [f"{r.median:.{d}f} [{r.low:.{d}f} {r.high:.{d}f}]" for r, d in numbers]
-        table.add_row(row.variant, row.task, str(row.parameters), *told)
+        cells = []
+        for measure, digits in columns.values():
+            value = row.interval(measure) if row.has(measure) else None
+            cells.append(f"{value.median:.{digits}f} [{value.low:.{digits}f} {value.high:.{digits}f}]" if value else "")
+        table.add_row(row.base, row.variant, row.task, f"{row.number(PARAMETERS):.0f}", *cells, row.signatures)
     console.print(table)
     for each in result.effects:
         worth = f"{each.worth.median:+.2f} [{each.worth.low:+.2f} {each.worth.high:+.2f}]"
@@ -172,7 +186,7 @@ def _print_findings(result: StudyResult, report: Path) -> None:
             f"  [bold]{each.verdict:10}[/bold] {each.task}: {each.part} ({each.measure}, {each.base}) {worth}"
         )
     for claim in result.claims:
-        console.print(f"  [bold]{claim.verdict:10}[/bold] {claim.claim}: {claim.measured}")
+        console.print(f"  [bold]{claim.verdict:26}[/bold] {claim.claim}: {claim.measured}")
     for note in result.every_note():
         console.print(f"  note: {note}", soft_wrap=True)
     console.print(f"\nreport: {report}", soft_wrap=True)

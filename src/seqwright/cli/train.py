@@ -97,7 +97,7 @@ def train(
     if moved_data is not None:
         raise SeqwrightError("--data belongs to --resume", fix="name the file without --data")
     assert data is not None
-    from seqwright.runs.options import PreprocessingOptions
+    from seqwright.data.options import PreprocessingOptions
     from seqwright.runs.prepare import prepare
 
     options = PreprocessingOptions(**{name: value for name, value in reading.items() if value is not None})

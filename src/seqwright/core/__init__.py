@@ -1,1 +1,1 @@
-"""Values that every room shares: specs, tokens, probes, and the error that is the user's to mend."""
+"""Values that every package shares: specs, open places, models, tokens, probes and errors."""

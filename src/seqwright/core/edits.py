@@ -1,4 +1,4 @@
-"""Edits of a spec as people write them: ``path=value``."""
+"""Edits of a spec, written as ``path=value``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import S, vary
 
 
-def edited(spec: S, edits: Sequence[str], said: str = "--set ") -> S:
-    """A spec with ``path=value`` edits. A value is JSON; a part without fields may go by its name alone.
+def edited(spec: S, edits: Sequence[str], prefix: str = "--set ") -> S:
+    """Apply ``path=value`` edits to a spec. A value is JSON; a part without fields may be given by its name alone.
 
-    ``said`` is how people said the edits, for errors.
+    ``prefix`` is written before an edit in error messages.
 
     >>> from seqwright.core.spec import Spec
     >>> class Layer(Spec):
@@ -23,21 +23,21 @@ def edited(spec: S, edits: Sequence[str], said: str = "--set ") -> S:
     Layer(width=16)
 
     Raises:
-        SeqwrightError: not of that form, no such path, or a value that does not fit there.
+        SeqwrightError: an edit is not of that form, names no path, or has a value that does not fit there.
     """
     for edit in edits:
-        path, value = _read(edit, said)
+        path, value = _read(edit, prefix)
         try:
             spec = vary(spec, {path: value})
         except SeqwrightError as error:
-            raise SeqwrightError(f"{said}{edit}: {error.what}", fix=error.fix) from error
+            raise SeqwrightError(f"{prefix}{edit}: {error.what}", fix=error.fix) from error
     return spec
 
 
-def _read(edit: str, said: str) -> tuple[str, Any]:
+def _read(edit: str, prefix: str) -> tuple[str, Any]:
     path, equals, text = edit.partition("=")
     if not equals or not path:
-        raise SeqwrightError(f"{said}{edit}: there is no value", fix=f"write {said}path=value")
+        raise SeqwrightError(f"{prefix}{edit}: there is no value", fix=f"write {prefix}path=value")
     try:
         return path, msgspec.json.decode(text)
     except msgspec.DecodeError:

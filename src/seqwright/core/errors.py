@@ -1,12 +1,12 @@
-"""The one kind of error that is the user's to mend."""
+"""Errors that the user can fix."""
 
 from __future__ import annotations
 
 
 class SeqwrightError(Exception):
-    """Something the user gave cannot be used: says what, where (``file:line`` where there is one) and the mend.
+    """Input that cannot be used: the problem, its location (``file:line`` where there is one) and a way to fix it.
 
-    The command line prints it as one line and exits with 2; anything else that is raised is a fault of ours.
+    The command line prints it as one line and exits with 2; any other exception is a bug of this package.
 
     >>> print(SeqwrightError("no tab on this line", where="pairs.tsv:3", fix="write source<TAB>target"))
     pairs.tsv:3: no tab on this line; write source<TAB>target
@@ -21,11 +21,11 @@ class SeqwrightError(Exception):
 
 
 class TooLongError(SeqwrightError):
-    """A sequence is longer than a model has room for."""
+    """A sequence that is longer than the model's maximum length."""
 
 
 def reason(error: OSError) -> str:
-    """What the system said, as part of a sentence.
+    """Return the operating system's message, in lower case for use inside a sentence.
 
     >>> reason(FileNotFoundError(2, "No such file or directory"))
     'no such file or directory'

@@ -37,40 +37,33 @@ class Place(ABC):  # noqa: B024  # each place below it has methods of its own
 
 
 def kinds(place: type[Place]) -> dict[str, type[Any]]:
-    """Every concrete class that takes a place, by its name, in alphabetical order.
-
-    Raises:
-        SeqwrightError: two modules define kinds of the same name.
-    """
+    """Return every concrete class that takes a place, by its name, in alphabetical order."""
     for room in place.rooms:
         package = import_module(room)
         for module in iter_modules(package.__path__):
             import_module(f"{room}.{module.name}")
-    found: dict[str, type[Any]] = {}
-    for kind in _below(place):
-        other = found.get(kind.__name__)
-        if other is not None and other.__module__ != kind.__module__:
-            raise SeqwrightError(
-                f"two kinds of {place.__name__} are called {kind.__name__}: in {other.__module__} and in {kind.__module__}",
-                fix="rename one of the two",
-            )
-        found[kind.__name__] = kind
-    return dict(sorted(found.items()))
+    return {kind.__name__: kind for kind in sorted(_below(place), key=lambda kind: kind.__name__)}
 
 
 def kind_called(place: type[Place], name: str) -> type[Any]:
-    """Return the class of that name that takes a place.
+    """Return the class of that name that takes a place; of several in one module, as in a notebook, the latest.
 
     Raises:
-        SeqwrightError: no such class is known; with the list of those that are.
+        SeqwrightError: no such class is known, with the list of those that are; or two modules define one.
     """
-    for kind in _below(place):  # those imported already; no room is searched for what is at hand
-        if kind.__name__ == name:
-            return kinds(place)[name] if place.rooms else kind
-    known = kinds(place)
-    if name not in known:
-        raise SeqwrightError(f"there is no {place.__name__} called {name}", fix=f"choose one of: {described(known)}")
-    return known[name]
+    found = {kind.__module__: kind for kind in _below(place) if kind.__name__ == name}
+    if not found:  # it may be one of this package's own that nobody has imported yet
+        known = kinds(place)
+        if name not in known:
+            raise SeqwrightError(
+                f"there is no {place.__name__} called {name}", fix=f"choose one of: {described(known)}"
+            )
+        return known[name]
+    if len(found) > 1:
+        raise SeqwrightError(
+            f"two kinds of {place.__name__} are called {name}: in {' and in '.join(found)}", fix="rename one of the two"
+        )
+    return next(iter(found.values()))
 
 
 def described(known: dict[str, type[Any]]) -> str:

@@ -1,9 +1,9 @@
-"""Looking into a forward pass: a probe is offered named tensors on their way through, and may watch or edit them.
+"""Probes: observe or edit named tensors of a forward pass.
 
 Names are the dotted path of the module that offers the tensor, then the tensor's own name, e.g.
-``decoder.blocks.0.cross.weights``. A probe is an argument of the forward, never a hook or a module's
-state, so a watched pass is the same computation as an unwatched one, also inside ``torch.func`` transforms: there
-the probe is made inside the transformed function and what it saw is returned from it.
+``decoder.blocks.0.cross.weights``. A probe is an argument of the forward pass, never a hook or a module's
+state, so an observed pass is the same computation as an unobserved one. Inside ``torch.func`` transforms, create the
+probe inside the transformed function and return the tensors that it recorded.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from torch import Tensor
 
 @runtime_checkable
 class Probe(Protocol):
-    """What a forward pass offers its tensors to."""
+    """An observer of a forward pass, called with each named tensor."""
 
     def wants(self, name: str) -> bool:
-        """Whether this tensor is worth computing: attention weights are not formed for nobody."""
+        """Return whether the probe needs this tensor; unneeded attention weights are never computed."""
         ...
 
     def __call__(self, name: str, x: Tensor) -> Tensor:
-        """Receive a tensor; what is returned takes its place."""
+        """Receive a tensor and return the one that the forward pass continues with."""
         ...
 
 
 class Silent:
-    """Nobody is looking."""
+    """A probe that needs no tensor."""
 
     def wants(self, name: str) -> bool:
         return False
@@ -41,7 +41,7 @@ SILENT = Silent()
 
 
 class Record:
-    """Keeps every tensor whose name ends with one of the given endings (all of them by default).
+    """A probe that keeps every tensor whose name ends with one of the given endings (by default, every tensor).
 
     Several passes (the steps of a generation) append to the same list.
 
@@ -66,7 +66,7 @@ class Record:
 
 
 class Edit:
-    """Replaces the tensors that have exactly this name by a function of them (ablate a head, add noise)."""
+    """A probe that replaces the tensors of exactly this name by a function of them (ablate a head, add noise)."""
 
     def __init__(self, name: str, function: Callable[[Tensor], Tensor]) -> None:
         self.name, self.function = name, function
@@ -79,7 +79,7 @@ class Edit:
 
 
 class _Within:
-    """A probe as seen by one module: it puts the module's path before the names that the module uses."""
+    """A probe for one module, which puts the module's path before the names that the module uses."""
 
     def __init__(self, probe: Probe, path: str) -> None:
         self.probe, self.path = probe, path
@@ -92,5 +92,5 @@ class _Within:
 
 
 def within(probe: Probe, path: str) -> Probe:
-    """The probe to hand to the part that stands at ``path``."""
+    """Return the probe to pass to the submodule at ``path``."""
     return probe if isinstance(probe, Silent) else _Within(probe, path)

@@ -1,10 +1,9 @@
-"""Tokens carry their positions; everything a model needs to know about order and padding is read off them."""
+"""Tokens with their positions, from which masks, order and padding are derived."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -13,27 +12,28 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 
 PADDING = -1
-"""The position of a token that is only there to fill the rectangle."""
+"""The position of a padding token."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """A batch of sequences: what stands at each place, and which place it is.
+    """A batch of sequences: the tokens' ids and their positions.
 
     Attributes:
         ids: ``[b t]``; a symbol's number, or the value itself where the model reads scalars.
-        at: ``[b t]``; the token's position in its own sequence, :data:`PADDING` where there is none. A mask is
-            a rule on two such positions, so padding may stand on either side, or in the middle.
+        at: ``[b t]``; the token's position in its own sequence, :data:`PADDING` at padding. A mask is
+            a rule on two such positions, so padding may be on either side, or in the middle.
     """
 
     ids: Shaped[Tensor, "b t"]
     at: Int[Tensor, "b t"]
+    _dense: bool | None = field(default=None, init=False, repr=False, compare=False)
 
     @classmethod
     def of(
         cls, rows: Sequence[Sequence[float]], *, pad: int = 0, left: bool = False, dtype: torch.dtype = torch.long
     ) -> Tokens:
-        """Lay rows of unequal length side by side, ``pad`` filling them on the right (or the left).
+        """Make a batch of rows of unequal length, padded with the id ``pad`` on the right (or the left).
 
         >>> Tokens.of([[5, 6], [7]], pad=9).ids.tolist()
         [[5, 6], [7, 9]]
@@ -55,33 +55,43 @@ class Tokens:
         return self.at >= 0
 
     @property
+    def dense(self) -> bool:
+        """True if no row is padded and every row has the positions 0 to t − 1, so that a causal mask is a triangle.
+
+        Determined on the CPU alone, once, and kept by :meth:`to`; false where it is unknown: for tensors that were made
+        on an accelerator, and inside ``torch.vmap`` and ``torch.compile``.
+        """
+        if self._dense is not None or torch.compiler.is_compiling() or self.at.device.type != "cpu":
+            return self._dense or False
+        try:
+            dense = bool((self.at.numpy() == np.arange(self.at.shape[1])).all())
+        except RuntimeError:  # inside a transform, tensors have no values
+            return False
+        object.__setattr__(self, "_dense", dense)
+        return dense
+
+    @property
     def lengths(self) -> Tensor:
-        """``Int[b]``: how many real tokens each row has."""
+        """``Int[b]``: the number of real tokens of each row."""
         return self.real.sum(1)
 
-    @cached_property
-    def dense(self) -> bool:
-        """Whether no row is padded and positions run from 0 in order; false where this is not known, as on a GPU."""
-        return self.follow(0)
-
-    def follow(self, past: int) -> bool:
-        """Whether every row's positions are known to run in order from ``past``."""
-        if self.at.device.type != "cpu" or torch.compiler.is_compiling():
-            return False
-        return bool((self.at.numpy() == np.arange(past, past + self.at.shape[1])).all())
-
     def select(self, rows: Tensor) -> Tokens:
-        """The given rows, in that order."""
-        return Tokens(self.ids.index_select(0, rows), self.at.index_select(0, rows))
+        """Return the given rows, in that order."""
+        return self._with(Tokens(self.ids.index_select(0, rows), self.at.index_select(0, rows)))
 
     def to(self, device: torch.device | str) -> Tokens:
-        """The same tokens on another device."""
-        return Tokens(self.ids.to(device), self.at.to(device))
+        """Return the same tokens on another device."""
+        return self._with(Tokens(self.ids.to(device), self.at.to(device)))
 
     def rows_innermost(self) -> Tokens:
-        """The same tokens with neighbouring rows next to each other in memory.
+        """Return the same tokens with neighbouring rows next to each other in memory.
 
         Many small models at once run fastest when every loop's innermost stride runs over the batch
-        (see :mod:`seqwright.nn.kernels.dispatch`); the activations take the layout of the tokens they come from.
+        (see :mod:`seqwright.nn.kernels.dispatch`); the activations inherit the layout of the tokens.
         """
-        return Tokens(self.ids.mT.contiguous().mT, self.at.mT.contiguous().mT)
+        return self._with(Tokens(self.ids.mT.contiguous().mT, self.at.mT.contiguous().mT))
+
+    def _with(self, other: Tokens) -> Tokens:
+        """Pass on what is known of the positions to the same rows in another order, layout or device."""
+        object.__setattr__(other, "_dense", self.dense or None)
+        return other

@@ -1,1 +1,1 @@
-"""From files to batches: formats, tokenisers, vocabularies, corpora and samplers."""
+"""Data: file formats, tokenisers, vocabularies, corpora, batches."""

@@ -1,4 +1,4 @@
-"""A task is a set of pairs; a batch is some of them as tensors."""
+"""Pairs of sequences, and batches and prompts of them as tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqwright.core.tokens import Tokens
 
 
 class Pair(NamedTuple):
-    """A source and the target it should be answered with, as tuples of symbols.
+    """A source and its target, as tuples of symbols.
 
     >>> Pair.of("01", "10")
     Pair(source=('0', '1'), target=('1', '0'))
@@ -24,12 +24,12 @@ class Pair(NamedTuple):
 
     @classmethod
     def of(cls, source: str, target: str) -> Pair:
-        """A pair whose symbols are single characters."""
+        """Return a pair whose symbols are single characters."""
         return cls(tuple(source), tuple(target))
 
 
 def spell(symbols: Sequence[str]) -> str:
-    """Symbols as people read them: run together where each is one character, spaced otherwise.
+    """Write symbols as text: without spaces where each is one character, with spaces otherwise.
 
     >>> spell(("0", "1")), spell(("oʊ", "k"))
     ('01', 'oʊ k')
@@ -39,12 +39,12 @@ def spell(symbols: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Batch:
-    """What a model trains on: sources, the targets' tokens so far, and after each of these the token to come.
+    """A batch of training rows: sources, target tokens, and for each of these the token that follows it.
 
     Attributes:
-        source: ``[b s]``, or ``None`` where there is nothing to answer, only something to continue.
+        source: ``[b s]``, or ``None`` where the model has no source.
         target: ``[b t]``.
-        labels: ``[b t]``, the token after each of ``target``; at padding, the vocabulary's padding symbol.
+        labels: ``[b t]``, the token after each of ``target``; at padding, the vocabulary's padding id.
     """
 
     source: Tokens | None
@@ -52,17 +52,17 @@ class Batch:
     labels: Shaped[Tensor, "b t"]
 
     def to(self, device: str) -> Batch:
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         return Batch(self.source and self.source.to(device), self.target.to(device), self.labels.to(device))
 
     def without_rows(self) -> Batch:
-        """No row of it: what a process computes that has no share in a small batch."""
+        """Return a batch of no rows, for a process that has no share in a small batch."""
         none = slice(0, 0)
         source = self.source and Tokens(self.source.ids[none], self.source.at[none])
         return Batch(source, Tokens(self.target.ids[none], self.target.at[none]), self.labels[none])
 
     def rows_innermost(self) -> Batch:
-        """The same batch, laid out for many small models at once (:meth:`Tokens.rows_innermost`)."""
+        """Return the same batch in the memory layout for many small models at once (:meth:`Tokens.rows_innermost`)."""
         return Batch(
             self.source and self.source.rows_innermost(),
             self.target.rows_innermost(),
@@ -72,75 +72,56 @@ class Batch:
 
 @dataclass(frozen=True)
 class Prompts:
-    """What a model is asked with: sources, the first target token, and when the answer ends.
+    """A batch of prompts: sources, the given beginnings of the targets, and when an answer ends.
 
     Attributes:
-        source: ``[b s]``, or ``None`` where a prompt is to be continued.
-        first: ``[b p]``, the target tokens that are given; unequal prompts are padded on the left.
-        end: the symbol after which an answer is over; ``None`` where its length is fixed.
-        limit: how many tokens are generated at most.
+        source: ``[b s]``, or ``None`` where the model has no source.
+        prefix: ``[b p]``, the target tokens that are given; shorter ones are padded on the left.
+        end: the id that ends an answer; ``None`` where its length is fixed.
+        limit: the greatest number of tokens to generate.
     """
 
     source: Tokens | None
-    first: Tokens
+    prefix: Tokens
     end: int | None
     limit: int
 
 
 @runtime_checkable
 class Coder(Protocol):
-    """Between pairs of symbols and what a kind of model reads and says."""
+    """A translation between pairs of symbols and the tensors of one kind of model."""
 
     def batch(self, pairs: Sequence[Pair]) -> Batch:
-        """Pairs side by side, padded to a rectangle."""
+        """Encode pairs for training, padded to a rectangle."""
         ...
 
-    def question(self, pairs: Sequence[Pair], limit: int) -> Prompts:
-        """The same sources, to be answered by generating."""
+    def prompts(self, pairs: Sequence[Pair], limit: int) -> Prompts:
+        """Encode the sources for generating at most ``limit`` tokens each."""
         ...
 
-    def answer(self, row: Tensor) -> tuple[str, ...]:
-        """The symbols of one generated row, up to its end."""
+    def answer(self, ids: Tensor) -> tuple[str, ...]:
+        """Decode one generated row ``[t]`` up to its end."""
         ...
 
-    def right(self, pair: Pair, row: Tensor) -> bool:
-        """Whether a generated row answers the pair."""
+    def is_correct(self, pair: Pair, ids: Tensor) -> bool:
+        """Return whether a generated row ``[t]`` is the pair's target."""
         ...
 
-    def agrees(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """``Bool[b t]``: where the model's next token, shown the truth so far, is the label; true at padding."""
+    def correct_tokens(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return ``Bool[b t]``: where the predicted next token is the label, under teacher forcing; true at padding."""
         ...
 
     def choose(self, logits: Tensor) -> Tensor:
-        """``[b v]`` to ``[b]``: the token that a greedy reader takes."""
+        """Return the tokens ``[b]`` that greedy decoding takes from logits ``[b v]``."""
         ...
 
     def distribution(self, logits: Tensor) -> Tensor:
-        """``[b t v]`` to ``[b t u]``: what the model says on a scale where 1 is a whole symbol's worth."""
+        """Return predictions ``[b t u]`` from logits ``[b t v]``, on a scale where 1 is a whole symbol's difference."""
         ...
 
 
-@dataclass(frozen=True)
-class PairSet:
-    """A fixed list of pairs, each repeated: the whole list is one batch.
-
-    Attributes:
-        name: what tables call it.
-        pairs: the distinct pairs.
-        copies: rows of each. Copies are rows of their own: dropout treats each differently.
-    """
-
-    name: str
-    pairs: tuple[Pair, ...]
-    copies: int = 1
-
-    def rows(self) -> list[Pair]:
-        """All rows, in order."""
-        return [pair for pair in self.pairs for _ in range(self.copies)]
-
-
 def limit(pairs: Sequence[Pair]) -> int:
-    """How many tokens an answer may have: twice the longest target; one that long has not stopped by itself.
+    """Return the greatest number of tokens of an answer: twice the longest target; a longer one would not end by itself.
 
     >>> limit([Pair.of("01", "101")])  # three symbols and END
     8

@@ -1,8 +1,9 @@
-"""Rows that were read, held as numbers: ten million of them take about a gigabyte."""
+"""Corpora: rows as numbers in memory, about a gigabyte for ten million of them."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,23 +20,26 @@ from seqwright.data.batching import PairExamples
 from seqwright.data.memory_limit import MemoryWatch
 from seqwright.data.normalisation import AsIs, hint
 from seqwright.data.preprocessing import Preprocessing, RowReader
-from seqwright.data.statistics import CorpusStatistics, LengthRange, TextStatistics
+from seqwright.data.statistics import CorpusStatistics, LengthRange
+from seqwright.data.vocabulary import BareSources, SourceMarks, Vocabulary
 
 CHUNK = 100_000
-"""Rows that are worked on at once."""
+"""The number of rows that are processed at once."""
 
 LOOK = 20_000
-"""Rows, or symbols of text, that a hint is looked for in."""
+"""The number of rows, or of symbols of text, that are searched for a hint."""
 
 ROW_BYTES = 128
-"""Memory that a row takes beside its symbols: lengths, offsets, its number, its hashes and what sorting these takes."""
+"""Bytes that a row takes beside its symbols: lengths, offsets, its number, its hashes and the memory to sort these."""
+
+_FEATURE = re.compile("<.+>")
 
 Progress = Callable[[int, float | None], None]
-"""Told now and then: how many rows were read, and what part of the file (``None`` where its size is unknown)."""
+"""A callback with the number of rows read, and the fraction of the file (``None`` where its size is unknown)."""
 
 
-class Numbers(dict[str, int]):
-    """Symbols, numbered as they appear."""
+class SymbolNumbers(dict[str, int]):
+    """Symbols, numbered in the order in which they are looked up."""
 
     def __missing__(self, symbol: str) -> int:
         self[symbol] = number = len(self)
@@ -44,7 +48,7 @@ class Numbers(dict[str, int]):
 
 @dataclass(frozen=True)
 class RowTable:
-    """Rows side by side: row n's source lies between ``offsets[2n]`` and ``offsets[2n + 1]``, its target after it."""
+    """Rows in one array: row n's source lies between ``offsets[2n]`` and ``offsets[2n + 1]``, its target after it."""
 
     symbols: tuple[str, ...]
     ids: Int[np.ndarray, "flat"]
@@ -52,8 +56,8 @@ class RowTable:
 
     @classmethod
     def of(cls, pairs: Iterable[Pair], every: Callable[[int, int], None] = lambda rows, needed: None) -> RowTable:
-        """The rows as they come; ``every`` :data:`CHUNK` of them is told how many there are and how many bytes they take."""
-        numbers, ids, lengths = Numbers(), array("i"), array("i")
+        """Collect rows; ``every`` is called for each :data:`CHUNK` of them with their number and the bytes that they take."""
+        numbers, ids, lengths = SymbolNumbers(), array("i"), array("i")
         for row, (source, target) in enumerate(pairs, 1):
             ids.extend(map(numbers.__getitem__, source))
             ids.extend(map(numbers.__getitem__, target))
@@ -65,22 +69,22 @@ class RowTable:
         return cls(tuple(numbers), np.frombuffer(ids, dtype=np.int32), offsets)
 
     def lengths(self, rows: Int[np.ndarray, "n"], side: int) -> Int[np.ndarray, "n"]:
-        """Of some rows' sources (side 0) or targets (1)."""
+        """Return the lengths of some rows' sources (side 0) or targets (1)."""
         return self.offsets[2 * rows + side + 1] - self.offsets[2 * rows + side]
 
     def flat(self, rows: Int[np.ndarray, "n"], side: int) -> Int[np.ndarray, "part"]:
-        """The same sides' symbols, one row's after the other's."""
+        """Return the ids of the same sides, one row after the other."""
         lengths = self.lengths(rows, side)
-        ahead = np.cumsum(lengths) - lengths
-        return self.ids[np.arange(lengths.sum()) + np.repeat(self.offsets[2 * rows + side] - ahead, lengths)]
+        starts = np.cumsum(lengths) - lengths
+        return self.ids[np.arange(lengths.sum()) + np.repeat(self.offsets[2 * rows + side] - starts, lengths)]
 
-    def spelt(self, start: int, end: int) -> tuple[str, ...]:
-        """The symbols in a stretch."""
+    def decode(self, start: int, end: int) -> tuple[str, ...]:
+        """Return the symbols from one offset to another."""
         return tuple(map(self.symbols.__getitem__, self.ids[start:end].tolist()))
 
 
 class Corpus(Sequence[Pair]):
-    """Pairs, by number.
+    """A sequence of pairs.
 
     >>> corpus = Corpus.of([Pair.of("ab", "c"), Pair.of("ab", "c"), Pair.of("b", "cc")])
     >>> corpus[2]
@@ -90,29 +94,31 @@ class Corpus(Sequence[Pair]):
     targets of 1–2 (median 1), 1 different
 
     Attributes:
-        where: the file they come from.
-        reading: how it was read, with what its first line decided.
+        where: the file that they come from.
+        preprocessing: the file's, with everything that its first line decides.
     """
 
-    def __init__(self, table: RowTable, rows: Int[np.ndarray, "n"], where: str, reading: Preprocessing) -> None:
-        self.table, self.rows, self.where, self.reading = table, rows, where, reading
+    def __init__(self, table: RowTable, rows: Int[np.ndarray, "n"], where: str, preprocessing: Preprocessing) -> None:
+        self.table, self.rows, self.where, self.preprocessing = table, rows, where, preprocessing
 
     @classmethod
-    def read(cls, path: Path | str, reading: Preprocessing, *, progress: Progress | None = None) -> Corpus:
-        """All rows of a file, or of standard input (``-``).
+    def read(cls, path: Path | str, preprocessing: Preprocessing, *, progress: Progress | None = None) -> Corpus:
+        """Read all rows of a file, or of standard input (``-``).
 
         Raises:
             SeqwrightError: the file or a row in it cannot be used, with the line; or all of it would not fit in memory.
         """
-        with reading.rows(path) as rows:
-            table = RowTable.of((row.pair for row in rows), _teller(rows, progress))
-        return cls(table, np.arange(len(table.offsets) // 2), rows.name, rows.reading)
+        with preprocessing.rows(path) as reader:
+            table = RowTable.of((row.pair for row in reader), check_and_report(reader, progress))
+        return cls(table, np.arange(len(table.offsets) // 2), reader.name, reader.preprocessing)
 
     @classmethod
-    def of(cls, pairs: Iterable[Pair], *, where: str = "these pairs", reading: Preprocessing | None = None) -> Corpus:
-        """Pairs that are in memory already."""
+    def of(
+        cls, pairs: Iterable[Pair], *, where: str = "these pairs", preprocessing: Preprocessing | None = None
+    ) -> Corpus:
+        """Return a corpus of pairs in memory."""
         table = RowTable.of(pairs)
-        return cls(table, np.arange(len(table.offsets) // 2), where, reading or Preprocessing())
+        return cls(table, np.arange(len(table.offsets) // 2), where, preprocessing or Preprocessing())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -128,32 +134,51 @@ class Corpus(Sequence[Pair]):
             return self.take(np.arange(len(self))[index])
         row = 2 * int(self.rows[index])
         start, middle, end = self.table.offsets[row : row + 3].tolist()
-        return Pair(self.table.spelt(start, middle), self.table.spelt(middle, end))
+        return Pair(self.table.decode(start, middle), self.table.decode(middle, end))
 
     def __iter__(self) -> Iterator[Pair]:
         return (self[index] for index in range(len(self)))
 
     def take(self, indices: Int[np.ndarray, "m"] | Sequence[int]) -> Corpus:
-        """Some rows, in the order given; the symbols are not copied."""
-        return Corpus(self.table, self.rows[np.asarray(indices, dtype=np.int64)], self.where, self.reading)
+        """Return some rows, in the order given; the symbols are not copied."""
+        return Corpus(self.table, self.rows[np.asarray(indices, dtype=np.int64)], self.where, self.preprocessing)
 
     def lengths(self) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n"]]:
-        """How many symbols each source has, and each target."""
+        """Return the number of symbols of each source, and of each target."""
         return self.table.lengths(self.rows, 0), self.table.lengths(self.rows, 1)
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Those that occur, sorted."""
-        used = np.flatnonzero(self._used[0] | self._used[1])
-        return tuple(sorted(self.table.symbols[number] for number in used.tolist()))
+        """The symbols that occur, sorted."""
+        return self._sorted(self._used[0] | self._used[1])
+
+    def vocabulary(self, marks: SourceMarks = BareSources()) -> Vocabulary:  # noqa: B008  # immutable
+        """Return the rows' vocabulary, shared by both sides where at least half of all symbols occur on both.
+
+        Sides in one script (inflection, modernised spelling) share their symbols; sides in two scripts have tables of their
+        own, so that no source symbol can be predicted. Features are on the source side alone and are not counted.
+
+        >>> Corpus.of([Pair.of("walk", "walked")]).vocabulary().shared
+        True
+        >>> Corpus.of([Pair(("中",), ("zhong",))]).vocabulary()
+        Vocabulary(symbols=('zhong',), source_symbols=('中',), marks=BareSources())
+        """
+        source, target = self._used
+        counted = np.array([_FEATURE.fullmatch(symbol) is None for symbol in self.table.symbols], dtype=bool)
+        if 2 * (source & target & counted).sum() >= ((source | target) & counted).sum():
+            return Vocabulary(self.symbols, marks=marks)
+        return Vocabulary(self._sorted(target), self._sorted(source), marks)
+
+    def _sorted(self, used: Bool[np.ndarray, "v"]) -> tuple[str, ...]:
+        return tuple(sorted(self.table.symbols[number] for number in np.flatnonzero(used).tolist()))
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, over the hashes of the rows in order: the same for the same symbols, however the file is written."""
+        """SHA-256 over the hashes of the rows in order: the same for the same symbols, however the file is written."""
         return hashlib.sha256(self._hashes.astype("<u8").tobytes()).hexdigest()
 
     def statistics(self) -> CorpusStatistics:
-        """What there is to know about the rows."""
+        """Return the statistics of the rows."""
         sources, targets = self.lengths()
         of_sources, of_targets = self._used.sum(1).tolist()
         return CorpusStatistics(
@@ -168,18 +193,17 @@ class Corpus(Sequence[Pair]):
         )
 
     def hint(self) -> str | None:
-        """A sentence, where the first rows would be learnt better in another form (:func:`normalisation.hint`)."""
-        if not isinstance(self.reading.normalisation, AsIs) or all(map(str.isascii, self.table.symbols)):
+        """Return advice where the first rows would be learnt better in another form (:func:`normalisation.hint`)."""
+        used = self.preprocessing
+        if not isinstance(used.normalisation, AsIs) or all(map(str.isascii, self.table.symbols)):
             return None
         first = self[:LOOK]
-        return hint(
-            text for pair in first for text in (self.reading.source.join(pair.source), self.reading.answer(pair.target))
-        )
+        return hint(text for pair in first for text in (used.source.join(pair.source), used.target_text(pair.target)))
 
     def split(self, fraction: float, most: int, seed: int) -> tuple[Corpus, Corpus]:
-        """Rows to train on and rows to hold out, with no source in both.
+        """Split into rows to train on and rows to hold out, with no source in both.
 
-        Which sources are held out depends on the seed and the sources alone, not on the rows' order. Their number is
+        The held-out sources depend on the seed and the sources alone, not on the rows' order. Their number is
         ``fraction`` of the different ones, and fewer where they have more than ``most`` rows together; none where
         ``fraction`` of them is less than one.
         """
@@ -191,7 +215,7 @@ class Corpus(Sequence[Pair]):
         return self.take(np.flatnonzero(~held[source_of])), self.take(np.flatnonzero(held[source_of]))
 
     def overlap(self, other: Corpus) -> int:
-        """How many rows of the other occur here too."""
+        """Return the number of the other's rows that occur here, too."""
         return int(np.isin(other._row_hashes, self._row_hashes).sum())
 
     def _chunks(self) -> Iterator[Int[np.ndarray, "m"]]:
@@ -199,7 +223,7 @@ class Corpus(Sequence[Pair]):
 
     @cached_property
     def _used(self) -> Bool[np.ndarray, "2 v"]:
-        """Which symbols occur on each side."""
+        """The occurrence of each symbol on each side."""
         used = np.zeros((2, len(self.table.symbols)), dtype=bool)
         for rows in self._chunks():
             for side in (0, 1):
@@ -208,7 +232,7 @@ class Corpus(Sequence[Pair]):
 
     @cached_property
     def _hashes(self) -> UInt64[np.ndarray, "n 2"]:
-        """Each row's source and target, as a number each."""
+        """A hash of each row's source and of its target."""
         symbols = hashing.of_symbols(self.table.symbols)
         hashes = np.zeros((len(self), 2), dtype=np.uint64)
         for chunk, rows in enumerate(self._chunks()):
@@ -223,7 +247,7 @@ class Corpus(Sequence[Pair]):
 
 
 class CorpusExamples(PairExamples):
-    """A corpus to train on; its lengths are known without spelling its rows."""
+    """A corpus to train on, whose lengths are computed without decoding its rows."""
 
     def __init__(self, corpus: Corpus, coder: Coder) -> None:
         super().__init__(corpus, coder)
@@ -233,77 +257,14 @@ class CorpusExamples(PairExamples):
         return np.stack(self.corpus.lengths(), 1)
 
 
-class TextCorpus:
-    """Running text, as one long sequence.
+def check_and_report(reader: RowReader, progress: Progress | None) -> Callable[[int, int], None]:
+    """Return the function for every :data:`CHUNK` of rows: it checks the memory and reports progress."""
+    watch = MemoryWatch(reader.name)
 
-    Attributes:
-        ids: the symbols, as places in ``symbols``.
-        symbols: those that occur, sorted.
-        where: the file it comes from.
-        reading: how it was read.
-    """
-
-    def __init__(self, ids: Int[np.ndarray, "n"], symbols: Sequence[str], where: str, reading: Preprocessing) -> None:
-        used = np.flatnonzero(np.bincount(ids, minlength=len(symbols)))
-        order = sorted(used.tolist(), key=symbols.__getitem__)
-        table = np.zeros(len(symbols), dtype=np.int32)
-        table[order] = np.arange(len(order))
-        self.ids, self.symbols = table[ids], tuple(symbols[number] for number in order)
-        self.where, self.reading = where, reading
-
-    @classmethod
-    def read(cls, path: Path | str, reading: Preprocessing, *, progress: Progress | None = None) -> TextCorpus:
-        """All of a file, or of standard input (``-``).
-
-        Raises:
-            SeqwrightError: the file cannot be used, with the line; or all of it would not fit in memory.
-        """
-        numbers, ids = Numbers(), array("i")
-        with reading.rows(path) as rows:
-            tell = _teller(rows, progress)
-            for count, record in enumerate(rows.records, 1):
-                ids.extend(map(numbers.__getitem__, rows.reading.said(record)))
-                if count % CHUNK == 0:
-                    tell(count, 8 * len(ids))
-        return cls(np.frombuffer(ids, dtype=np.int32), tuple(numbers), rows.name, rows.reading)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 over the symbols and their order."""
-        return hashlib.sha256("\0".join(self.symbols).encode() + b"\0\0" + self.ids.astype("<i4").tobytes()).hexdigest()
-
-    def statistics(self) -> TextStatistics:
-        """What there is to know about the text."""
-        counts = np.bincount(self.ids, minlength=len(self.symbols))
-        common = [self.symbols[number] for number in np.argsort(-counts, kind="stable")[:10].tolist()]
-        return TextStatistics(where=self.where, length=len(self), symbols=len(self.symbols), commonest=tuple(common))
-
-    def hint(self) -> str | None:
-        """A sentence, where the beginning would be learnt better in another form (:func:`normalisation.hint`)."""
-        if not isinstance(self.reading.normalisation, AsIs):
-            return None
-        return hint([self.reading.target.join([self.symbols[number] for number in self.ids[:LOOK].tolist()])])
-
-    def split(self, fraction: float) -> tuple[TextCorpus, TextCorpus]:
-        """All but the last part, and the last part, ``fraction`` of the whole, as nanoGPT has it."""
-        cut = int(len(self) * (1 - fraction))
-        train, held = (
-            TextCorpus(ids, self.symbols, self.where, self.reading) for ids in (self.ids[:cut], self.ids[cut:])
-        )
-        return train, held
-
-
-def _teller(rows: RowReader, progress: Progress | None) -> Callable[[int, int], None]:
-    """What is done every :data:`CHUNK` of rows: say how far it is, and see whether all will fit."""
-    watch = MemoryWatch(rows.name)
-
-    def tell(count: int, needed: int) -> None:
-        fraction = rows.fraction()
+    def report(count: int, needed: int) -> None:
+        fraction = reader.fraction()
         watch.check(needed, fraction)
         if progress is not None:
             progress(count, fraction)
 
-    return tell
+    return report

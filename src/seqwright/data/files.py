@@ -1,4 +1,4 @@
-"""Pairs from a file in one call."""
+"""Reading pairs from a file in one call."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from seqwright.data.tokeniser import Characters, Spaced
 
 
 def read_pairs(path: Path | str, *, split_source_on: str = "", split_target_on: str = "") -> Corpus:
-    """Read ``source<TAB>target`` lines, or ``source<TAB>target<TAB>features``; see :class:`Preprocessing` for all else.
+    """Read ``source<TAB>target`` or ``source<TAB>target<TAB>features`` lines; for other files see :class:`Preprocessing`.
 
     Args:
         path: the file; ``-`` is standard input.
-        split_source_on, split_target_on: what parts one symbol from the next on that side; single characters are
-            symbols where this is left empty.
+        split_source_on, split_target_on: the separator of that side's symbols; if empty, its characters are its symbols.
 
     Raises:
         SeqwrightError: the file is missing, empty or not UTF-8, or a line is not two non-empty sides; with the line.

@@ -1,6 +1,6 @@
-"""Sequences as 64-bit numbers that depend on their symbols' text alone, so that equal ones are found without comparing.
+"""64-bit hashes of sequences, which depend on their symbols' text alone, for finding equal sequences.
 
-Two different ones among ten million share a number with a probability of about 3 in a million.
+Among ten million different sequences, any two have the same hash with a probability of about 3 in a million.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 
 
 def of_symbols(symbols: Iterable[str]) -> UInt64[np.ndarray, "v"]:
-    """The first 64 bits of each symbol's BLAKE2b."""
+    """Return the first 64 bits of each symbol's BLAKE2b."""
     digests = (hashlib.blake2b(symbol.encode(), digest_size=8).digest() for symbol in symbols)
     return np.frombuffer(b"".join(digests), dtype="<u8")
 
@@ -23,15 +23,15 @@ def of_symbols(symbols: Iterable[str]) -> UInt64[np.ndarray, "v"]:
 def of_sequences(
     symbols: UInt64[np.ndarray, "v"], ids: Int[np.ndarray, "flat"], lengths: Int[np.ndarray, "n"]
 ) -> UInt64[np.ndarray, "n"]:
-    """Sequences that lie one after the other in ``ids``, each as the sum over its symbols, mixed with their places."""
+    """Hash the sequences that ``ids`` holds one after the other: each is a sum over its symbols, mixed with their positions."""
     ends = np.cumsum(lengths)
-    place = np.arange(len(ids)) - np.repeat(ends - lengths, lengths)
-    sums = np.concatenate([[np.uint64(0)], np.cumsum(mixed(symbols[ids] + place.astype(np.uint64) * _STEP))])
+    position = np.arange(len(ids)) - np.repeat(ends - lengths, lengths)
+    sums = np.concatenate([[np.uint64(0)], np.cumsum(mixed(symbols[ids] + position.astype(np.uint64) * _STEP))])
     return mixed(sums[ends] - sums[ends - lengths] + lengths.astype(np.uint64))
 
 
 def mixed(numbers: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
-    """SplitMix64's last step (Steele et al. 2014): each bit of a number depends on all of them, and none is lost."""
+    """Mix numbers by SplitMix64's last step (Steele et al. 2014), a bijection by which each bit depends on all others."""
     numbers = numbers + _STEP
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

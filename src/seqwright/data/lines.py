@@ -1,7 +1,7 @@
-"""Lines of a file, plain or gzipped, or of standard input: read one by one, however many there are.
+"""Lines of a file, plain or gzipped, or of standard input, read one by one.
 
 A line ends at a line feed, with or without a carriage return before it, and nowhere else: ``str.splitlines`` would also
-cut at U+2028, at a form feed and at six characters more, which are symbols like any other here.
+split at U+2028, at a form feed and at six more characters, which are ordinary symbols here.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import BinaryIO, NamedTuple, cast
 from seqwright.core.errors import SeqwrightError, reason
 
 LONGEST_LINE = 2**24
-"""Bytes that one line may have; a file without any line feed is not read into memory whole."""
+"""The greatest length of a line in bytes, so that a file without line feeds is not read into memory whole."""
 
 PIECE = 2**20
-"""Bytes of running text that are read at once."""
+"""The number of bytes of running text that are read at once."""
 
 
 class Line(NamedTuple):
-    """A line without its end, what ended it, and where it stands (``file:line``)."""
+    """A line without its line end, the line end, and its location (``file:line``)."""
 
     text: str
     end: str
@@ -38,14 +38,14 @@ class Line(NamedTuple):
 class Input:
     """A file that is read once, from its beginning; ``with`` closes it.
 
-    ``-`` is standard input. Gzip is known by its first bytes, whatever the name.
+    ``-`` is standard input. Gzip is recognised by its first bytes, whatever the file's name.
 
     Attributes:
-        name: what messages call it.
+        name: the file's name in messages.
 
     Raises:
-        SeqwrightError: there is no such file, or it cannot be opened; while reading, that it is not UTF-8 or broken, with
-            the line.
+        SeqwrightError: there is no such file, or it cannot be opened; while reading, a line is not UTF-8 or the gzip data
+            are damaged.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -54,9 +54,9 @@ class Input:
             self._file = _standard_input() if str(path) == "-" else open(path, "rb")  # noqa: SIM115  # closed on exit
             head = self._file.peek(2)[:2]
         except (OSError, ValueError) as error:
-            told = (isinstance(error, OSError) and error.strerror) or str(error)
+            message = (isinstance(error, OSError) and error.strerror) or str(error)
             raise SeqwrightError(
-                f"cannot be read: {told.lower()}", where=self.name, fix="name a file, or - for standard input"
+                f"cannot be read: {message.lower()}", where=self.name, fix="name a file, or - for standard input"
             ) from error
         self._bytes = cast(BinaryIO, gzip.GzipFile(fileobj=self._file) if head == b"\x1f\x8b" else self._file)
 
@@ -68,7 +68,7 @@ class Input:
             self._file.close()
 
     def lines(self) -> Iterator[Line]:
-        """The lines, in order."""
+        """Yield the lines, in order."""
         for number, raw in enumerate(self._read(LONGEST_LINE + 1), 1):
             if len(raw) > LONGEST_LINE:
                 raise SeqwrightError(
@@ -86,10 +86,10 @@ class Input:
             yield Line(self._without_nul(text, number), end, f"{self.name}:{number}")
 
     def pieces(self) -> Iterator[Line]:
-        """Running text: as :meth:`lines`, but a line of any length, in pieces that nothing ends."""
+        """Yield running text: as :meth:`lines`, but long lines in pieces, all but the last without a line end."""
         number, decoder = 1, codecs.getincrementaldecoder("utf-8-sig")()
         for raw in self._read(PIECE):
-            kept = len(decoder.getstate()[0])  # bytes of a character that the piece before cut in two
+            kept = len(decoder.getstate()[0])  # bytes of a character that the last piece split
             try:
                 text = decoder.decode(raw)
             except UnicodeDecodeError as error:
@@ -102,7 +102,7 @@ class Input:
             raise self._not_utf8(b"", number, 0)
 
     def fraction(self) -> float | None:
-        """How much of the file was read; ``None`` where nobody knows its size."""
+        """Return the fraction of the file that was read; ``None`` where its size is unknown."""
         try:
             status = os.fstat(self._file.fileno())
             return min(1.0, self._file.tell() / status.st_size) if stat.S_ISREG(status.st_mode) else None
@@ -110,22 +110,22 @@ class Input:
             return None
 
     def waits(self) -> bool:
-        """Whether the next line has yet to be written by somebody, or its end: a pipe or terminal has no more just now."""
+        """Return whether the next line is not available yet: a pipe or terminal has no complete line just now."""
         if self._bytes is not self._file:
-            return False  # nobody talks in gzip
+            return False  # gzip data is not interactive
         try:
             number = self._file.fileno()
             if stat.S_ISREG(os.fstat(number).st_mode):
                 return False
             blocking = os.get_blocking(number)
-            os.set_blocking(number, False)  # what is buffered is seen, and nothing is waited for
+            os.set_blocking(number, False)  # see what is buffered without waiting
             try:
                 seen = self._file.peek(1)
             finally:
                 os.set_blocking(number, blocking)
             return b"\n" not in seen and not select.select([number], [], [], 0)[0]
         except (OSError, ValueError):
-            return False  # held in memory, or of a kind that the system does not wait for
+            return False  # in memory, or of a kind that cannot be polled
 
     def _read(self, most: int) -> Iterator[bytes]:
         number = 1
@@ -134,10 +134,10 @@ class Input:
                 yield raw
                 number += raw.endswith(b"\n")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            told = (
+            what = (
                 "the gzip data end too early" if isinstance(error, EOFError) else f"the gzip data are broken ({error})"
             )
-            raise SeqwrightError(told, where=f"{self.name}:{number}", fix="pack or fetch the file again") from error
+            raise SeqwrightError(what, where=f"{self.name}:{number}", fix="pack or fetch the file again") from error
         except OSError as error:
             raise SeqwrightError(
                 f"cannot be read: {reason(error)}",
@@ -167,7 +167,7 @@ def _standard_input() -> io.BufferedReader:
 
 
 def as_file(path: Path | str, copy: Path) -> Path:
-    """A path that can be read more than once: standard input (``-``) is copied to ``copy``, a file is left where it is."""
+    """Return a path that can be read more than once: that of a file, or of a copy of standard input (``-``)."""
     if str(path) != "-":
         return Path(path)
     with open(copy, "wb") as file:
@@ -177,11 +177,13 @@ def as_file(path: Path | str, copy: Path) -> Path:
     return copy
 
 
-def lines_of(path: Path | str) -> Iterator[str]:
-    """The lines of a file, or of standard input (``-``), as they come.
-
-    Raises:
-        SeqwrightError: see :class:`Input`.
-    """
-    with Input(path) as file:
-        yield from (line.text for line in file.lines())
+def without_blank_end(lines: Iterator[Line]) -> Iterator[Line]:
+    """Yield the lines up to the last one that has any text."""
+    blank: list[Line] = []
+    for line in lines:
+        if line.text:
+            yield from blank
+            blank.clear()
+            yield line
+        else:
+            blank.append(line)

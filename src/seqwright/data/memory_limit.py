@@ -1,4 +1,4 @@
-"""Refusing early what would not fit."""
+"""An early error for data that would not fit in memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import psutil
 from seqwright.core.errors import SeqwrightError
 
 SHARE = 0.8
-"""The part of the memory now available that data may take."""
+"""The fraction of the available memory that data may take."""
 
 
 class MemoryWatch:
-    """Holds what a file will need, by what its beginning needed, against what there is.
+    """A comparison of the memory that a file will need, extrapolated from its beginning, with the memory available.
 
     >>> MemoryWatch("pairs.tsv", available=1e9).check(needed=1e6, fraction=0.001)
     Traceback (most recent call last):
@@ -24,14 +24,14 @@ class MemoryWatch:
         self.usable = SHARE * (psutil.virtual_memory().available if available is None else available)
 
     def check(self, needed: float, fraction: float | None) -> None:
-        """Go on or not.
+        """Compare the memory that the whole file would take with what is available.
 
         Args:
             needed: bytes that the rows so far take.
-            fraction: how much of the file they are; ``None`` where nobody knows: then only what they take counts.
+            fraction: the fraction of the file that they are; ``None`` where it is unknown: then only they count.
 
         Raises:
-            SeqwrightError: all would take more than there is.
+            SeqwrightError: the file would take more than is available.
         """
         whole = needed / fraction if fraction else needed
         if whole > self.usable:

@@ -1,4 +1,4 @@
-"""What was read, in figures and in a line."""
+"""Statistics of a corpus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqwright.core.spec import Spec
 
 
 class LengthRange(Spec):
-    """The least, the middle and the most."""
+    """The least, the median and the greatest of some lengths."""
 
     least: int
     median: float
@@ -17,7 +17,7 @@ class LengthRange(Spec):
 
     @classmethod
     def of(cls, lengths: Int[np.ndarray, "n"]) -> LengthRange:
-        """That of some lengths; zeros where there are none."""
+        """Return the range of some lengths; zeros where there are none."""
         if not len(lengths):
             return cls(0, 0.0, 0)
         return cls(int(lengths.min()), float(np.median(lengths)), int(lengths.max()))
@@ -27,15 +27,15 @@ class LengthRange(Spec):
 
 
 class CorpusStatistics(Spec):
-    """What there is to know about pairs before anything is learnt from them.
+    """Statistics of pairs.
 
     Attributes:
         where: the file.
-        rows: how many there are.
-        repeats: how many of them came before.
-        sources: how many different sources.
+        rows: the number of rows.
+        repeats: the number of rows that repeat an earlier one.
+        sources: the number of different sources.
         source_lengths, target_lengths: in symbols.
-        source_symbols, target_symbols: how many different ones.
+        source_symbols, target_symbols: the number of different symbols.
     """
 
     where: str
@@ -48,7 +48,7 @@ class CorpusStatistics(Spec):
     target_symbols: int
 
     def summary(self) -> str:
-        """For people to check."""
+        """Return one line for users to check."""
         return (
             f"{self.where}: {_count(self.rows, 'pair')} ({self.repeats:,} of them repeats, {self.sources:,} different"
             f" sources); sources of {self.source_lengths} symbols, {self.source_symbols:,} different; targets of"
@@ -57,13 +57,13 @@ class CorpusStatistics(Spec):
 
 
 class TextStatistics(Spec):
-    """What there is to know about a text.
+    """Statistics of a text.
 
     Attributes:
         where: the file.
         length: in symbols.
-        symbols: how many different ones.
-        commonest: some of them, those that come most often first.
+        symbols: the number of different symbols.
+        commonest: the most frequent ones, the most frequent first.
     """
 
     where: str
@@ -72,7 +72,7 @@ class TextStatistics(Spec):
     commonest: tuple[str, ...] = ()
 
     def summary(self) -> str:
-        """For people to check."""
+        """Return one line for users to check."""
         shown = " ".join(repr(symbol)[1:-1] if symbol.strip() else repr(symbol) for symbol in self.commonest)
         return f"{self.where}: {_count(self.length, 'symbol')} of running text, {self.symbols:,} different: {shown} …"
 

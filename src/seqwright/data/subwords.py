@@ -1,14 +1,15 @@
-"""Symbols that are learnt from the data: frequent pieces of words.
+"""Subword tokenisers, learnt from the data.
 
-A symbol is the piece of text itself, with the space before a word, if any, as its first character. So ``join`` only
-writes symbols one after the other and gives back any text, whatever was learnt: a character that was never seen is a
-symbol by itself, for the vocabulary to call unknown. (Byte-level pieces would need no unknown ones, but cut characters
-in two, and what they cut is unreadable wherever symbols are shown.)
+A symbol is a piece of the text itself, with the space before a word, if any, as its first character. ``join`` therefore
+concatenates symbols and restores any text, whatever was learnt: a character that was not in the data is a symbol by
+itself, unknown to the vocabulary. (Byte-level pieces would leave nothing unknown, but split characters, and a part of a
+character is unreadable wherever symbols are shown.)
 """
 
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
@@ -19,13 +20,15 @@ from tokenizers.pre_tokenizers import Metaspace
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import Place
 from seqwright.core.spec import Count, Spec
+from seqwright.data.tokeniser import Tokeniser
 
 UNKNOWN = "<unk>"
 
 
-class Subwords(Spec):
-    """The pieces that a trained tokeniser of the ``tokenizers`` library finds.
+class Subwords(Spec, Tokeniser):
+    """Symbols are the pieces that a trained tokeniser of the ``tokenizers`` library finds.
 
     >>> subwords = LearnBPE(size=9).learn(["the cat", "the hat"] * 9)
     >>> subwords.split("the bat")
@@ -48,7 +51,7 @@ class Subwords(Spec):
         tokenizer = _parsed(self.learnt)
         encoding, unknown = tokenizer.encode(text, add_special_tokens=False), tokenizer.token_to_id(UNKNOWN)
         for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
-            yield from text[reached:start]  # what the tokeniser has nothing for
+            yield from text[reached:start]  # characters that the tokeniser passes over
             start = max(start, reached)
             if token == unknown:
                 yield from text[start:end]
@@ -63,46 +66,51 @@ def _parsed(learnt: str) -> Tokenizer:
     try:
         return Tokenizer.from_str(learnt)
     except Exception as error:  # the library has no class of its own for it
-        raise SeqwrightError(f"this is no trained tokeniser: {error}", fix="train it again") from error
+        raise SeqwrightError(f"this is not a trained tokeniser: {error}", fix="train it again") from error
 
 
-class LearnBPE(Spec):
-    """Merge the two neighbours that stand side by side most often, again and again (Sennrich et al. 2016).
+class TokeniserLearner(Place):
+    """A way of learning a tokeniser from texts."""
 
-    Args:
-        size: how many symbols there are to be; never fewer than there are characters.
+    __slots__ = ()
+
+    @abstractmethod
+    def learn(self, texts: Iterable[str]) -> Tokeniser:
+        """Learn a tokeniser, the same one for the same texts in any order."""
+
+
+class LearnBPE(Spec, TokeniserLearner):
+    """Byte-pair encoding: merge the most frequent pair of neighbours, repeatedly (Sennrich et al. 2016).
+
+    Attributes:
+        size: the number of symbols; never fewer than there are characters.
     """
 
     size: Count
 
     def learn(self, texts: Iterable[str]) -> Subwords:
-        """The same pieces for the same texts, in whatever order they come."""
         tokenizer = Tokenizer(BPE(unk_token=UNKNOWN))
         return Subwords(_trained(tokenizer, texts, BpeTrainer(
             vocab_size=self.size + 1, min_frequency=2, special_tokens=[UNKNOWN], show_progress=False
         )).to_str())  # fmt: skip
 
 
-class LearnUnigram(Spec):
-    """Start from all frequent pieces, drop those that the texts' probability misses least (Kudo 2018).
+class LearnUnigram(Spec, TokeniserLearner):
+    """Unigram model: start from all frequent pieces, drop those that lower the texts' probability least (Kudo 2018).
 
-    Args:
-        size: how many symbols there are to be; never fewer than there are characters.
+    Attributes:
+        size: the number of symbols; never fewer than there are characters.
     """
 
     size: Count
 
     def learn(self, texts: Iterable[str]) -> Subwords:
-        """The same pieces for the same texts, in whatever order they come."""
         tokenizer = _trained(Tokenizer(Unigram()), texts, UnigramTrainer(
             vocab_size=self.size + 1, special_tokens=[UNKNOWN], unk_token=UNKNOWN, show_progress=False
         ))  # fmt: skip
         tree = json.loads(tokenizer.to_str())
-        tree["model"]["vocab"] = _settled(tree["model"]["vocab"])
+        tree["model"]["vocab"] = _sorted_pieces(tree["model"]["vocab"])
         return Subwords(msgspec.json.encode(tree).decode())
-
-
-LearnerSpec = LearnBPE | LearnUnigram
 
 
 def _trained(tokenizer: Tokenizer, texts: Iterable[str], trainer: BpeTrainer | UnigramTrainer) -> Tokenizer:
@@ -118,11 +126,11 @@ def _trained(tokenizer: Tokenizer, texts: Iterable[str], trainer: BpeTrainer | U
     return tokenizer
 
 
-def _settled(vocabulary: list[list]) -> list[list]:
-    """The pieces in one order, with the scores that every run agrees on.
+def _sorted_pieces(vocabulary: list[list]) -> list[list]:
+    """Sort the pieces and round their scores, so that every run has the same ones.
 
-    The library adds up in the order of a hash table, which differs from run to run in the last digits; and the
-    characters that only stand in so that every text can be written get scores a little above the lowest, in that order.
+    The library sums in the order of a hash table, so that the last digits differ from run to run; and characters that
+    are included only so that every text can be written get scores slightly above the lowest, in that order.
     """
     unknown, *pieces = vocabulary
     lowest = min((score for _, score in pieces), default=0.0)

@@ -1,24 +1,39 @@
-"""How text becomes symbols, and symbols text again.
-
-``join(split(text)) == text`` holds for all of them but :class:`Spaced`, which forgets how many separators stood side by
-side and at the ends.
-"""
+"""Tokenisers: text to symbols, and symbols back to text."""
 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 import regex
 
+from seqwright.core.place import Place
 from seqwright.core.spec import Spec
-from seqwright.data.subwords import Subwords
 
 
-class Characters(Spec):
-    """Each Unicode code point is a symbol; an accent that is a code point of its own is one too.
+class Tokeniser(Place):
+    """A way of splitting text into symbols.
+
+    ``join(split(text)) == text`` for every tokeniser but :class:`Spaced`, which keeps neither repeated separators nor those
+    at the ends.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def split(self, text: str) -> tuple[str, ...]:
+        """Split text into symbols."""
+
+    @abstractmethod
+    def join(self, symbols: Sequence[str]) -> str:
+        """Join symbols to text."""
+
+
+class Characters(Spec, Tokeniser):
+    """Symbols are Unicode code points; an accent that is a code point of its own is a symbol of its own.
 
     >>> Characters().split("cat")
     ('c', 'a', 't')
@@ -31,8 +46,8 @@ class Characters(Spec):
         return "".join(symbols)
 
 
-class Graphemes(Spec):
-    """Each extended grapheme cluster is a symbol: what people see as one character (Unicode Standard Annex 29).
+class Graphemes(Spec, Tokeniser):
+    """Symbols are extended grapheme clusters, which readers see as one character (Unicode Standard Annex 29).
 
     >>> [len(symbol) for symbol in Graphemes().split("e\\u0301a")]  # é, a
     [2, 1]
@@ -45,8 +60,8 @@ class Graphemes(Spec):
         return "".join(symbols)
 
 
-class Spaced(Spec):
-    """Symbols stand in the text with separators between them, as sounds do in pronunciation files.
+class Spaced(Spec, Tokeniser):
+    """Symbols are separated in the text, as sounds are in pronunciation files.
 
     >>> Spaced().split("oʊ  k ")
     ('oʊ', 'k')
@@ -63,10 +78,10 @@ class Spaced(Spec):
         return self.separator.join(symbols)
 
 
-class Bytes(Spec):
-    """Each byte of the text's UTF-8 is a symbol: 256 of them write any text, and no text has unknown ones.
+class Bytes(Spec, Tokeniser):
+    """Symbols are the bytes of the text's UTF-8: 256 symbols write any text, so no symbol is unknown.
 
-    A model can write bytes that are no UTF-8; these are shown as U+FFFD. What is no byte is left as it is.
+    Predicted bytes that are not UTF-8 are shown as U+FFFD. Symbols that are not bytes are left as they are.
 
     >>> Bytes().split("Aé")
     ('<0x41>', '<0xC3>', '<0xA9>')
@@ -82,8 +97,6 @@ class Bytes(Spec):
             bytes.fromhex(found[1]) if (found := _BYTE.fullmatch(symbol)) else symbol.encode() for symbol in symbols
         ).decode(errors="replace")
 
-
-TokeniserSpec = Characters | Graphemes | Spaced | Bytes | Subwords
 
 _CLUSTER = regex.compile(r"\X")
 _BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))

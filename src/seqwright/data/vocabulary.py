@@ -1,7 +1,8 @@
-"""Symbols and their numbers."""
+"""Vocabularies: the symbols of both sides and their numbers."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,53 +11,46 @@ import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Side
+from seqwright.core.place import Place
 from seqwright.core.spec import Spec
 from seqwright.core.tokens import Tokens
 from seqwright.data.batch import Batch, Pair, Prompts, spell
 
 
-class BareSources(Spec):
+class SourceMarks(Place):
+    """The marks around a source."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def framed(self, ids: list[int], start: int, end: int) -> list[int]:
+        """Return the ids that an encoder reads for a source of these symbols."""
+
+
+class BareSources(Spec, SourceMarks):
     """A source's symbols alone, as the paper's models read them."""
 
     def framed(self, ids: list[int], start: int, end: int) -> list[int]:
-        """What an encoder reads of a source of these symbols."""
         return ids
 
 
-class MarkedSources(Spec):
+class MarkedSources(Spec, SourceMarks):
     """A source between START and END.
 
-    Positions that tell how far apart two tokens lie do not tell where a sequence begins and ends, and much depends on that: a
-    final consonant is devoiced, a stress falls on the last syllable but one.
+    Relative positions show how far apart two tokens are, but not where a sequence begins and ends, and much depends on
+    that: a final consonant is devoiced, a stress falls on the penultimate syllable.
     """
 
     def framed(self, ids: list[int], start: int, end: int) -> list[int]:
-        """What an encoder reads of a source of these symbols."""
         return [start, *ids, end]
 
 
-SourcesSpec = BareSources | MarkedSources
-
-
 @dataclass(frozen=True)
-class Vocabulary:
-    """The symbols that both sides are written in; after them come START, END and PAD, in this order.
-
-    A model says symbols, START and END, never PAD: :attr:`outputs` numbers, while it reads :attr:`size`. Targets always
-    stand between START and END, sources where ``sources`` says so.
-
-    >>> vocabulary = Vocabulary(("0", "1"))
-    >>> vocabulary.batch([Pair.of("01", "1")]).labels.tolist()  # 1, then the end
-    [[1, 3]]
-    """
+class SymbolTable:
+    """The symbols of one side, numbered in this order, and after them START, END and PAD."""
 
     symbols: tuple[str, ...]
-    sources: SourcesSpec = field(default_factory=BareSources)
-
-    @classmethod
-    def of(cls, pairs: Iterable[Pair]) -> Vocabulary:
-        """The symbols that occur in the pairs, sorted."""
-        return cls(tuple(sorted({symbol for pair in pairs for side in pair for symbol in side})))
 
     @property
     def start(self) -> int:
@@ -71,13 +65,8 @@ class Vocabulary:
         return len(self.symbols) + 2
 
     @property
-    def outputs(self) -> int:
-        """How many symbols can be said."""
-        return len(self.symbols) + 2
-
-    @property
     def size(self) -> int:
-        """How many symbols can be read."""
+        """The number of ids."""
         return len(self.symbols) + 3
 
     @property
@@ -86,76 +75,174 @@ class Vocabulary:
         return (self.start,)
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
+    def numbers(self) -> dict[str, int]:
+        """Each symbol's number."""
         return {symbol: number for number, symbol in enumerate(self.symbols)}
 
     def encode(self, symbols: Sequence[str]) -> list[int]:
-        """The symbols' numbers.
+        """Return the symbols' numbers.
 
         Raises:
-            SeqwrightError: a symbol that is not in the vocabulary.
+            SeqwrightError: a symbol is not in the table.
         """
         for symbol in symbols:
-            if symbol not in self._numbers:
+            if symbol not in self.numbers:
                 raise SeqwrightError(
-                    f"{symbol!r} (in {spell(symbols)!r}) is a symbol that training never showed",
-                    fix=f"the model knows {' '.join(self.symbols[:40])}",
+                    f"{symbol!r} (in {spell(symbols)!r}) is not a symbol of the training data",
+                    fix=f"its symbols are {' '.join(self.symbols[:40])}",
                 )
-        return [self._numbers[symbol] for symbol in symbols]
+        return [self.numbers[symbol] for symbol in symbols]
 
-    def source(self, symbols: Sequence[str]) -> list[int]:
-        """What an encoder reads of a source; see :meth:`encode`.
 
-        >>> Vocabulary(("0", "1"), MarkedSources()).source("011")
+class StoredVocabulary(Spec, tag="Symbols"):
+    """A vocabulary as a file keeps it; without ``source_symbols`` both sides share the symbols."""
+
+    symbols: tuple[str, ...]
+    source_symbols: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The symbols of targets and of sources, each side numbered by a :class:`SymbolTable`.
+
+    A model reads :attr:`size` ids on the target side and :attr:`source_size` on the source side, and has :attr:`outputs`
+    logits, for the target's symbols, START and END. START is never a valid prediction. Targets are always between START
+    and END, sources where ``marks`` puts them there.
+
+    Attributes:
+        symbols: those of targets, and of sources where these have no symbols of their own.
+        source_symbols: those of sources; ``None`` where both sides share one table.
+        marks: the marks around sources.
+
+    >>> vocabulary = Vocabulary(("0", "1"))
+    >>> vocabulary.batch([Pair.of("01", "1")]).labels.tolist()  # 1, then END
+    [[1, 3]]
+    >>> apart = Vocabulary(("o", "p"), ("0", "1", "2"))
+    >>> apart.encode_source("20"), apart.encode("op"), apart.source_size, apart.size, apart.outputs
+    ([2, 0], [0, 1], 6, 5, 4)
+    """
+
+    symbols: tuple[str, ...]
+    source_symbols: tuple[str, ...] | None = None
+    marks: SourceMarks = field(default_factory=BareSources)
+
+    @classmethod
+    def of(cls, pairs: Iterable[Pair]) -> Vocabulary:
+        """Return a shared vocabulary of the symbols that occur in some pairs, sorted."""
+        return cls(tuple(sorted({symbol for pair in pairs for side in pair for symbol in side})))
+
+    @classmethod
+    def from_stored(cls, stored: StoredVocabulary, marks: SourceMarks | None = None) -> Vocabulary:
+        """Return the vocabulary of a file."""
+        return cls(stored.symbols, stored.source_symbols, marks or BareSources())
+
+    def stored(self) -> StoredVocabulary:
+        """Return the vocabulary as a file keeps it."""
+        return StoredVocabulary(symbols=self.symbols, source_symbols=self.source_symbols)
+
+    @property
+    def shared(self) -> bool:
+        """True if both sides share one table."""
+        return self.source_symbols is None
+
+    @cached_property
+    def target(self) -> SymbolTable:
+        return SymbolTable(self.symbols)
+
+    @cached_property
+    def source(self) -> SymbolTable:
+        return self.target if self.source_symbols is None else SymbolTable(self.source_symbols)
+
+    @property
+    def start(self) -> int:
+        return self.target.start
+
+    @property
+    def end(self) -> int:
+        return self.target.end
+
+    @property
+    def pad(self) -> int:
+        """The id of target padding, which labels have there, too."""
+        return self.target.pad
+
+    @property
+    def outputs(self) -> int:
+        """The number of a model's logits."""
+        return self.target.pad
+
+    @property
+    def size(self) -> int:
+        """The number of ids on the target side."""
+        return self.target.size
+
+    @property
+    def source_size(self) -> int:
+        """The number of ids on the source side."""
+        return self.source.size
+
+    @property
+    def forbidden(self) -> tuple[int, ...]:
+        """The ids that are never generated."""
+        return (self.start,)
+
+    def encode(self, symbols: Sequence[str]) -> list[int]:
+        """Return the numbers of target symbols; see :meth:`SymbolTable.encode`."""
+        return self.target.encode(symbols)
+
+    def encode_source(self, symbols: Sequence[str]) -> list[int]:
+        """Return the ids that an encoder reads for a source, marks included; see :meth:`SymbolTable.encode`.
+
+        >>> Vocabulary(("0", "1"), marks=MarkedSources()).encode_source("011")
         [2, 0, 1, 1, 3]
         """
-        return self.sources.framed(self.encode(symbols), self.start, self.end)
+        return self.marks.framed(self.source.encode(symbols), self.source.start, self.source.end)
 
-    def number(self, symbol: str) -> int:
-        """The symbol's number, −1 for one that training never showed."""
-        return self._numbers.get(symbol, -1)
-
-    def spelt(self, ids: Sequence[int]) -> tuple[str, ...]:
-        """The symbols of these numbers."""
-        names = (*self.symbols, "<start>", "<end>", "<pad>")
+    def decode(self, ids: Sequence[int], side: Side = "target") -> tuple[str, ...]:
+        """Return the symbols of these ids, with START, END and PAD as ``<start>``, ``<end>`` and ``<pad>``."""
+        names = (*(self.target if side == "target" else self.source).symbols, "<start>", "<end>", "<pad>")
         return tuple(names[number] for number in ids)
 
-    def unknown(self, symbols: Iterable[str]) -> list[str]:
-        """The symbols that training never showed, in order."""
-        return [symbol for symbol in symbols if symbol not in self._numbers]
+    def unknown(self, symbols: Iterable[str], side: Side = "target") -> list[str]:
+        """Return the symbols that are not in a side's table, in order."""
+        numbers = (self.target if side == "target" else self.source).numbers
+        return [symbol for symbol in symbols if symbol not in numbers]
 
-    def known(self, symbols: Iterable[str]) -> tuple[str, ...]:
-        """The symbols that training showed, in order: what is left to a model of a sequence with others in it."""
-        return tuple(symbol for symbol in symbols if symbol in self._numbers)
+    def known(self, symbols: Iterable[str], side: Side = "target") -> tuple[str, ...]:
+        """Return the symbols that are in a side's table, in order."""
+        numbers = (self.target if side == "target" else self.source).numbers
+        return tuple(symbol for symbol in symbols if symbol in numbers)
 
     def known_pair(self, pair: Pair) -> Pair:
-        """The same of both sides of a pair."""
-        return Pair(self.known(pair.source), self.known(pair.target))
+        """Return a pair without the symbols that its sides' tables lack."""
+        return Pair(self.known(pair.source, "source"), self.known(pair.target))
 
     def batch(self, pairs: Sequence[Pair]) -> Batch:
-        """START and the target go in; the target and END are to come out."""
+        """Encode pairs: START and the target as input, the target and END as labels."""
         targets = [self.encode(pair.target) for pair in pairs]
         return Batch(
-            Tokens.of([self.source(pair.source) for pair in pairs], pad=self.pad),
+            self._sources(pairs),
             Tokens.of([[self.start, *target] for target in targets], pad=self.pad),
             Tokens.of([[*target, self.end] for target in targets], pad=self.pad).ids,
         )
 
-    def question(self, pairs: Sequence[Pair], limit: int) -> Prompts:
-        """The sources, and START."""
-        source = Tokens.of([self.source(pair.source) for pair in pairs], pad=self.pad)
-        return Prompts(source, Tokens.of([[self.start]] * len(pairs)), self.end, limit)
+    def prompts(self, pairs: Sequence[Pair], limit: int) -> Prompts:
+        """Encode the sources, each with START as its prefix."""
+        return Prompts(self._sources(pairs), Tokens.of([[self.start]] * len(pairs)), self.end, limit)
 
-    def answer(self, row: Tensor) -> tuple[str, ...]:
-        """The symbols before END; a START that a model says is shown as ``<start>``."""
-        ids = row.tolist()
-        return self.spelt(ids[: ids.index(self.end)] if self.end in ids else ids)
+    def _sources(self, pairs: Sequence[Pair]) -> Tokens:
+        return Tokens.of([self.encode_source(pair.source) for pair in pairs], pad=self.source.pad)
 
-    def right(self, pair: Pair, row: Tensor) -> bool:
-        """The target, then END."""
-        return self.end in row.tolist() and self.answer(row) == pair.target
+    def answer(self, ids: Tensor) -> tuple[str, ...]:
+        """Return the symbols before END; a START that a model predicts is shown as ``<start>``."""
+        row = ids.tolist()
+        return self.decode(row[: row.index(self.end)] if self.end in row else row)
 
-    def agrees(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def is_correct(self, pair: Pair, ids: Tensor) -> bool:
+        """Return whether the ids are the target, then END."""
+        return self.end in ids.tolist() and self.answer(ids) == pair.target
+
+    def correct_tokens(self, logits: Tensor, labels: Tensor) -> Tensor:
         return (logits.argmax(-1) == labels) | (labels == self.pad)
 
     def choose(self, logits: Tensor) -> Tensor:
@@ -166,12 +253,12 @@ class Vocabulary:
 
 
 TOLERANCE = 0.25
-"""How near a scalar answer must come: nearer than to anything in the middle between two symbols' half-way marks."""
+"""The greatest error of a correct scalar: half the distance from a symbol to the middle between two symbols."""
 
 
 @dataclass(frozen=True)
 class Scalars:
-    """Symbols as the numbers they spell, with neither START nor END.
+    """A coder of symbols as the numbers that they spell, without START and END.
 
     The length is fixed; the target's first value is given, and is the source's first.
     """
@@ -180,7 +267,7 @@ class Scalars:
         return Tokens.of(rows, dtype=torch.get_default_dtype())
 
     def batch(self, pairs: Sequence[Pair]) -> Batch:
-        """All but the last value go in; all but the first are to come out."""
+        """Encode pairs: all values but the target's last as input, all but its first as labels."""
         source, target = ([[float(s) for s in side] for side in sides] for sides in zip(*pairs, strict=True))
         return Batch(
             self._tokens(source),
@@ -188,21 +275,21 @@ class Scalars:
             self._tokens([row[1:] for row in target]).ids,
         )
 
-    def question(self, pairs: Sequence[Pair], limit: int) -> Prompts:
-        """The sources, each one's first value, and one value fewer to come; ``limit`` plays no part."""
+    def prompts(self, pairs: Sequence[Pair], limit: int) -> Prompts:
+        """Encode the sources, each with its first value as the prefix; ``limit`` is ignored, as the length is fixed."""
         source = self._tokens([[float(s) for s in pair.source] for pair in pairs])
-        first = Tokens(source.ids[:, :1], source.at[:, :1])
-        return Prompts(source, first, None, len(pairs[0].target) - 1)
+        prefix = Tokens(source.ids[:, :1], source.at[:, :1])
+        return Prompts(source, prefix, None, len(pairs[0].target) - 1)
 
-    def answer(self, row: Tensor) -> tuple[str, ...]:
-        return tuple(f"{round(value, 2) + 0.0:.2f}" for value in row.tolist())  # + 0.0: no −0.00
+    def answer(self, ids: Tensor) -> tuple[str, ...]:
+        return tuple(f"{round(value, 2) + 0.0:.2f}" for value in ids.tolist())  # + 0.0: no −0.00
 
-    def right(self, pair: Pair, row: Tensor) -> bool:
-        """Every generated value within :data:`TOLERANCE` of the target's."""
-        wanted = torch.tensor([float(s) for s in pair.target[1:]], dtype=row.dtype)
-        return bool(((row - wanted).abs() < TOLERANCE).all())
+    def is_correct(self, pair: Pair, ids: Tensor) -> bool:
+        """Return whether every generated value is within :data:`TOLERANCE` of the target's."""
+        target = torch.tensor([float(s) for s in pair.target[1:]], dtype=ids.dtype)
+        return bool(((ids - target).abs() < TOLERANCE).all())
 
-    def agrees(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def correct_tokens(self, logits: Tensor, labels: Tensor) -> Tensor:
         return (logits[..., 0] - labels).abs() < TOLERANCE
 
     def choose(self, logits: Tensor) -> Tensor:

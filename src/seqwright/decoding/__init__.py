@@ -1,1 +1,1 @@
-"""From a model to the sequences it generates."""
+"""Decoding: generating sequences with a model."""

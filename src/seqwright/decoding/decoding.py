@@ -1,8 +1,25 @@
-"""Every way of decoding."""
+"""Decoding: the place of greedy decoding, sampling and beam search."""
 
-from seqwright.decoding.beam import Beam
-from seqwright.decoding.greedy import Greedy
-from seqwright.decoding.sampling import Sampling
+from __future__ import annotations
 
-DecodingSpec = Greedy | Sampling | Beam
-"""Each has ``decode(model, request)``: the answers of every row, best first."""
+from abc import abstractmethod
+from typing import ClassVar
+
+from seqwright.core.model import Model
+from seqwright.core.place import Place
+from seqwright.decoding.request import GenerationRequest, Hypothesis
+
+
+class Decoding(Place):
+    """A way of choosing the sequences that a model generates."""
+
+    __slots__ = ()
+    rooms: ClassVar[tuple[str, ...]] = ("seqwright.decoding",)
+
+    @abstractmethod
+    def decode(self, model: Model, request: GenerationRequest) -> list[list[Hypothesis]]:
+        """Return each row's hypotheses, best first.
+
+        Raises:
+            SeqwrightError: the model predicts numbers, which have no probabilities, or a setting does not fit.
+        """

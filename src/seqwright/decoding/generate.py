@@ -1,4 +1,4 @@
-"""The generation loop: one token a step, by whatever choice, until every row is over."""
+"""The generation loop: one token a step, until every row has ended."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from seqwright.core.probe import SILENT, Probe
 from seqwright.decoding.incremental import IncrementalDecoder
 from seqwright.decoding.request import GenerationRequest, Hypothesis
 
-CROWDED = 0.75
-"""Rows that are over leave the batch when at most this share of it still generates: a copy of the state, well spent."""
+COMPACT_AT = 0.75
+"""Rows that have ended are dropped once at most this fraction of the batch still generates; dropping copies the state."""
 
-PATIENCE = 8
-"""On an accelerator, every so many steps the host asks how many rows are over: asking waits for all that was begun."""
+SYNCHRONISE_EVERY = 8
+"""The number of steps between two counts of the ended rows on an accelerator, as a count waits for all earlier work."""
 
 
 @runtime_checkable
 class Choice(Protocol):
-    """How a token is taken from logits: this alone tells greedy decoding from sampling."""
+    """The choice of the next token from logits, by which greedy decoding and sampling differ."""
 
     def __call__(self, logits: Float[Tensor, "r v"], rows: Int[Tensor, "r"], step: int) -> Shaped[Tensor, "r"]:
-        """The next token of each row; ``rows`` are their numbers in the request, ``step`` counts from 0."""
+        """Return the next token of each row; ``rows`` are their indices in the request, ``step`` counts from 0."""
         ...
 
 
 @dataclass(frozen=True)
 class Generated:
-    """Answers side by side.
+    """A batch of generated answers.
 
     Attributes:
-        ids: ``[b t]``, what was generated after the first, given, tokens; ``end`` fills a row that is over.
-        lengths: ``[b]``, how many of them were generated, END counted.
-        log_probability: ``[b]``, ln p of these; 0 where the model says numbers.
-        stopped: ``[b]``, whether the row said ``end`` before its limit.
+        ids: ``[b t]``, the tokens after the prefixes; rows that have ended are filled with ``end``.
+        lengths: ``[b]``, the number of generated tokens, END counted.
+        log_probability: ``[b]``, ln p of these; 0 where the model predicts numbers.
+        stopped: ``[b]``, whether ``end`` was generated before the limit.
     """
 
     ids: Shaped[Tensor, "b t"]
@@ -47,7 +47,7 @@ class Generated:
     stopped: Bool[Tensor, "b"]
 
     def hypotheses(self) -> list[list[Hypothesis]]:
-        """Each row's one answer."""
+        """Return each row's one answer."""
         columns = (self.ids, self.lengths, self.log_probability, self.stopped)
         return [
             [Hypothesis(tuple(ids[: length - stopped]), log_probability, log_probability, stopped)]
@@ -57,45 +57,45 @@ class Generated:
 
 @torch.inference_mode()
 def generate(model: Model, request: GenerationRequest, choose: Choice, probe: Probe = SILENT) -> Generated:
-    """Answer a batch of sources, token by token.
+    """Generate answers to a batch of prompts, token by token.
 
-    Rows that are over leave the batch, unless somebody looks: a probe sees every row at every step.
+    Rows that have ended are dropped, unless there is a probe, which observes every row at every step.
 
     Args:
         model: in eval mode, unless dropout is wanted.
-        request: what is asked.
-        choose: how a token is taken.
-        probe: is offered the tensors of every step.
+        request: the prompts.
+        choose: the choice of the next token.
+        probe: observes the tensors of every step.
     """
-    prefixes = IncrementalDecoder(model, request, probe)
+    decoder = IncrementalDecoder(model, request, probe)
     device, limits, end = request.limits.device, request.limits, request.end
     size, longest = len(limits), int(limits.max()) if len(limits) else 0
-    ids = request.first.ids.new_full((size, longest), 0 if end is None else end)
+    ids = request.prefix.ids.new_full((size, longest), 0 if end is None else end)
     lengths, total = torch.zeros_like(limits), torch.zeros(size, dtype=torch.double, device=device)
-    rows, over = torch.arange(size, device=device), limits <= 0
+    rows, ended = torch.arange(size, device=device), limits <= 0
     for step in range(longest):
-        logits = prefixes.logits()
-        following = choose(logits, rows, step).to(ids.dtype)
+        logits = decoder.logits()
+        next_tokens = choose(logits, rows, step).to(ids.dtype)
         if end is not None:
-            following = following.masked_fill(over, end)
-        ids[rows, step] = following
-        lengths[rows] += ~over
+            next_tokens = next_tokens.masked_fill(ended, end)
+        ids[rows, step] = next_tokens
+        lengths[rows] += ~ended
         if not ids.is_floating_point():
-            said = logits.log_softmax(-1).gather(1, following[:, None])[:, 0]
-            total[rows] += said.double().masked_fill(over, 0)
-        over = over | (limits <= step + 1)
-        over = over if end is None else over | (following == end)
-        if device.type != "cpu" and (step + 1) % PATIENCE:
-            prefixes.write(following)
+            log_probability = logits.log_softmax(-1).gather(1, next_tokens[:, None])[:, 0]
+            total[rows] += log_probability.double().masked_fill(ended, 0)
+        ended = ended | (limits <= step + 1)
+        ended = ended if end is None else ended | (next_tokens == end)
+        if device.type != "cpu" and (step + 1) % SYNCHRONISE_EVERY:
+            decoder.write(next_tokens)
             continue
-        left = int((~over).sum())
+        left = int((~ended).sum())
         if left == 0:
             break
-        prefixes.write(following)
-        if left <= CROWDED * len(rows) and probe is SILENT:
-            kept = (~over).nonzero()[:, 0]
-            prefixes.select(kept)
-            rows, limits, over = rows[kept], limits[kept], over[kept]
+        decoder.write(next_tokens)
+        if left <= COMPACT_AT * len(rows) and probe is SILENT:
+            kept = (~ended).nonzero()[:, 0]
+            decoder.select(kept)
+            rows, limits, ended = rows[kept], limits[kept], ended[kept]
     ids = ids[:, : int(lengths.max()) if size else 0]
     last = ids.gather(1, (lengths - 1).clamp_min(0)[:, None])[:, 0] if ids.numel() else None
     stopped = (

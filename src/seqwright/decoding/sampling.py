@@ -1,4 +1,4 @@
-"""Sampling: tokens drawn by their probability, the improbable left out if one likes."""
+"""Sampling: tokens drawn by their probability, optionally without the improbable ones."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from torch import Tensor
 
 from seqwright.core.model import Model
 from seqwright.core.spec import Count, Spec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.generate import generate
 from seqwright.decoding.request import GenerationRequest, Hypothesis
 
 
-class Sampling(Spec):
-    """Every token drawn from the model's distribution, after it was sharpened and cut.
+class Sampling(Spec, Decoding):
+    """Sampling from the model's distribution, with temperature and truncation.
 
-    ``p ∝ softmax(logits / temperature)``, of which only some symbols are kept, by each rule that is given, in this
-    order: the ``top_k`` likeliest (Fan et al. 2018, §5.4); the fewest likeliest that have at least ``top_p`` of what is
-    left (Holtzman et al. 2020, eq. 2–3); those at least ``min_p`` times as likely as the likeliest (Nguyen et al. 2024, eq.
-    2). Of equally likely symbols the lower number goes first.
+    ``p ∝ softmax(logits / temperature)``, of which each given rule keeps some symbols, in this
+    order: the ``top_k`` likeliest (Fan et al. 2018, §5.4); the fewest likeliest with at least ``top_p`` of the
+    remaining probability (Holtzman et al. 2020, eq. 2–3); those at least ``min_p`` times as likely as the likeliest (Nguyen et al. 2024, eq.
+    2). Of equally likely symbols the one of the lower number comes first.
 
-    A row draws from a stream of its own (see :func:`uniform`), so its sample does not depend on the rows beside it, but for
-    rounding. An answer's log-probability is the model's own, whatever the distribution it was drawn from.
+    A row draws from a stream of its own (see :func:`uniform`), so its sample does not depend on other rows, but for
+    rounding. An answer's log-probability is the model's own, whatever distribution it was drawn from.
 
     >>> Sampling(top_p=0.6).probabilities(torch.tensor([[0.5, 0.3, 0.2]]).log()).round(decimals=3).tolist()
     [[0.625, 0.375, 0.0]]
@@ -36,7 +37,6 @@ class Sampling(Spec):
     min_p: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
     def decode(self, model: Model, request: GenerationRequest) -> list[list[Hypothesis]]:
-        """One answer to each row, drawn from the row's seed."""
         spec, seeds = self.checked(), request.of_symbols().seeds
 
         def choose(logits: Tensor, rows: Tensor, step: int) -> Tensor:
@@ -47,7 +47,7 @@ class Sampling(Spec):
         return generate(model, request, choose).hypotheses()
 
     def probabilities(self, logits: Float[Tensor, "r v"]) -> Float[Tensor, "r v"]:
-        """What is drawn from, in double precision."""
+        """Return the probabilities to draw from, in double precision."""
         p = (logits.double() / self.temperature).softmax(-1)
         if self.top_k is None and self.top_p is None and self.min_p is None:
             return p
@@ -63,10 +63,10 @@ class Sampling(Spec):
 
 
 def uniform(seeds: Int[Tensor, "r"], step: int) -> Float[Tensor, "r"]:
-    """A number in [0, 1) for each row: the ``step``-th of the row's own stream.
+    """Return a number in [0, 1) for each row: the ``step``-th of the row's own stream.
 
-    SplitMix64 (Steele, Lea and Flood 2014, figure 15), whose n-th output is a function of the seed and n alone: no state is
-    kept, and on every device the same bits come out. Its high 52 bits are the number.
+    SplitMix64 (Steele, Lea and Flood 2014, figure 15), whose n-th output is a function of the seed and n alone: no
+    state is kept, and every device gives the same bits. Its high 52 bits are the number.
     """
     z = seeds + _wrapped(0x9E3779B97F4A7C15 * (step + 1))
     z = (z ^ _shifted(z, 30)) * _wrapped(0xBF58476D1CE4E5B9)
@@ -74,12 +74,12 @@ def uniform(seeds: Int[Tensor, "r"], step: int) -> Float[Tensor, "r"]:
     return _shifted(z ^ _shifted(z, 31), 12).double() * 2.0**-52
 
 
-def _shifted(z: Tensor, places: int) -> Tensor:
-    """To the right, zeros coming in, as for unsigned numbers."""
-    return (z >> places) & ((1 << (64 - places)) - 1)
+def _shifted(z: Tensor, bits: int) -> Tensor:
+    """Shift to the right and fill with zeros, as for unsigned numbers."""
+    return (z >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def _wrapped(number: int) -> int:
-    """The signed 64-bit number with the same bits."""
+    """Return the signed 64-bit number with the same bits."""
     number &= (1 << 64) - 1
     return number - (1 << 64) if number >> 63 else number

@@ -1,1 +1,1 @@
-"""How a model behaves, measured and named; studies and the doctor share these definitions."""
+"""Evaluation: measures of a model and names for its behaviour, shared by studies and the doctor."""

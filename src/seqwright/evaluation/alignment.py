@@ -1,4 +1,4 @@
-"""What has to change in an answer to make it the target, symbol by symbol."""
+"""Edit distance and alignment of an answer and its target, symbol by symbol."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from rapidfuzz.distance import Levenshtein
 
 
 def distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """The fewest symbols to insert, delete or replace that turn one sequence into the other.
+    """Return the least number of insertions, deletions and replacements that turn one sequence into the other.
 
-    Every edit costs 1 and a symbol is one thing however many characters it has (Levenshtein 1966; computed by
-    rapidfuzz, bit-parallel).
+    A symbol is a unit, however many characters it has (Levenshtein 1966; computed by rapidfuzz, bit-parallel).
 
     >>> distance(("k", "æ", "t"), ("k", "ɑː", "t", "s"))
     2
@@ -20,26 +19,25 @@ def distance(a: Sequence[str], b: Sequence[str]) -> int:
     return Levenshtein.distance(a, b)
 
 
-def aligned(gold: Sequence[str], said: Sequence[str]) -> list[tuple[str, str]]:
-    """Both sequences side by side, an empty string standing where one has no symbol.
+def aligned(gold: Sequence[str], predicted: Sequence[str]) -> list[tuple[str, str]]:
+    """Align two sequences, with an empty string where one has no symbol.
 
-    As many places differ as :func:`distance` says. Where several alignments do with that few, one of them is
-    returned, the same every time.
+    The number of differing pairs is :func:`distance`. Of several such alignments, the same one is returned every time.
 
     >>> aligned(("k", "æ", "t"), ("k", "æ", "t", "s"))
     [('k', 'k'), ('æ', 'æ'), ('t', 't'), ('', 's')]
     """
     pairs: list[tuple[str, str]] = []
-    for code in Levenshtein.opcodes(gold, said):
-        wanted, got = gold[code.src_start : code.src_end], said[code.dest_start : code.dest_end]
-        pairs += zip_longest(wanted, got, fillvalue="")
+    for code in Levenshtein.opcodes(gold, predicted):
+        before, after = gold[code.src_start : code.src_end], predicted[code.dest_start : code.dest_end]
+        pairs += zip_longest(before, after, fillvalue="")
     return pairs
 
 
-def confusions(gold: Sequence[str], said: Sequence[str]) -> list[tuple[str, str]]:
-    """The places of :func:`aligned` that differ: ``(gold, said)``, ``(gold, "")`` left out, ``("", said)`` put in.
+def confusions(gold: Sequence[str], predicted: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs of :func:`aligned` that differ: ``(gold, "")`` is a deletion, ``("", predicted)`` an insertion.
 
     >>> confusions(("k", "æ", "t"), ("k", "ɑː", "t", "s"))
     [('æ', 'ɑː'), ('', 's')]
     """
-    return [(wanted, got) for wanted, got in aligned(gold, said) if wanted != got]
+    return [pair for pair in aligned(gold, predicted) if pair[0] != pair[1]]

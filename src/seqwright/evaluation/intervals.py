@@ -1,4 +1,4 @@
-"""A number over seeds: its median, and an interval for it."""
+"""The median of a number over seeds, with a confidence interval."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ CONFIDENCE = 0.95
 class MedianInterval(Spec, tag=False):
     """The median over seeds and an interval that covers the true median with at least 95 % probability.
 
-    Both ends are observed values, so nothing is assumed about how the numbers are spread. Below six seeds no such
-    interval exists, and the smallest and largest value are given.
+    Both ends are observed values, so no distribution is assumed. Below six seeds no such interval exists, and the least and
+    the greatest value are given.
     """
 
     median: float
@@ -24,7 +24,7 @@ class MedianInterval(Spec, tag=False):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> MedianInterval:
-        """The range of some values, not-a-numbers (diverged seeds) counting as infinitely bad losses.
+        """Return the interval of some values; not-a-numbers (diverged seeds) count as infinite losses.
 
         >>> MedianInterval.of([1, 2, 3, 4, 5, 6, 7, 8])
         MedianInterval(median=4.5, low=1.0, high=8.0)
@@ -37,7 +37,7 @@ class MedianInterval(Spec, tag=False):
 
 
 def outside(count: int) -> int:
-    """How many values on either side may be left out of the interval: the sign test's order statistics.
+    """Return the number of values on either side that are outside the interval, by the order statistics of the sign test.
 
     The interval from the (k+1)-th smallest to the (k+1)-th largest of n values misses the median with probability
     2 · P(Binomial(n, ½) ≤ k); k is the largest that keeps this at 5 % (Conover 1999, §3.2).

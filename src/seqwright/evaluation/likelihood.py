@@ -1,4 +1,4 @@
-"""How surprised a model is by rows that it is shown."""
+"""Teacher-forced negative log-likelihood of each row."""
 
 from __future__ import annotations
 
@@ -14,43 +14,46 @@ from seqwright.data.batching import Examples, by_length
 
 @dataclass(frozen=True)
 class TokenLikelihoods:
-    """For each row: −log p of its target in nats, how many tokens that is of (END counted), and how many are guessed.
+    """The likelihood of each row's target under teacher forcing.
 
-    A token is guessed where it is the likeliest after the truth before it.
+    Attributes:
+        nll: ``[n]``, −log p of the target in nats.
+        tokens: ``[n]``, the number of its tokens, END counted.
+        correct: ``[n]``, the number of these that the model gives the highest probability.
     """
 
-    nats: Float[np.ndarray, "n"]
+    nll: Float[np.ndarray, "n"]
     tokens: Int[np.ndarray, "n"]
-    guessed: Int[np.ndarray, "n"]
+    correct: Int[np.ndarray, "n"]
 
     @property
     def loss(self) -> float:
         """Mean nats a token."""
-        return float(self.nats.sum() / max(1, self.tokens.sum()))
+        return float(self.nll.sum() / max(1, self.tokens.sum()))
 
 
 @torch.inference_mode()
 def token_likelihoods(
     model: nn.Module, examples: Examples, *, ignore: int, tokens: int = 8192, device: str = "cpu"
 ) -> TokenLikelihoods:
-    """Show a model all the examples' truth.
+    """Compute the likelihood of each example under teacher forcing.
 
     Args:
         model: in eval mode.
-        examples: what to show.
+        examples: the rows.
         ignore: the label that does not count (padding).
-        tokens: how large a batch may be, padding counted.
-        device: where the model is.
+        tokens: the greatest number of tokens of a batch, padding counted.
+        device: the model's.
     """
     sizes = examples.lengths() + 1
-    nats, counts, guessed = np.zeros(len(sizes)), np.zeros(len(sizes), np.int64), np.zeros(len(sizes), np.int64)
+    nll, counts, correct = np.zeros(len(sizes)), np.zeros(len(sizes), np.int64), np.zeros(len(sizes), np.int64)
     for rows in by_length(np.arange(len(sizes)), sizes, tokens):
         batch = examples.batch(rows).to(device)
         logits = model(batch.target, batch.source)[0].logits
         counted = batch.labels != ignore
         labels = batch.labels.masked_fill(~counted, 0)
-        surprises = -logits.double().log_softmax(-1).gather(-1, labels[..., None])[..., 0]
-        nats[rows] = (surprises * counted).sum(1).cpu()
+        log_p = logits.double().log_softmax(-1).gather(-1, labels[..., None])[..., 0]
+        nll[rows] = -(log_p * counted).sum(1).cpu()
         counts[rows] = counted.sum(1).cpu()
-        guessed[rows] = ((logits.argmax(-1) == labels) & counted).sum(1).cpu()
-    return TokenLikelihoods(nats, counts, guessed)
+        correct[rows] = ((logits.argmax(-1) == labels) & counted).sum(1).cpu()
+    return TokenLikelihoods(nll, counts, correct)

@@ -1,4 +1,4 @@
-"""Names for what models do wrong, each read off behaviour alone."""
+"""Names for faults of models, each determined from behaviour alone."""
 
 from __future__ import annotations
 
@@ -7,45 +7,47 @@ from collections.abc import Callable
 from seqwright.evaluation.behaviour import Behaviour
 
 SAME = 0.05
-"""Outputs (probabilities, or scalar answers to zeros and ones) that differ by less than this say the same."""
+"""Outputs (probabilities, or scalar answers to zeros and ones) that differ by less than this count as equal."""
 
 ROUNDING = 1e-4
-"""Probabilities in single precision that differ by no more than this differ by rounding."""
+"""The greatest difference of probabilities in single precision that counts as rounding."""
 
 
-def learnt(seen: Behaviour) -> bool:
-    """Every source is answered with its target, asked as in training."""
-    return all(answer.right for answer in seen.padded)
+def learnt(behaviour: Behaviour) -> bool:
+    """Return whether every source is answered with its target, padded as in training."""
+    return all(answer.correct for answer in behaviour.padded)
 
 
-def not_learnt(seen: Behaviour) -> bool:
-    """At least one source is answered wrongly, asked as in training."""
-    return not learnt(seen)
+def not_learnt(behaviour: Behaviour) -> bool:
+    """Return whether at least one source is answered wrongly, padded as in training."""
+    return not learnt(behaviour)
 
 
-def mean_collapse(seen: Behaviour) -> bool:
-    """The output does not depend on the input: between any two inputs it differs by less than ``SAME`` everywhere."""
-    return seen.spread < SAME
+def mean_collapse(behaviour: Behaviour) -> bool:
+    """Return whether the output does not depend on the input: it varies by less than ``SAME`` between all inputs."""
+    return behaviour.spread < SAME
 
 
-def never_stops(seen: Behaviour) -> bool:
-    """At least one answer reaches the length limit without having ended."""
-    return not all(answer.stopped for answer in seen.padded)
+def never_stops(behaviour: Behaviour) -> bool:
+    """Return whether at least one answer reaches the length limit without END."""
+    return not all(answer.stopped for answer in behaviour.padded)
 
 
-def order_blind(seen: Behaviour) -> bool:
-    """Sources with their symbols in another order get the same output, to ``ROUNDING``."""
-    return seen.reordered is not None and seen.reordered <= ROUNDING
+def order_blind(behaviour: Behaviour) -> bool:
+    """Return whether sources with their symbols in another order get the same output, to ``ROUNDING``."""
+    return behaviour.reordered is not None and behaviour.reordered <= ROUNDING
 
 
-def padding_dependent(seen: Behaviour) -> bool:
-    """At least one answer changes with the padding around its source."""
-    return any(a.symbols != b.symbols or a.stopped != b.stopped for a, b in zip(seen.padded, seen.alone, strict=True))
+def padding_dependent(behaviour: Behaviour) -> bool:
+    """Return whether at least one answer changes with the padding around its source."""
+    return any(
+        a.symbols != b.symbols or a.stopped != b.stopped for a, b in zip(behaviour.padded, behaviour.alone, strict=True)
+    )
 
 
-def teacher_forced_only(seen: Behaviour) -> bool:
-    """Every next token is right when the truth before it is shown, and yet some answer is wrong when generated."""
-    return all(seen.forced) and not learnt(seen)
+def teacher_forced_only(behaviour: Behaviour) -> bool:
+    """Return whether all next tokens are correct under teacher forcing, and yet some generated answer is wrong."""
+    return all(behaviour.forced) and not learnt(behaviour)
 
 
 SIGNATURES: tuple[Callable[[Behaviour], bool], ...] = (
@@ -60,7 +62,7 @@ SIGNATURES: tuple[Callable[[Behaviour], bool], ...] = (
 
 
 def name(signature: Callable[[Behaviour], bool]) -> str:
-    """What tables call a signature.
+    """Return the name of a signature in tables.
 
     >>> name(mean_collapse)
     'mean-collapse'
@@ -68,6 +70,6 @@ def name(signature: Callable[[Behaviour], bool]) -> str:
     return signature.__name__.replace("_", "-")
 
 
-def signatures(seen: Behaviour) -> list[str]:
-    """The names of all that hold; a model may carry several."""
-    return [name(signature) for signature in SIGNATURES if signature(seen)]
+def signatures(behaviour: Behaviour) -> list[str]:
+    """Return the names of all signatures that a model has."""
+    return [name(signature) for signature in SIGNATURES if signature(behaviour)]

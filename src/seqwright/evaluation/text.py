@@ -1,4 +1,4 @@
-"""How well a model foretells running text."""
+"""Language-model measures of running text: loss, perplexity, bits per symbol."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from seqwright.evaluation.likelihood import TokenLikelihoods
 
 
 class TextMeasures(Spec, tag=False):
-    """What was measured of a text, cut into stretches that the model reads at once.
+    """Measures of a text, cut into chunks that the model reads at once.
 
     Attributes:
-        rows: stretches.
-        tokens: symbols foretold: all but the text's first.
-        loss: mean nats a symbol.
+        rows: the number of chunks.
+        tokens: the number of predicted symbols: all but the text's first.
+        loss: mean nats per symbol.
         bits: the same in bits.
         perplexity: exp(loss).
-        token_accuracy: symbols that are the likeliest, shown the text before them in their stretch.
-        intervals: 95 % bootstrap intervals by name, stretches being redrawn.
+        token_accuracy: the fraction of symbols with the highest probability, given the text before them in their chunk.
+        intervals: 95 % bootstrap intervals by name, over resampled chunks.
     """
 
     rows: int
@@ -34,29 +34,29 @@ class TextMeasures(Spec, tag=False):
     intervals: dict[str, Interval | None]
 
 
-def measure_text(seen: TokenLikelihoods) -> TextMeasures:
-    """Measure a text by how surprised a model was by its stretches.
+def measure_text(likelihoods: TokenLikelihoods) -> TextMeasures:
+    """Measure a text by the likelihoods of its chunks.
 
     Raises:
-        SeqwrightError: there is nothing to measure.
+        SeqwrightError: the text has no symbol to predict.
 
-    >>> seen = TokenLikelihoods(np.array([2.0, 4.0]), np.array([2, 2]), np.array([1, 0]))
-    >>> measure_text(seen).loss, measure_text(seen).token_accuracy
+    >>> found = TokenLikelihoods(np.array([2.0, 4.0]), np.array([2, 2]), np.array([1, 0]))
+    >>> measure_text(found).loss, measure_text(found).token_accuracy
     (1.5, 0.25)
     """
-    if not seen.tokens.sum():
-        raise SeqwrightError("the text has no symbol to foretell", fix="give at least two symbols that training showed")
-    loss = seen.loss
+    if not likelihoods.tokens.sum():
+        raise SeqwrightError("the text has no symbol to predict", fix="give at least two symbols of the training data")
+    loss = likelihoods.loss
     return TextMeasures(
-        rows=len(seen.nats),
-        tokens=int(seen.tokens.sum()),
+        rows=len(likelihoods.nll),
+        tokens=int(likelihoods.tokens.sum()),
         loss=loss,
         bits=loss / log(2),
         perplexity=exp(loss),
-        token_accuracy=float(seen.guessed.sum() / max(1, seen.tokens.sum())),
+        token_accuracy=float(likelihoods.correct.sum() / max(1, likelihoods.tokens.sum())),
         intervals={
-            "loss": interval(seen.nats, seen.tokens),
-            "perplexity": interval(seen.nats, seen.tokens, read=np.exp),
-            "token_accuracy": interval(seen.guessed, seen.tokens),
+            "loss": interval(likelihoods.nll, likelihoods.tokens),
+            "perplexity": interval(likelihoods.nll, likelihoods.tokens, transform=np.exp),
+            "token_accuracy": interval(likelihoods.correct, likelihoods.tokens),
         },
     )

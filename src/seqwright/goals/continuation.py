@@ -12,9 +12,8 @@ from torch import Tensor
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
 from seqwright.data.batching import Examples, RandomStretches
-from seqwright.data.corpus import TextCorpus
 from seqwright.data.preprocessing import Preprocessing
-from seqwright.data.text import Consecutive, Stretches, TextVocabulary
+from seqwright.data.text import ConsecutiveChunks, RandomChunks, TextCorpus, TextVocabulary
 from seqwright.data.vocabulary import Vocabulary
 from seqwright.goals.data import HELD_OUT, Split
 from seqwright.goals.default_recipes import TEXT_RECIPES, text_recipe
@@ -45,10 +44,10 @@ class Continuation(Spec, Goal):
         return text_recipe(self, self.vocabulary(split.train.symbols))
 
     def train_examples(self, corpus: TextCorpus, vocabulary: Vocabulary, recipe: Recipe) -> Examples:
-        return Stretches(_known_ids(corpus, vocabulary), chunk_length(recipe))
+        return RandomChunks(_known_ids(corpus, vocabulary), chunk_length(recipe))
 
     def eval_examples(self, corpus: TextCorpus, vocabulary: Vocabulary, recipe: Recipe) -> Examples:
-        return Consecutive(_known_ids(corpus, vocabulary), chunk_length(recipe), vocabulary.pad)
+        return ConsecutiveChunks(_known_ids(corpus, vocabulary), chunk_length(recipe), vocabulary.pad)
 
     def limit(self, recipe: Recipe, split: Split) -> int:
         return 500
@@ -120,4 +119,4 @@ def chunk_length(recipe: Recipe) -> int:
 
 def _known_ids(corpus: TextCorpus, vocabulary: Vocabulary) -> Any:
     assert isinstance(vocabulary, TextVocabulary), "the goal makes them"
-    return vocabulary.numbers(corpus.symbols, corpus.ids)
+    return vocabulary.encode_text(corpus.symbols, corpus.ids)

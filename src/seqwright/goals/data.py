@@ -67,7 +67,7 @@ class PreparedData:
 
     def __init__(self, goal: Goal, recipe: Recipe, split: Split, limit: int | None = None) -> None:
         self.goal, self.recipe, self.split = goal, recipe, split
-        self.vocabulary, self.reading = goal.vocabulary(split.train.symbols), split.train.reading
+        self.vocabulary, self.reading = goal.vocabulary(split.train.symbols), split.train.preprocessing
         self.train: Examples = goal.train_examples(split.train, self.vocabulary, recipe)
         self.fingerprints = split.fingerprints
         self.limit = limit or goal.limit(recipe, split)

@@ -23,7 +23,7 @@ from seqwright.core.spec import diff
 from seqwright.data.batching import Examples
 from seqwright.data.preprocessing import Preprocessing
 from seqwright.data.vocabulary import Vocabulary
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.request import Hypothesis
 from seqwright.decoding.stream import answer_stream
 from seqwright.evaluation.likelihood import token_likelihoods
@@ -110,7 +110,7 @@ class Goal(Place):
         """Read the training rows and the dev rows, which are held out of the former where no dev file is given."""
         corpus = self.read(preprocessing, path)
         if dev is not None:
-            return Split(corpus, self.read(corpus.reading, dev), held_out=False)
+            return Split(corpus, self.read(corpus.preprocessing, dev), held_out=False)
         return Split(*self.hold_out(corpus, seed), held_out=True)
 
     def problems(self, recipe: Recipe, split: Split) -> Iterator[SeqwrightError]:
@@ -131,7 +131,7 @@ class Goal(Place):
         return Measured(self._likelihoods(model, data.split.dev, data.vocabulary, data.recipe, device).loss, None, 0)
 
     def measure(
-        self, trained: TrainedModel, path: Path, decoding: DecodingSpec | None, also: Collection[TextMetric]
+        self, trained: TrainedModel, path: Path, decoding: Decoding | None, also: Collection[TextMetric]
     ) -> Measures | TextMeasures:
         """Evaluate a trained model on a file.
 
@@ -182,7 +182,7 @@ class Goal(Place):
         return trained.known(symbols)
 
     def generate(
-        self, trained: TrainedModel, prompts: Iterable[tuple[str, ...] | None], decoding: DecodingSpec, *,
+        self, trained: TrainedModel, prompts: Iterable[tuple[str, ...] | None], decoding: Decoding, *,
         generator: torch.Generator | None, limit: int, window: int,
     ) -> Iterator[list[Hypothesis]]:  # fmt: skip
         """Yield each prompt's answers, best first; see :func:`seqwright.decoding.stream.answer_stream`.

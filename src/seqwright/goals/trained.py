@@ -10,7 +10,7 @@ import torch
 
 from seqwright.data.preprocessing import Preprocessing
 from seqwright.data.vocabulary import Vocabulary
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.goals.goal import Goal
 from seqwright.goals.recipe import Recipe
@@ -70,7 +70,7 @@ class TrainedModel:
     def hypotheses(
         self,
         prompts: Iterable[tuple[str, ...] | None],
-        decoding: DecodingSpec | None = None,
+        decoding: Decoding | None = None,
         *,
         generator: torch.Generator | None = None,
         limit: int | None = None,
@@ -82,9 +82,7 @@ class TrainedModel:
             self, known, decoding or Greedy(), generator=generator, limit=limit or self.limit, window=window
         )
 
-    def best(
-        self, prompts: Iterable[tuple[str, ...]], decoding: DecodingSpec | None = None
-    ) -> Iterator[tuple[str, ...]]:
+    def best(self, prompts: Iterable[tuple[str, ...]], decoding: Decoding | None = None) -> Iterator[tuple[str, ...]]:
         """Yield the symbols of the best answer to each prompt."""
         for found in self.hypotheses(prompts, decoding):
-            yield self.vocabulary.spelt(found[0].ids)
+            yield self.vocabulary.decode(found[0].ids)

@@ -17,8 +17,8 @@ from seqwright.core.tokens import Tokens
 from seqwright.data.batching import Examples, PairExamples, RandomStretches
 from seqwright.data.corpus import Corpus, CorpusExamples
 from seqwright.data.preprocessing import Preprocessing
-from seqwright.data.vocabulary import MarkedSources, SourcesSpec, Vocabulary
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.data.vocabulary import MarkedSources, SourceMarks, Vocabulary
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.stream import answer_stream
 from seqwright.evaluation.likelihood import token_likelihoods
@@ -39,7 +39,7 @@ class Transduction(Spec, Goal):
     """
 
     has_targets: ClassVar[bool] = True
-    sources: SourcesSpec = MarkedSources()
+    sources: SourceMarks = MarkedSources()
 
     def read(self, preprocessing: Preprocessing, path: Path) -> Corpus:
         return Corpus.read(path, preprocessing)
@@ -56,7 +56,7 @@ class Transduction(Spec, Goal):
         return train, dev
 
     def vocabulary(self, symbols: tuple[str, ...]) -> Vocabulary:
-        return Vocabulary(symbols, self.sources)
+        return Vocabulary(symbols, marks=self.sources)
 
     def default_recipe(self, split: Split) -> Recipe:
         sources, targets = split.train.lengths()
@@ -83,7 +83,7 @@ class Transduction(Spec, Goal):
         if isinstance(recipe.batching, RandomStretches):
             yield SeqwrightError("batching=RandomStretches is for running text", fix='give {"type": "TokenBatches", …}')
         yield from super().problems(recipe, split)
-        marks = {"source": len(self.vocabulary(()).source(())), "target": 1}
+        marks = {"source": len(self.vocabulary(()).encode_source(())), "target": 1}
         for corpus in (split.train, split.dev):
             for side, lengths in zip(("source", "target"), corpus.lengths(), strict=True):
                 length, longest = int(lengths.max()) + marks[side], recipe.model.max_length(side)
@@ -99,7 +99,12 @@ class Transduction(Spec, Goal):
         found, shared = [], split.train.overlap(split.dev)
         if shared:
             found.append(f"{shared:,} of the {len(split.dev):,} dev rows are also in train; dev figures flatter")
-        unknown = {symbol for pair in split.dev for side in pair for symbol in vocabulary.unknown(side)}
+        unknown = {
+            symbol
+            for pair in split.dev
+            for side, symbols in zip(("source", "target"), pair, strict=True)
+            for symbol in vocabulary.unknown(symbols, side)
+        }
         if unknown:
             found.append(f"symbols of the dev rows that the training rows lack: {' '.join(sorted(unknown)[:20])}")
         return found
@@ -116,17 +121,17 @@ class Transduction(Spec, Goal):
         sources = list(islice(targets, rows))
         vocabulary = data.vocabulary
         answers = answer_stream(
-            model, vocabulary, map(vocabulary.known, sources), Greedy(), limit=data.limit,
+            model, vocabulary, (vocabulary.known(source, "source") for source in sources), Greedy(), limit=data.limit,
             forbidden=vocabulary.forbidden, device=device,
         )  # fmt: skip
         correct = sum(
-            best.stopped and vocabulary.spelt(best.ids) in targets[source]
+            best.stopped and vocabulary.decode(best.ids) in targets[source]
             for source, (best, *_) in zip(sources, answers, strict=True)
         )
         return Measured(loss, correct / len(sources), len(sources))
 
     def measure(
-        self, trained: TrainedModel, path: Path, decoding: DecodingSpec | None, also: Collection[TextMetric]
+        self, trained: TrainedModel, path: Path, decoding: Decoding | None, also: Collection[TextMetric]
     ) -> Measures:
         """Evaluate answers to the sources of a file, and the likelihood of its targets.
 
@@ -140,17 +145,17 @@ class Transduction(Spec, Goal):
         rows = (
             AnsweredRow(pair.source, pair.target, answer, float(nats), int(tokens), int(guessed))
             for pair, answer, nats, tokens, guessed in zip(
-                corpus, answers, seen.nats, seen.tokens, seen.guessed, strict=True
+                corpus, answers, seen.nll, seen.tokens, seen.correct, strict=True
             )
         )
         reading = trained.reading
-        return measure(rows, also=also, source_text=reading.source.join, target_text=reading.answer)
+        return measure(rows, also=also, source_text=reading.source.join, target_text=reading.target_text)
 
     def forced(
         self, vocabulary: Vocabulary, prompt: Sequence[str], answer: Sequence[int], *, ended: bool
     ) -> ForcedSequence:
         labels = [*answer, vocabulary.end] if ended else list(answer)
-        return ForcedSequence(vocabulary.source(prompt), [vocabulary.start, *labels[:-1]], labels)
+        return ForcedSequence(vocabulary.encode_source(prompt), [vocabulary.start, *labels[:-1]], labels)
 
     def lines(self, prompt: str, answers: Sequence[Prediction], *, scores: bool) -> Iterator[str]:
         for rank, answer in enumerate(answers, 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -94,7 +95,7 @@ class Stack(nn.Module):
         """Read embedded tokens; return their vectors, the state after them, and auxiliary losses summed over layers."""
         queries = TokenPositions(self.position, tokens.at, self.position.remap(tokens.at))
         x = probe("embedded", self.dropout(self.position.embed(x, queries.mapped)))
-        dense = state.dense and tokens.follow(state.length)
+        dense = state.dense and (tokens.dense if state.read is None else _follows(tokens.at, state.length))
         read = queries if state.read is None else state.read.append(queries)
         at = StackPositions(
             AttentionPositions(queries, read, unpadded=dense, aligned=dense), self._across(tokens, state)
@@ -160,6 +161,13 @@ class StackSpec(Spec):
             + (block.feedforward.flops(width) if block.feedforward else 0)
             for block in self.each()
         )
+
+
+def _follows(at: Int[Tensor, "b t"], past: int) -> bool:
+    """Return whether every row's positions are known to run in order from ``past``; unknown on a GPU."""
+    if at.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    return bool((at.numpy() == np.arange(past, past + at.shape[1])).all())
 
 
 def _heads(mixers: Iterable[Mixer]) -> frozenset[int]:

@@ -59,7 +59,7 @@ def evaluation_page(measures: Mapping[str, Any], *, title: str, facts: Sequence[
 
 
 def _lead(measures: Mapping[str, Any]) -> Iterator[str]:
-    rate_of, asked = measures["exact_match"], measures["questions"]
+    rate_of, asked = measures["exact_match"], measures["sources"]
     right = round(rate_of * asked)
     among = f" in {count(measures['rows'], 'row')}" if measures["rows"] != asked else ""
     yield (
@@ -116,7 +116,7 @@ def _by_length(measures: Mapping[str, Any]) -> Iterator[Part]:
 def _range(part: Mapping[str, Any]) -> str:
     short, long = part["shortest"], part["longest"]
     lengths = count(short, "symbol") if short == long else f"{short:,}–{long:,} symbols"
-    return f"{lengths} ({part['questions']:,})"
+    return f"{lengths} ({part['sources']:,})"
 
 
 def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
@@ -131,7 +131,7 @@ def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
     rows = tuple(
         (
             Text(visible(one["gold"]), "strong"),
-            Text(visible(one["said"]), "strong"),
+            Text(visible(one["predicted"]), "strong"),
             f"{one['count']:,}",
             f"{100 * one['count'] / one['of']:.1f} %" if one["of"] else "–",
             _kind(one),
@@ -142,20 +142,22 @@ def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
 
 
 def _kind(one: Mapping[str, Any]) -> Text:
-    return Text("put in; of all gold symbols" if not one["gold"] else "left out" if not one["said"] else "", "quiet")
+    return Text(
+        "put in; of all gold symbols" if not one["gold"] else "left out" if not one["predicted"] else "", "quiet"
+    )
 
 
 def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:
     """A heat map of how often which symbol is said for which, those that are confused most first.
 
     Args:
-        confusion: ``gold``, ``said`` and ``count``, most frequent first.
+        confusion: ``gold``, ``predicted`` and ``count``, most frequent first.
     """
     most = confusion[0]["count"]
     rows, columns = dict[str, None](), dict[str, None]()  # in the order in which they come
     squares = []
     for one in confusion:
-        gold, said = visible(one["gold"]), visible(one["said"])
+        gold, said = visible(one["gold"]), visible(one["predicted"])
         if len(rows | {gold: None}) <= MAPPED and len(columns | {said: None}) <= MAPPED:
             rows[gold] = columns[said] = None
             ink = "#000000" if one["count"] > 0.45 * most else "#fffffe"

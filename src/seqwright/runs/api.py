@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.data.options import PreprocessingOptions
 from seqwright.goals.goal import Goal
 from seqwright.runs.folder import RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import plan_again
 from seqwright.runs.prepare import prepare
 from seqwright.runs.run import Run, load
@@ -43,7 +43,7 @@ def train(
         seed: decides parameters, order, dropout and the rows that are held out.
         device: ``cpu`` or ``cuda``.
         max_minutes: the longest time to train.
-        preprocessing: how the data is read (:class:`seqwright.runs.options.PreprocessingOptions`), such as
+        preprocessing: how the data is read (:class:`seqwright.data.options.PreprocessingOptions`), such as
             ``split_target_on=" "``.
 
     Raises:

@@ -75,7 +75,7 @@ def attention_of(
     logits, capture = _forward(model, source_tokens, target_tokens, heads)
     logits = logits.index_fill(1, torch.tensor(forbidden, dtype=torch.long, device=device), -torch.inf)
     first = len(target) - len(labels)
-    steps = steps_of(logits[first:], labels, first, vocabulary.spelt)
+    steps = steps_of(logits[first:], labels, first, vocabulary.decode)
     modules = dict(model.named_modules())
     records = []
     for kind, those in chosen.items():
@@ -121,6 +121,6 @@ def _prefix(tokens: Tokens, length: int) -> Tokens:
 
 
 def _tokens(vocabulary: Vocabulary, ids: Sequence[int]) -> TokenSequence:
-    tokens = vocabulary.spelt(ids)
+    tokens = vocabulary.decode(ids)
     special = frozenset(index for index, number in enumerate(ids) if number >= len(vocabulary.symbols))
     return TokenSequence(tokens, words_of(tokens, special), special)

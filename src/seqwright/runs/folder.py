@@ -234,7 +234,8 @@ class RunFolder:
         raw = self._json(self.manifest_file)
         imports = raw.get("imports") if isinstance(raw, dict) else None
         if isinstance(imports, list):
-            missing = missing_modules([self._decoded(self.manifest_file, each, ImportedModule) for each in imports])
+            modules = [self._decoded(self.manifest_file, module, ImportedModule) for module in imports]
+            missing = missing_modules(modules)
             if missing:
                 raise SeqwrightError(
                     f"this run has parts of {' and '.join(missing)}",

@@ -12,9 +12,9 @@ import msgspec
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import part_from_json, vary
 from seqwright.data.lines import as_file
+from seqwright.data.options import PreprocessingOptions
 from seqwright.goals.goal import Goal
 from seqwright.runs.folder import KEPT_DATA, RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.plan import Plan, plan_run
 from seqwright.training.device import checked_device
 from seqwright.training.processes import is_distributed, is_main_process
@@ -63,7 +63,7 @@ def prepare(
         names = {str(file): _name(data, side) for side, (file, copied) in files.items() if copied}
         try:
             plan = plan_run(
-                goal, options.reading(path), path, dev_path,
+                goal, options.preprocessing(path), path, dev_path,
                 model=model, edits=edits, seed=seed, device=device, command=command,
             )  # fmt: skip
         except SeqwrightError as error:

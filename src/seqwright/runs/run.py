@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.decoding.decoding import DecodingSpec
+from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.evaluation.measures import Measures
 from seqwright.evaluation.metrics import TextMetric
@@ -42,7 +42,7 @@ class Run(TrainedModel):
     def predict(
         self,
         prompts: str | Iterable[str],
-        decoding: DecodingSpec | None = None,
+        decoding: Decoding | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
@@ -53,7 +53,7 @@ class Run(TrainedModel):
     def answers(
         self,
         prompts: str | Iterable[str],
-        decoding: DecodingSpec | None = None,
+        decoding: Decoding | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
@@ -71,13 +71,13 @@ class Run(TrainedModel):
             window: the number of prompts that are read before the first is answered.
         """
         prompts = [prompts] if isinstance(prompts, str) else prompts
-        symbols = (self.reading.question(prompt) for prompt in prompts)
+        symbols = (self.reading.prompt(prompt) for prompt in prompts)
         return self.answers_to(symbols, decoding, seed=seed, limit=limit, window=window)
 
     def answers_to(
         self,
         prompts: Iterable[tuple[str, ...] | None],
-        decoding: DecodingSpec | None = None,
+        decoding: Decoding | None = None,
         *,
         seed: int = 0,
         limit: int | None = None,
@@ -86,14 +86,14 @@ class Run(TrainedModel):
         """Yield the same for prompts that are symbols already; ``None`` means that the next one is not available yet."""
         generator = torch.Generator().manual_seed(seed)
         for found in self.hypotheses(prompts, decoding, generator=generator, limit=limit, window=window):
-            texts = (self.reading.answer(self.vocabulary.spelt(each.ids)) for each in found)
+            texts = (self.reading.target_text(self.vocabulary.decode(each.ids)) for each in found)
             yield [
                 Prediction(text, each.score, each.log_probability, each.stopped)
                 for text, each in zip(texts, found, strict=True)
             ]
 
     def evaluate(
-        self, path: Path | str, decoding: DecodingSpec | None = None, *, also: Collection[TextMetric] = ()
+        self, path: Path | str, decoding: Decoding | None = None, *, also: Collection[TextMetric] = ()
     ) -> Measures | TextMeasures:
         """Evaluate the model on a file that is written as its training data; see the goal's ``measure``.
 
@@ -107,7 +107,7 @@ class Run(TrainedModel):
         prompt: str,
         answer: str | None = None,
         *,
-        decoding: DecodingSpec | None = None,
+        decoding: Decoding | None = None,
         limit: int | None = None,
         layers: Iterable[int] | None = None,
         heads: Iterable[int] | None = None,
@@ -127,7 +127,7 @@ class Run(TrainedModel):
         Raises:
             SeqwrightError: there is no such layer or head, or the sequences are too long for the model or for a page.
         """
-        symbols = self.reading.question(prompt)
+        symbols = self.reading.prompt(prompt)
         self.goal.check_prompt(self, symbols)
         known = self.goal.known_prompt(self, symbols)
         ids, ended, note = [], False, ""

@@ -14,14 +14,16 @@ import torch
 from msgspec.structs import replace
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.files import write_atomically
 from seqwright.core.model import build
 from seqwright.core.spec import Spec
 from seqwright.data.batching import Examples, Sampler
 from seqwright.runs.folder import Manifest, Result, RunFolder
-from seqwright.training.checkpoint import Checkpoint, ModelWeights, write_checkpoint
+from seqwright.training.checkpoint import ELSEWHERE, Checkpoint, ModelWeights, write_checkpoint
+from seqwright.training.optimiser import Optimiser
 from seqwright.training.processes import Processes, ProcessGenerators, default_generator
 from seqwright.training.selector import Evaluated, Selector
-from seqwright.training.trainer import Gradient, Trainer
+from seqwright.training.trainer import Trainer
 
 EVERY_SECONDS = 60
 """The longest time between checkpoints; when they are written does not change what is learnt."""
@@ -36,10 +38,11 @@ class Weights(Spec):
 
 
 class TrainingFacts(Spec):
-    """The facts beside the tensors in ``last.safetensors``: training time, and the kind of device that drew dropout."""
+    """The facts beside the tensors in ``last.safetensors``: training time, kind of device, and whose state it holds."""
 
     seconds: float
     device: str
+    optimiser: Optimiser
 
 
 @runtime_checkable
@@ -97,7 +100,7 @@ class TrainingRun:
         )  # fmt: skip
         self.eval_model = copy.deepcopy(self.model).eval()
         self.set_aside = folder.path / "evaluated.safetensors"
-        self.facts = TrainingFacts(seconds=0.0, device=torch.device(device).type)
+        self.facts = TrainingFacts(0.0, torch.device(device).type, self.recipe.training.optimiser)
         self.loss, self.evaluated, self.news = 0.0, -1, ""
         self._restore()
         self.kept = self.selector.best_step
@@ -137,7 +140,12 @@ class TrainingRun:
     def _step(self, lines: TextIO) -> None:
         batches = [next(self.sampler).to(self.device) for _ in range(self.recipe.training.accumulate)]
         gradient = self.trainer.gradient(batches)
-        self._check(gradient)
+        if not gradient.finite:
+            what = "gradient" if bool(gradient.losses.isfinite().all()) else "loss"
+            rows = ", ".join(str(row + 1) for row in self.sampler.rows[:5])
+            raise self._not_a_number(
+                f"{what} is not a number at step {self.trainer.step + 1} (batch of rows {rows}, …)"
+            )
         line = {
             "step": self.trainer.step + 1,
             "epoch": round(self.sampler.epochs, 4),
@@ -150,14 +158,6 @@ class TrainingRun:
         self.average.after_step(self.trainer.step)
         self.loss = line["loss"]
         self._write(lines, line)
-
-    def _check(self, gradient: Gradient) -> None:
-        if not gradient.finite:
-            what = "loss" if not bool(gradient.losses.isfinite().all()) else "gradient"
-            rows = ", ".join(str(row + 1) for row in self.sampler.rows[:5])
-            raise self._not_a_number(
-                f"{what} is not a number at step {self.trainer.step + 1} (batch of rows {rows}, …)"
-            )
 
     def _not_a_number(self, what: str) -> SeqwrightError:
         return SeqwrightError(
@@ -193,7 +193,8 @@ class TrainingRun:
         if not self.processes.broadcast(measured is not None and isfinite(measured.loss)):
             raise self._not_a_number(f"dev loss is not a number after step {self.trainer.step}")
         if measured is not None:
-            self._write(lines, {"step": self.trainer.step, **_line(measured)})
+            line = {"step": self.trainer.step, "dev_loss": measured.loss, "dev_exact_match": measured.exact_match}
+            self._write(lines, {name: value for name, value in line.items() if value is not None})
             if self.selector.evaluated(self.trainer.step, measured):
                 self._keep()
             self._report(measured)
@@ -211,7 +212,7 @@ class TrainingRun:
         if measured is None or not isfinite(measured.loss) or not self.selector.better(measured):
             return
         if self.selector.best_step and self.folder.best.exists():
-            os.replace(self.folder.best, self.set_aside)
+            write_atomically(self.set_aside, self.folder.best.read_bytes())
         self._keep()
         self.selector.evaluated(self.trainer.step, measured)  # for the result; the checkpoint has the state of before
         self._report(measured)
@@ -271,13 +272,17 @@ class TrainingRun:
         state = self.checkpoint.state()
         self._saved = time.monotonic()
         if self.processes.is_main:
-            self.checkpoint.write(state, replace(self.facts, seconds=self.seconds))
+            write_checkpoint(self.folder.last, state, replace(self.facts, seconds=self.seconds))
 
     def _restore(self) -> None:
         if not self.folder.last.exists():
             self._check_fresh()
             return
         before = self.checkpoint.restore(TrainingFacts)
+        if before.optimiser != self.facts.optimiser:
+            raise SeqwrightError(
+                f"is of a run with another optimiser, {before.optimiser}", where=str(self.folder.last), fix=ELSEWHERE
+            )
         if before.device != self.facts.device:
             draws = " and dropout draws anew" if self.generators.reseeded else ""
             self.note(
@@ -297,9 +302,3 @@ class TrainingRun:
             where=str(self.folder.last),
             fix=f"bring the file back from a copy;{answer} to train again, begin a new run in another folder",
         )
-
-
-def _line(measured: Evaluated) -> dict[str, float]:
-    """Return an evaluation as a line of ``metrics.jsonl`` has it."""
-    line = {"dev_loss": measured.loss}
-    return line if measured.exact_match is None else line | {"dev_exact_match": measured.exact_match}

@@ -1,1 +1,1 @@
-"""Studies: variants × tasks × seeds, trained, asked and reported with evidence."""
+"""Studies: variants × tasks × seeds, trained, evaluated and reported with evidence."""

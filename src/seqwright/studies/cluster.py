@@ -1,4 +1,4 @@
-"""The same pieces on a Ray cluster: an optional extra, for those who have more machines."""
+"""Execution of work units on a Ray cluster: an optional extra, for several machines."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from importlib import import_module
 from typing import Any
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.studies.cell import CellResult, train_cell
+from seqwright.studies.cell import train_cell
 from seqwright.studies.executor import TRIES, WorkUnit
+from seqwright.studies.table import ResultTable
 
 PATIENCE = 1.0
-"""Seconds between two looks at a cluster."""
+"""Seconds between two polls of a cluster."""
 
 
 @dataclass(frozen=True)
 class Cluster:
     """The workers of a Ray cluster.
 
-    Ray schedules the pieces, a core (or a GPU) each, and does a piece again whose worker died, as often as processes here
-    are tried. What a piece results in is kept by the study, so a cluster that is lost loses no finished piece.
+    Ray schedules the units, a core (or a GPU) each, and does a unit again whose worker died, at most as often as
+    :class:`seqwright.studies.executor.LocalExecutor` does. The study keeps finished units, so a lost cluster loses none.
 
     Attributes:
         address: as ``ray.init`` takes it: ``auto``, ``HOST:PORT``, ``ray://HOST:PORT``; ``local`` starts one here.
-        workers: with ``local``, how many.
+        workers: their number, with ``local``.
     """
 
     address: str
     workers: int | None = None
 
     def finished(
-        self, pieces: Sequence[WorkUnit], device: str, tick: Callable[[float], None]
-    ) -> Iterator[tuple[WorkUnit, CellResult]]:
+        self, units: Sequence[WorkUnit], device: str, tick: Callable[[float], None]
+    ) -> Iterator[tuple[WorkUnit, ResultTable]]:
         ray = _ray()
         try:
             if self.address == "local":
@@ -47,8 +48,8 @@ class Cluster:
         needs = {"num_cpus": 1, "num_gpus": int(device.startswith("cuda"))}
         do = ray.remote(max_retries=TRIES - 1, **needs)(_do)
         try:
-            ordered = sorted(pieces, key=lambda piece: -piece.work)
-            running = {do.remote(piece, device): piece for piece in ordered}
+            ordered = sorted(units, key=lambda unit: -unit.work)
+            running = {do.remote(unit, device): unit for unit in ordered}
             while running:
                 ended, _ = ray.wait(list(running), timeout=PATIENCE)
                 for reference in ended:
@@ -58,19 +59,19 @@ class Cluster:
             ray.shutdown()
 
 
-def _do(piece: WorkUnit, device: str) -> CellResult:
+def _do(unit: WorkUnit, device: str) -> ResultTable:
     import torch
 
     torch.set_num_threads(1)
-    return train_cell(piece.cell, piece.seeds, device)
+    return train_cell(unit.cell, unit.seeds, device)
 
 
-def _result(ray: Any, reference: Any) -> CellResult:
+def _result(ray: Any, reference: Any) -> ResultTable:
     try:
         return ray.get(reference)
     except ray.exceptions.WorkerCrashedError as error:
         raise SeqwrightError(
-            f"a worker of the cluster died {TRIES} times on the same piece",
+            f"a worker of the cluster died {TRIES} times on the same work unit",
             fix="it may need more memory than a worker has",
         ) from error
 

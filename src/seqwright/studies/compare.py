@@ -1,14 +1,9 @@
-"""Two studies side by side: the same cells, what each found, and the difference."""
+"""A comparison of two studies: the cells of both, the results of each, and the difference."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from math import inf
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from seqwright import __version__
 from seqwright.core.errors import SeqwrightError, reason
@@ -16,16 +11,16 @@ from seqwright.core.spec import Spec, diff
 from seqwright.report import examples
 from seqwright.report.charts import Dot, Panel, dots
 from seqwright.report.formatting import count, rate, signed, spread
-from seqwright.report.page import Cards, Figure, Page, Part, Prose, Section, Table, Text
+from seqwright.report.page import Card, Cards, Figure, Page, Part, Prose, Section, Table, Text
 from seqwright.studies.effect import Effect
-from seqwright.studies.experiment import Row
-from seqwright.studies.study import WHOLE, StudyResult
+from seqwright.studies.results import StudyResult
+from seqwright.studies.table import WHOLE, CellView
 
 
 class Comparison(Spec, tag=False):
-    """What two studies have in common, and what only one of them has.
+    """The cells that two studies have in common, and those that only one of them has.
 
-    ``effects`` are paired where both have as many seeds: positive where the second answers more.
+    ``effects`` are positive where the second study answers more; they are paired over the seeds that both have.
     """
 
     first: str
@@ -36,61 +31,46 @@ class Comparison(Spec, tag=False):
 
 
 def read_result(folder: Path) -> StudyResult:
-    """What a study found, from its folder.
+    """Read the results of a study from its folder.
 
     Raises:
-        SeqwrightError: the folder holds no finished study, or one of another kind.
+        SeqwrightError: the folder holds no finished study, or one of an older version.
     """
     path = folder / "results.json"
     try:
-        found = json.loads(path.read_bytes(), object_hook=_infinite)
-        return msgspec.convert(found, StudyResult)
+        return StudyResult.from_json(path.read_bytes())
     except OSError as error:
         raise SeqwrightError(
             f"holds no finished study: {reason(error)}", where=str(path), fix="name a study's --out folder"
         ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except SeqwrightError as error:
         raise SeqwrightError(
-            f"is no result of a study that can be compared: {error}", where=str(path),
-            fix="compare two studies of parts, positions or the like, made by this version",
+            f"is no result of a study that can be compared: {error.what}", where=str(path),
+            fix="compare two studies made by this version",
         ) from error  # fmt: skip
 
 
-def _infinite(found: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity; a loss that was one is written as ``null``."""
-    if found.keys() == {"median", "low", "high"}:
-        return {name: inf if value is None else value for name, value in found.items()}
-    for name in ("losses", "eval_losses"):
-        if name in found:
-            found[name] = [inf if value is None else value for value in found[name]]
-    return found
-
-
 def compare(first: StudyResult, second: StudyResult, names: tuple[str, str]) -> Comparison:
-    """The same cells of both, in the first one's order."""
-    ours, theirs = ({_place(row): row for row in result.rows} for result in (first, second))
+    """Compare the cells of both, in the first one's order."""
+    ours, theirs = _labelled(first), _labelled(second)
     return Comparison(
         first=names[0],
         second=names[1],
-        effects=[_between(row, theirs[place]) for place, row in ours.items() if place in theirs],
-        only_first=[place for place in ours if place not in theirs],
-        only_second=[place for place in theirs if place not in ours],
+        effects=[Effect.of(label, theirs[label], row) for label, row in ours.items() if label in theirs],
+        only_first=[label for label in ours if label not in theirs],
+        only_second=[label for label in theirs if label not in ours],
     )
 
 
-def _place(row: Row) -> str:
-    return f"{row.task}: {row.variant}" if row.base == WHOLE else f"{row.task}: {row.variant} ({row.base})"
-
-
-def _between(first: Row, second: Row) -> Effect:
-    pairs = min(len(first.matches), len(second.matches))
-    more, less = second.matches[:pairs], first.matches[:pairs]
-    return Effect.between(_place(first), second, first.variant, more, less, "in training lengths")
+def _labelled(result: StudyResult) -> dict[str, CellView]:
+    return {
+        f"{row.task}: {row.variant}" + ("" if row.base == WHOLE else f" ({row.base})"): row for row in result.table.rows
+    }
 
 
 def page(comparison: Comparison, first: StudyResult, second: StudyResult) -> Page:
-    """The comparison as a page."""
-    ours, theirs = ({_place(row): row for row in result.rows} for result in (first, second))
+    """Return the comparison as a page."""
+    ours, theirs = _labelled(first), _labelled(second)
     names = (comparison.first, comparison.second)
     shared = [each.part for each in comparison.effects]
     facts = (("first", names[0]), ("second", names[1]), ("seqwright", __version__))
@@ -98,14 +78,14 @@ def page(comparison: Comparison, first: StudyResult, second: StudyResult) -> Pag
         Section("Side by side", tuple(_side_by_side(comparison, ours, theirs))),
         Section("What differs in the models", (Cards(tuple(_differences(shared, ours, theirs))),)),
     ]
-    told = (
+    lead = (
         f"{count(len(shared), 'cell')} in common; {len(comparison.only_first)} only in the first, "
         f"{len(comparison.only_second)} only in the second.",
     )
-    return Page("Two studies side by side", told, facts, tuple(s for s in sections if s.parts))
+    return Page("Two studies side by side", lead, facts, tuple(s for s in sections if s.parts))
 
 
-def _side_by_side(comparison: Comparison, ours: dict[str, Row], theirs: dict[str, Row]) -> Iterator[Part]:
+def _side_by_side(comparison: Comparison, ours: dict[str, CellView], theirs: dict[str, CellView]) -> Iterator[Part]:
     shown = [Dot(each.part, which, rows[each.part].exact_match) for each in comparison.effects
              for which, rows in (("first", ours), ("second", theirs))]  # fmt: skip
     if shown:
@@ -135,7 +115,7 @@ def _side_by_side(comparison: Comparison, ours: dict[str, Row], theirs: dict[str
             yield Prose(f"Only in the {where}: {'; '.join(only)}.")
 
 
-def _differences(shared: list[str], ours: dict[str, Row], theirs: dict[str, Row]) -> Iterator[Any]:
-    for place in shared:
-        if diff(ours[place].spec, theirs[place].spec):
-            yield examples.edits(place, ours[place].spec, theirs[place].spec)
+def _differences(shared: list[str], ours: dict[str, CellView], theirs: dict[str, CellView]) -> Iterator[Card]:
+    for label in shared:
+        if diff(ours[label].spec, theirs[label].spec):
+            yield examples.edits(label, ours[label].spec, theirs[label].spec)

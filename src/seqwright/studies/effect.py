@@ -1,4 +1,4 @@
-"""What a part is worth: the same seeds with it and without it, and a word for the difference.
+"""The effect of a part: the difference between the same seeds with it and without it, and a verdict.
 
 ========== =========================================================================================================
 verdict    when
@@ -14,51 +14,32 @@ unclear    none of these: there are too few seeds, or they differ too much
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from statistics import median
 
 from seqwright.core.spec import Spec
 from seqwright.evaluation.intervals import MedianInterval
-from seqwright.studies.experiment import Row
+from seqwright.studies.table import EXACT_MATCH, CellView
 
 LITTLE = 0.2
 """Less exact match than this, and a task counts as not learnt."""
 
 MARGIN = 0.05
-"""A difference in exact match that is of no account."""
+"""The largest difference in exact match that counts as none."""
 
 UNLEARNT, NEEDED, HELPS, HARMFUL, IDLE, UNCLEAR = "unlearnt", "needed", "helps", "harmful", "idle", "unclear"
 
-Measure = Callable[[Row], Sequence[float]]
-"""A number for each seed of a row."""
-
-
-def in_training_lengths(row: Row) -> list[float]:
-    """Exact match on rows as long as those trained on."""
-    return row.matches
-
-
-def asked_alone(row: Row) -> list[float]:
-    """Exact match without padding around the question."""
-    return row.matches_alone
-
-
-def beyond_training_lengths(row: Row) -> list[float]:
-    """Exact match on rows longer than any that was trained on."""
-    return row.matches_beyond
-
 
 class Effect(Spec, tag=False):
-    """What a part is worth on a task.
+    """The effect of a part on a task.
 
     Attributes:
-        part: what is there, or is not.
-        task, measure: on what, and of what.
+        part: its name.
+        task, measure: the task, and what was measured.
         base: the family of variants that the two belong to.
-        having, lacking: the variants that have it and that lack it.
+        having, lacking: the variants with and without the part.
         with_it, without: the medians of the two.
         worth: the difference, seed by seed: its median and interval.
-        verdict: a word for it.
+        verdict: a word of the table above.
     """
 
     part: str
@@ -73,25 +54,19 @@ class Effect(Spec, tag=False):
     verdict: str
 
     @classmethod
-    def of(cls, part: str, having: Row, lacking: Row, measure: Measure = in_training_lengths) -> Effect:
-        """The effect of what ``having`` has and ``lacking`` lacks, both with the same seeds on the same task."""
-        name = measure.__name__.replace("_", " ")
-        return cls.between(part, having, lacking.variant, measure(having), measure(lacking), name)
-
-    @classmethod
-    def between(
-        cls, part: str, having: Row, lacking: str, more: Sequence[float], less: Sequence[float], measure: str
-    ) -> Effect:
-        """The effect between two numbers a seed, those of ``having`` and those of a variant called ``lacking``."""
-        worth = MedianInterval.of([a - b for a, b in zip(more, less, strict=True)])
-        with_it, without = median(more), median(less)
+    def of(cls, part: str, having: CellView, lacking: CellView, measure: str = EXACT_MATCH, group: str = "") -> Effect:
+        """Compare what ``having`` has and ``lacking`` lacks, over the seeds that both were trained with."""
+        more, less = having.pairs(measure, group), lacking.pairs(measure, group)
+        seeds = [seed for seed in more if seed in less]
+        worth = MedianInterval.of([more[seed] - less[seed] for seed in seeds])
+        with_it, without = (median(values[seed] for seed in seeds) for values in (more, less))
         return cls(
             part=part,
             task=having.task,
             measure=measure,
             base=having.base,
             having=having.variant,
-            lacking=lacking,
+            lacking=lacking.variant,
             with_it=with_it,
             without=without,
             worth=worth,
@@ -100,7 +75,7 @@ class Effect(Spec, tag=False):
 
 
 def verdict(with_it: float, without: float, worth: MedianInterval) -> str:
-    """The word for a difference; see the table above.
+    """Return the word for a difference; see the table above.
 
     >>> verdict(1.0, 0.2, MedianInterval(median=0.8, low=0.7, high=0.9))
     'needed'

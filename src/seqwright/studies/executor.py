@@ -1,4 +1,4 @@
-"""Independent pieces of work, spread over processes that may be killed at any moment."""
+"""Execution of independent work units in processes that may be killed at any moment."""
 
 from __future__ import annotations
 
@@ -11,114 +11,110 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.studies.cell import Cell, CellResult, train_cell
+from seqwright.studies.cell import Cell, train_cell
+from seqwright.studies.table import ResultTable
 
 MALLOC = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 TRIES = 3
-"""How often a piece may lose its process before the study gives up on it."""
+"""The number of processes that a work unit may lose before the study gives up on it."""
 
 
 @dataclass(frozen=True)
 class WorkUnit:
-    """Some seeds of a cell: the unit of work, and of what a kill can cost."""
+    """Some seeds of a cell: the unit of work, and the most that a kill can cost."""
 
     cell: Cell
     seeds: tuple[int, ...]
 
     @property
     def key(self) -> str:
-        """The piece's name in files."""
+        """The unit's name in files."""
         return f"{self.cell.key}.{self.seeds[0]}-{self.seeds[-1]}"
 
     @property
     def work(self) -> float:
-        """How much there is to do, in steps of a model, each counted as much as it costs."""
+        """The amount of work: steps of a model, weighted by their cost."""
         return self.cell.training.steps * len(self.seeds) * self.cell.cost
 
 
 @runtime_checkable
 class Executor(Protocol):
-    """Those who do a study's pieces, wherever they are."""
+    """An executor of a study's work units, here or elsewhere."""
 
     def finished(
-        self, pieces: Sequence[WorkUnit], device: str, tick: Callable[[float], None]
-    ) -> Iterator[tuple[WorkUnit, CellResult]]:
-        """Do the pieces and yield each with its result as it ends.
+        self, units: Sequence[WorkUnit], device: str, tick: Callable[[float], None]
+    ) -> Iterator[tuple[WorkUnit, ResultTable]]:
+        """Do the units and yield each with its results as it ends.
 
         Args:
-            pieces: what to do.
+            units: the work to do.
             device: where to train.
-            tick: is told now and then how much work is done in the unfinished pieces.
+            tick: called now and then with the amount of work done in the unfinished units.
         """
         ...
 
 
 @dataclass(frozen=True)
 class LocalExecutor:
-    """So many processes of this machine."""
+    """Processes on this machine."""
 
     workers: int
 
     def finished(
-        self, pieces: Sequence[WorkUnit], device: str, tick: Callable[[float], None]
-    ) -> Iterator[tuple[WorkUnit, CellResult]]:
-        return finished(pieces, workers=self.workers, device=device, tick=tick)
+        self, units: Sequence[WorkUnit], device: str, tick: Callable[[float], None]
+    ) -> Iterator[tuple[WorkUnit, ResultTable]]:
+        """Do the units, longest first, and yield each with its results as it ends.
 
+        A worker that dies takes at most its own unit with it: a fresh worker does that unit again. When this process dies, the
+        workers notice and end themselves.
 
-def finished(
-    pieces: Sequence[WorkUnit], *, workers: int, device: str, tick: Callable[[float], None]
-) -> Iterator[tuple[WorkUnit, CellResult]]:
-    """Do the pieces, longest first, and yield each with its result as it ends.
+        Args:
+            units: the work to do.
+            device: where to train.
+            tick: called several times a second with the amount of work done in the unfinished units.
 
-    A worker that dies takes at most its own piece with it: that piece is done again by a fresh one. When this process
-    dies, the workers notice and end themselves.
-
-    Args:
-        pieces: what to do.
-        workers: how many processes.
-        device: where they train.
-        tick: is told several times a second how much work is done in the unfinished pieces.
-
-    Raises:
-        SeqwrightError: a piece lost its process :data:`TRIES` times.
-    """
-    context = multiprocessing.get_context("spawn")
-    # raw shared memory: a process killed while it writes can leave no lock behind
-    done = context.RawArray("d", len(pieces))
-    waiting = sorted(range(len(pieces)), key=lambda index: -pieces[index].work)
-    lost = [0] * len(pieces)
-    while waiting:
-        try:
-            with keeping_memory(), ProcessPoolExecutor(workers, context, _begin, (os.getpid(), done, workers)) as pool:
-                running = {pool.submit(_work, pieces[index], index, device): index for index in waiting}
-                while running:
-                    ended, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-                    for future in ended:
-                        index = running[future]
-                        result = future.result()
-                        del running[future]
-                        waiting.remove(index)
-                        yield pieces[index], result
-                    tick(sum(done[index] for index in waiting))
-        except BrokenProcessPool:
-            begun = [index for index in waiting if done[index] > 0]
-            for index in begun or waiting[:1]:  # processes that die before they begin must not be started for ever
-                lost[index] += 1
-                done[index] = 0
-                if lost[index] == TRIES:
-                    raise SeqwrightError(
-                        f"the process that trained {pieces[index].key} was killed {TRIES} times",
-                        fix="it may need more memory than there is: give fewer --workers",
-                    ) from None
+        Raises:
+            SeqwrightError: a unit lost its process :data:`TRIES` times.
+        """
+        context = multiprocessing.get_context("spawn")
+        # raw shared memory: a process killed while it writes can leave no lock behind
+        done = context.RawArray("d", len(units))
+        pool_of = partial(ProcessPoolExecutor, self.workers, context, _begin, (os.getpid(), done, self.workers))
+        waiting = sorted(range(len(units)), key=lambda index: -units[index].work)
+        lost = [0] * len(units)
+        while waiting:
+            try:
+                with keeping_memory(), pool_of() as pool:
+                    running = {pool.submit(_work, units[index], index, device): index for index in waiting}
+                    while running:
+                        ended, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                        for future in ended:
+                            index = running[future]
+                            result = future.result()
+                            del running[future]
+                            waiting.remove(index)
+                            yield units[index], result
+                        tick(sum(done[index] for index in waiting))
+            except BrokenProcessPool:
+                begun = [index for index in waiting if done[index] > 0]
+                for index in begun or waiting[:1]:  # processes that die before they begin must not be started for ever
+                    lost[index] += 1
+                    done[index] = 0
+                    if lost[index] == TRIES:
+                        raise SeqwrightError(
+                            f"the process that trained {units[index].key} was killed {TRIES} times",
+                            fix="it may need more memory than there is: give fewer --workers",
+                        ) from None
 
 
 @contextmanager
 def keeping_memory() -> Iterator[None]:
-    """Processes started meanwhile keep freed memory rather than hand it back to the system at every training step.
+    """Make processes started within it keep freed memory instead of returning it to the system at every training step.
 
     Training frees and takes the same megabytes thousands of times a second, and each time the system would map fresh
     pages. The C library reads these variables as a process starts; others than glibc ignore them.
@@ -154,10 +150,10 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _work(piece: WorkUnit, index: int, device: str) -> CellResult:
-    each = piece.work / piece.cell.training.steps
+def _work(unit: WorkUnit, index: int, device: str) -> ResultTable:
+    each = unit.work / unit.cell.training.steps
 
     def progress(step: int) -> None:
         _progress[index] = step * each
 
-    return train_cell(piece.cell, piece.seeds, device, progress)
+    return train_cell(unit.cell, unit.seeds, device, progress)

@@ -1,20 +1,17 @@
-"""The report of any study: what came of it, in words, pictures and tables, all made from the numbers."""
+"""The report of a study in words, charts and tables, all made from its table of results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from seqwright import __version__
-from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report import charts, examples
 from seqwright.report.formatting import count, listing, rate, signed, spread
 from seqwright.report.page import Cards, Figure, Heading, Look, Page, Part, Prose, Section, Table, Text, slug
 from seqwright.report.series import Graph, Series, graphs
 from seqwright.studies import effect, report_parts
 from seqwright.studies.effect import Effect
-from seqwright.studies.experiment import Claim, Row
-from seqwright.studies.study import Study, StudyResult, tasks_of, variants_of
+from seqwright.studies.results import Claim, StudyResult
+from seqwright.studies.table import BEYOND, EXACT_MATCH, CellView, ResultTable, unique
 
 BADGES: dict[str, Look] = {
     effect.NEEDED: "good",
@@ -28,113 +25,95 @@ BADGES: dict[str, Look] = {
 }
 
 CURVES_SHOWN = 48
-"""More loss curves than this are more than anybody looks at."""
+"""The number of loss curves from which on none is drawn."""
 
-FEW = 4
-"""So many sentences are told before anything else; of more, only how many hold."""
+CLAIMS_IN_LEAD = 4
+"""The number of claims up to which the lead has each; of more, it has only how many hold."""
 
 LINES = 8
-"""More lines in a panel cannot be told apart."""
+"""The number of lines in a panel that can be told apart."""
 
 
-def write_report(inquiry: Study, result: StudyResult, out: Path, command: str) -> Path:
-    """Write ``out/report.html`` and its charts as ``out/charts/*.svg``.
+def page(question: str, result: StudyResult, command: str, own: tuple[Section, ...]) -> Page:
+    """Return the report as a value.
 
     Args:
-        inquiry: what was asked.
-        result: what was found.
-        out: the study's folder.
+        question: the heading.
+        result: the results.
         command: the command line that makes the study again.
-
-    Raises:
-        SeqwrightError: the folder cannot be written to.
+        own: the study's own sections.
     """
-    return page(inquiry, result, command).write(out / "report.html")
-
-
-def page(inquiry: Study, result: StudyResult, command: str) -> Page:
-    """The report as a value."""
-    rows = result.rows
+    rows = result.table.rows
     sections = [
-        Section("What came of it", tuple(outcome(rows))),
+        Section("What came of it", tuple(outcome(result.table))),
         Section("What each is worth", tuple(effects(result.effects))),
-        *inquiry.sections(rows),
+        *own,
         Section("By length", tuple(by_length(rows))),
         Section("In one line each", tuple(claims(result.claims))),
-        Section("Loss curves", tuple(curves(rows))),
-        Section("Example answers", tuple(answers(rows))),
+        Section("Loss curves", tuple(curves(result.table))),
+        Section("Example answers", tuple(answers(result.table))),
         Section("What each variant changes", tuple(specs(rows))),
-        Section("All numbers", tuple(everything(rows))),
-        Section("How it was measured", (*_notes(result), *method(result))),
+        Section("All numbers", tuple(report_parts.everything(rows))),
+        Section("How it was measured", tuple(method(result))),
     ]
-    return Page(_question(inquiry), tuple(lead(result)), _facts(result, command), tuple(s for s in sections if s.parts))
-
-
-def _question(inquiry: Study) -> str:
-    return (type(inquiry).__doc__ or inquiry.name).splitlines()[0]
-
-
-def _facts(result: StudyResult, command: str) -> tuple[tuple[str, str], ...]:
-    return (
-        ("seeds", str(result.seeds)),
-        ("training runs", f"{result.seeds * len(result.rows):,}"),
-        ("minutes of work", f"{result.seconds / 60:.1f}"),
-        ("seqwright", __version__),
-        ("made by", command),
-    )
+    facts = report_parts.facts(result, command)
+    return Page(question, tuple(lead(result)), facts, tuple(section for section in sections if section.parts))
 
 
 def lead(result: StudyResult) -> Iterator[str]:
-    """The first sentences: for each task, what is needed, what helps, what harms."""
+    """Yield the first sentences: for each task, what is needed, what helps, what harms."""
     first = [
         each
         for each in result.effects
-        if each.base == result.rows[0].base and each.measure == result.effects[0].measure
+        if each.base == result.table.cells[0].base and each.measure == result.effects[0].measure
     ]
-    for task in dict.fromkeys(each.task for each in first):
-        told = [
+    for task in unique(each.task for each in first):
+        sentences = [
             f"{word}: {listing(each.part for each in first if each.task == task and each.verdict == word)}"
             for word in (effect.NEEDED, effect.HELPS, effect.HARMFUL, effect.IDLE, effect.UNCLEAR)
             if any(each.task == task and each.verdict == word for each in first)
         ]
-        if told:
-            yield f"{task}. {'; '.join(told).capitalize()}."
+        if sentences:
+            yield f"{task}. {'; '.join(sentences).capitalize()}."
         else:
-            yield f"{task}. It was not learnt, so nothing can be said of its parts."
-    words = dict.fromkeys(claim.verdict for claim in result.claims)
-    if len(result.claims) <= FEW:
+            yield f"{task}. It was not learnt, so its parts cannot be compared."
+    verdicts = [claim.verdict for claim in result.claims]
+    if len(verdicts) <= CLAIMS_IN_LEAD:
         for claim in result.claims:
             yield f"{claim.claim}: {claim.verdict} ({claim.measured})."
     else:
-        told = ", ".join(f"{sum(claim.verdict == word for claim in result.claims)} {word}" for word in words)
-        yield f"Of {count(len(result.claims), 'line')} below: {told}."
-    diverged = sum(row.diverged for row in result.rows)
+        counts = ", ".join(f"{verdicts.count(word)} {word}" for word in unique(verdicts))
+        yield f"Of {count(len(verdicts), 'line')} below: {counts}."
+    diverged = sum(row.diverged for row in result.table.rows)
     if diverged:
         yield f"{count(diverged, 'training run')} diverged; each counts with what it answers, and its loss as ∞."
     if result.seeds < 6:
         yield f"With {count(result.seeds, 'seed')} an interval is the least and the greatest value: a first look, not evidence."
 
 
-def outcome(rows: Sequence[Row]) -> Iterator[Part]:
-    """The heat map: variants by tasks; one for each family of variants."""
-    several = len({row.base for row in rows}) > 1
+def outcome(table: ResultTable) -> Iterator[Part]:
+    """Yield the heat map of variants by tasks, one for each family of variants."""
+    bases = unique(row.base for row in table.rows)
     yield Prose(
         "Exact match on held-out rows as long as those trained on, generated symbol by symbol: median over seeds, and its "
         "interval where there is room. Colour: from 0 (dark) to 1 (bright)."
     )
-    for base in dict.fromkeys(row.base for row in rows):
-        members = [row for row in rows if row.base == base]
-        shown = [charts.Square(row.variant, row.task, row.exact_match.median, rate(row.exact_match.median),
-                               f"{rate(row.exact_match.low)} to {rate(row.exact_match.high)}") for row in members]  # fmt: skip
+    for base in bases:
+        members = table.where(base=base)
+        squares = [
+            charts.Square(
+                row.variant, row.task, match.median, rate(match.median), f"{rate(match.low)} to {rate(match.high)}"
+            )
+            for row, match in ((row, row.exact_match) for row in members)
+        ]
+        variants, tasks = (unique(names) for names in ((s.row for s in squares), (s.column for s in squares)))
         says = f"Heat map of variants of {base} by tasks: exact match"
-        name = f"outcome-{slug(base)}"
-        yield Figure(
-            (charts.matrix(name, says, shown, variants_of(members), tasks_of(members)),), base if several else ""
-        )
+        chart = charts.matrix(f"outcome-{slug(base)}", says, squares, variants, tasks)
+        yield Figure((chart,), base if len(bases) > 1 else "")
 
 
 def effects(found: Sequence[Effect]) -> Iterator[Part]:
-    """For each task a chart of what is won or lost, and a table with the verdicts."""
+    """Yield a chart of the effects on each task, and a table with the verdicts."""
     if not found:
         return
     yield Prose(
@@ -162,51 +141,49 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
 
 
 def _effect_charts(found: Sequence[Effect]) -> Iterator[charts.Chart]:
-    """A chart for each task, with parts in rows; for each part, with tasks in rows, where there are fewer of these."""
-    tasks, parts = (
-        list(dict.fromkeys(names)) for names in zip(*((each.task, each.part) for each in found), strict=True)
-    )
+    """Yield a chart for each task, with parts in rows; for each part, with tasks in rows, where there are fewer parts."""
+    tasks, parts = unique(each.task for each in found), unique(each.part for each in found)
     if len(parts) < len(tasks):
         for part in parts:
-            mine = [each for each in found if each.part == part]
-            yield _effect_chart(f"exact match won by {part}", mine, [each.task for each in mine])
+            own = [each for each in found if each.part == part]
+            yield _effect_chart(f"exact match won by {part}", own, [each.task for each in own])
     else:
         for task in tasks:
-            mine = [each for each in found if each.task == task]
-            yield _effect_chart(f"exact match won by it, on {task}", mine, [each.part for each in mine])
+            own = [each for each in found if each.task == task]
+            yield _effect_chart(f"exact match won by it, on {task}", own, [each.part for each in own])
 
 
 def _effect_chart(title: str, shown: Sequence[Effect], rows: Sequence[str]) -> charts.Chart:
     dots = [charts.Dot(row, _series(each, shown), each.worth) for row, each in zip(rows, shown, strict=True)]
     says = f"{title}: " + "; ".join(f"{dot.row} {spread(dot.value, signed)}" for dot in dots)
     panel = charts.Panel(title, dots, (-1, 1), compare=0)
-    return charts.dots(f"effects-{slug(title)}", says, (panel,), list(dict.fromkeys(rows)))
+    return charts.dots(f"effects-{slug(title)}", says, (panel,), unique(rows))
 
 
 def _series(each: Effect, among: Sequence[Effect]) -> str:
-    """What tells this effect from others of the same part: the family, the measure, or both."""
+    """Return what distinguishes this effect from others of the same part: the family, the measure, or both."""
     bases = {other.base for other in among}
     return each.measure if len(bases) == 1 else f"{each.measure}, {each.base}"
 
 
 def _sentence(table: str) -> str:
-    """A docstring's table of verdicts as prose."""
+    """Return a docstring's table of verdicts as prose."""
     lines = [line.split(maxsplit=1) for line in table.splitlines() if line[:1].isalpha() and "  " in line[:12]]
-    told = "; ".join(f"{word}: {meaning}" for word, meaning in lines if word != "verdict")
+    prose = "; ".join(f"{word}: {meaning}" for word, meaning in lines if word != "verdict")
     margins = {":data:`LITTLE`": f"{effect.LITTLE:.0%}", ":data:`MARGIN`": f"{effect.MARGIN:g}"}
     for name, value in margins.items():
-        told = told.replace(name, value)
-    return f"{told[:1].upper()}{told[1:]}."
+        prose = prose.replace(name, value)
+    return f"{prose[:1].upper()}{prose[1:]}."
 
 
-def by_length(rows: Sequence[Row]) -> Iterator[Part]:
-    """Exact match by the length of the source, a panel for each family and task."""
+def by_length(rows: Sequence[CellView]) -> Iterator[Part]:
+    """Yield exact match by the length of the source, a panel for each family and task."""
+    families = unique(row.base for row in rows)
     panels = []
-    for task in tasks_of(rows):
-        for base in dict.fromkeys(row.base for row in rows):
-            members = [row for row in rows if (row.task, row.base) == (task, base)]
-            if 0 < len(members) <= LINES and all(exam.exam.isdecimal() for row in members for exam in row.exams):
-                panels.append(_length_panel(task, base, members, several=len({row.base for row in rows}) > 1))
+    for task, base in ((task, base) for task in unique(row.task for row in rows) for base in families):
+        members = [row for row in rows if (row.task, row.base) == (task, base)]
+        if 0 < len(members) <= LINES and all(exam.isdecimal() for row in members for exam in _exams(row)):
+            panels.append(_length_panel(f"{task}, {base}" if len(families) > 1 else task, members))
     if panels:
         shaded = any(panel.beyond is not None for panel in panels)
         yield Figure(
@@ -216,20 +193,23 @@ def by_length(rows: Sequence[Row]) -> Iterator[Part]:
         )
 
 
-def _length_panel(task: str, base: str, members: Sequence[Row], *, several: bool) -> Graph:
+def _exams(row: CellView) -> list[str]:
+    return row.groups(EXACT_MATCH) + row.groups(BEYOND)
+
+
+def _length_panel(title: str, members: Sequence[CellView]) -> Graph:
     lines = []
     for row in members:
-        exams = sorted(row.exams, key=lambda exam: int(exam.exam))
-        values = [MedianInterval.of(exam.matches) for exam in exams]
-        lines.append(Series(row.variant, [int(exam.exam) for exam in exams], values))
-    trained = max((int(exam.exam) for row in members for exam in row.exams if not exam.beyond), default=0)
-    further = any(exam.beyond for row in members for exam in row.exams)
-    title = f"{task}, {base}" if several else task
+        exams = sorted((int(exam), measure) for measure in (EXACT_MATCH, BEYOND) for exam in row.groups(measure))
+        values = [row.interval(measure, str(length)) for length, measure in exams]
+        lines.append(Series(row.variant, [length for length, _ in exams], values))
+    trained = max((int(exam) for row in members for exam in row.groups(EXACT_MATCH)), default=0)
+    further = any(row.has(BEYOND) for row in members)
     return Graph(title, "source length", "exact match", lines, beyond=trained + 0.5 if further else None)
 
 
 def claims(found: Sequence[Claim]) -> Iterator[Part]:
-    """A table of sentences with what was measured and a word."""
+    """Yield a table of claims with measurements and verdicts."""
     if found:
         yield Table(
             ("what", "measured", "verdict", "evidence"),
@@ -240,88 +220,57 @@ def claims(found: Sequence[Claim]) -> Iterator[Part]:
         )
 
 
-def curves(rows: Sequence[Row]) -> Iterator[Part]:
-    """Loss curves, those of one task together."""
-    if len(rows) > CURVES_SHOWN:
+def curves(table: ResultTable) -> Iterator[Part]:
+    """Yield loss curves, those of one task together, each variant beside the first of its family."""
+    if len(table.rows) > CURVES_SHOWN:
         return
-    ends = charts.ends([value.median for row in rows for value in row.curve], margin=2)
-    for task in tasks_of(rows):
-        mine = [row for row in rows if row.task == task and len(row.steps) > 1]
+    ends = report_parts.curve_ends(table.rows)
+    for task in table.tasks:
+        members = [row for row in table.where(task=task) if len(row.curve[0]) > 1]
+        first = {row.base: row for row in reversed(members)}
         yield Heading(task)
-        drawn = tuple(report_parts.loss_curve(_called(row, beside=mine[0]), row, ends) for row in mine)
+        drawn = tuple(
+            report_parts.loss_curve(_called(row, beside=members[0]), row, ends, first[row.base]) for row in members
+        )
         yield Figure(drawn, report_parts.CURVES, small=True)
 
 
-def _called(row: Row, *, beside: Row) -> str:
-    """A variant's name, with that of its family where another one's stands beside it."""
+def _called(row: CellView, *, beside: CellView) -> str:
+    """Return a variant's name, with that of its family where it is another one's."""
     return row.variant if row.base == beside.base else f"{row.base} · {row.variant}"
 
 
-def answers(rows: Sequence[Row]) -> Iterator[Part]:
-    """What the first variant of each task answers, and the one that answers least."""
+def answers(table: ResultTable) -> Iterator[Part]:
+    """Yield the answers of the first variant on each task, and of the one that answers least."""
     yield Prose(report_parts.ANSWERS)
-    for task in tasks_of(rows):
-        mine = [row for row in rows if row.task == task]
-        worst = min(mine, key=lambda row: row.exact_match.median)
+    for task in table.tasks:
+        members = table.where(task=task)
+        worst = min(members, key=lambda row: row.exact_match.median)
         yield Heading(task)
-        shown = [mine[0]] if worst is mine[0] else [mine[0], worst]
+        shown = [members[0]] if worst is members[0] else [members[0], worst]
         yield Cards(tuple(report_parts.answer_card(f"{row.base} · {row.variant}", row) for row in shown))
 
 
-def specs(rows: Sequence[Row]) -> Iterator[Part]:
-    """Each variant's spec as a diff from the study's first."""
+def specs(rows: Sequence[CellView]) -> Iterator[Part]:
+    """Yield each variant's spec as a diff from the study's first."""
     first = {row.task: row for row in reversed(rows)}
-    told = {(row.base, row.variant): row for row in reversed(rows) if row is not first[row.task]}
+    variants = {(row.base, row.variant): row for row in reversed(rows) if row is not first[row.task]}
     yield Prose("The exact spec of every model is in results.json; here is what differs from the first variant's.")
     yield Cards(
         tuple(
             examples.edits(_called(row, beside=rows[0]), first[row.task].spec, row.spec)
-            for row in reversed(told.values())
+            for row in reversed(variants.values())
         )
     )
 
 
-def everything(rows: Sequence[Row]) -> Iterator[Part]:
-    """All numbers of all rows."""
-    yield Prose("Medians over seeds and, in brackets, their intervals; a single number did not vary.")
-    header = (
-        "base",
-        "variant",
-        "task",
-        *report_parts.NUMBERS[:-1],
-        "best seed",
-        "beyond",
-        "99 % known at step",
-        "signatures",
-    )
-    yield Table(
-        header,
-        tuple(
-            (
-                row.base,
-                Text(row.variant, "strong"),
-                row.task,
-                *report_parts.numbers(row)[:-1],
-                rate(max(row.matches)),
-                spread(row.beyond, rate, "\n") if row.beyond else "–",
-                report_parts.learnt_at(row),
-                report_parts.numbers(row)[-1],
-            )
-            for row in rows
-        ),
-        numeric=frozenset(range(3, 11)),
-    )
-
-
-def _notes(result: StudyResult) -> Iterator[Part]:
+def method(result: StudyResult) -> Iterator[Part]:
+    """Yield the notes, and how everything was measured."""
     for note in result.every_note():
         yield Prose(f"Note: {note}.")
-
-
-def method(result: StudyResult) -> Iterator[Part]:
     yield from report_parts.method("held-out rows")
     yield Prose(
-        "Seeds are paired: seed n of one variant begins from the same random numbers and sees the same rows in the same order as "
-        "seed n of another. 99 % known: the step at which 99 in 100 next tokens of the held-out rows are right, the truth "
-        "before them being shown."
+        "Seeds are paired: seed n of one variant begins from the same random numbers and trains on the same rows in the same order "
+        "as seed n of another. 99 % known: the step at which 99 in 100 next tokens of the held-out rows are right under teacher "
+        "forcing."
     )

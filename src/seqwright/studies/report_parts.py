@@ -1,14 +1,16 @@
-"""What every study's report tells of a row in the same way: its answers, its curve, its numbers, and how these came about."""
+"""Parts of every study's report: answers, loss curves, the table of all numbers, and how they were measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from seqwright import __version__
 from seqwright.evaluation.signature import SIGNATURES, name
 from seqwright.report import charts, examples
 from seqwright.report.formatting import rate, spread
-from seqwright.report.page import Card, Chart, Part, Prose, Terms, Text, slug
-from seqwright.studies.experiment import Row, Shown
+from seqwright.report.page import Card, Chart, Part, Prose, Table, Terms, Text, slug
+from seqwright.studies.results import StudyResult
+from seqwright.studies.table import ALONE, ANSWERED, EXACT_MATCH, LEARNT_AT, PARAMETERS, CellView, GeneratedAnswer
 
 ANSWERS_SHOWN = 12
 
@@ -17,66 +19,100 @@ ANSWERS = (
     "many of all seeds answer the sequence. An answer that ends in … was cut at the length limit."
 )
 
+CURVES = "Training loss, dropout on, over steps; log axis. Line: median over seeds; band: its interval, cut at the axis' ends. Dashed: the first variant of the same family."
 
-def answer_card(title: str, row: Row) -> Card:
-    """The first answers of a row's typical seed."""
+CURVE_MARGIN = 2
+"""The factor that the axis of losses extends beyond the medians."""
+
+
+def facts(result: StudyResult, command: str) -> tuple[tuple[str, str], ...]:
+    """Return how the results came about, as names and values."""
+    return (
+        ("seeds", str(result.seeds)),
+        ("training runs", f"{result.seeds * len(result.table.cells):,}"),
+        ("minutes of work", f"{result.table.seconds / 60:.1f}"),
+        ("seqwright", __version__),
+        ("made by", command),
+    )
+
+
+def answer_card(title: str, row: CellView) -> Card:
+    """Return the first answers of a cell's typical seed."""
     cut = len(row.answers) > ANSWERS_SHOWN
     note = f"{ANSWERS_SHOWN} of {len(row.answers):,} rows" if cut else ""
     return Card(title, tuple(_line(row, answer) for answer in row.answers[:ANSWERS_SHOWN]), note)
 
 
-def _line(row: Row, shown: Shown) -> tuple[Text, ...]:
-    said = shown.predicted if shown.stopped else f"{shown.predicted}…"
-    share, seeds = row.per_task.get(f"{shown.source}→{shown.target}"), len(row.matches)
-    note = "" if share is None else f"{round(share * seeds)}/{seeds}"
-    return examples.answer(shown.source, said, right=shown.right, target=shown.target, note=note)
+def _line(row: CellView, answer: GeneratedAnswer) -> tuple[Text, ...]:
+    predicted = answer.predicted if answer.stopped else f"{answer.predicted}…"
+    group = f"{answer.source}→{answer.target}"
+    note = f"{round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
+    return examples.answer(answer.source, predicted, right=answer.right, target=answer.target, note=note)
 
 
-def loss_curve(title: str, row: Row, ends: tuple[float, float], beside: Row | None = None) -> Chart:
-    """Training loss over steps, on an axis that all curves share."""
+def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:
+    """Return the ends of an axis that the loss curves of some cells share."""
+    return charts.ends([value.median for row in rows for value in row.curve[1]], margin=CURVE_MARGIN)
+
+
+def loss_curve(title: str, row: CellView, ends: tuple[float, float], beside: CellView | None = None) -> Chart:
+    """Draw the training loss over steps, with that of another cell beside it."""
     says = f"Training loss of {row.base}, {row.variant}, on {row.task}: ends at {spread(row.train_loss)}"
-    other = charts.Curve(beside.steps, beside.curve) if beside else None
+    other = charts.Curve(*beside.curve) if beside not in (None, row) else None
     file = f"loss-{slug(row.base)}-{slug(row.variant)}-{slug(row.task)}"
-    return charts.curve(file, says, title, charts.Curve(row.steps, row.curve), ends, other)
+    return charts.curve(file, says, title, charts.Curve(*row.curve), ends, other)
 
 
-CURVES = "Training loss, dropout on, over steps; log axis. Line: median over seeds; band: its interval, cut at the axis' ends."
+def everything(rows: Sequence[CellView], base: str = "base") -> Iterator[Part]:
+    """Yield all numbers of all cells; ``base`` is the heading of the families of variants."""
+    yield Prose(
+        "Medians over seeds and, in brackets, their intervals; a single number did not vary. A signature's number is "
+        "how many seeds carry it."
+    )
+    header = (
+        base, "variant", "task", "parameters", "train loss", "eval loss", "exact match", "alone", "best seed", "beyond",
+        "99 % known at step", "signatures",
+    )  # fmt: skip
+    yield Table(header, tuple(_numbers(row) for row in rows), numeric=frozenset(range(3, 11)))
 
-NUMBERS = ("parameters", "train loss", "eval loss", "exact match", "alone", "signatures")
-"""The columns of :func:`numbers`."""
 
-
-def numbers(row: Row) -> tuple[str, ...]:
-    """A row's numbers, as a table has them."""
+def _numbers(row: CellView) -> tuple[str | Text, ...]:
     return (
-        f"{row.parameters:,}",
+        row.base,
+        Text(row.variant, "strong"),
+        row.task,
+        f"{row.number(PARAMETERS):,.0f}",
         spread(row.train_loss, between="\n"),
         spread(row.eval_loss, between="\n"),
         spread(row.exact_match, rate, "\n"),
-        spread(row.exact_match_alone, rate, "\n"),
-        ", ".join(f"{signature} {seeds}" for signature, seeds in row.signatures.items() if seeds),
+        spread(row.interval(ALONE), rate, "\n"),
+        rate(max(row.by_seed(EXACT_MATCH))),
+        spread(row.beyond, rate, "\n") if row.beyond else "–",
+        learnt_at(row),
+        row.signatures,
     )
 
 
-def learnt_at(row: Row) -> str:
-    """When next tokens were known, as a table has it: the median step, and how many seeds got there."""
-    there = sorted(step for step in row.learnt_at if step is not None)
-    if not there:
+def learnt_at(row: CellView) -> str:
+    """Return the median step at which next tokens were known, and how many seeds got there, as a table shows it."""
+    steps = row.by_seed(LEARNT_AT)
+    reached = sorted(step for step in steps if step < float("inf"))
+    if not reached:
         return "never"
-    told = f"{there[(len(there) - 1) // 2]:,}"
-    return told if len(there) == len(row.learnt_at) else f"{told} ({len(there)} of {len(row.learnt_at)} seeds)"
+    middle = f"{reached[(len(reached) - 1) // 2]:,.0f}"
+    return middle if len(reached) == len(steps) else f"{middle} ({len(reached)} of {len(steps)} seeds)"
 
 
 def method(tested: str) -> Iterator[Part]:
-    """How exact match, losses, intervals and signatures are measured; ``tested`` is what is asked."""
+    """Yield how exact match, losses, intervals and signatures are measured; ``tested`` names the test rows."""
     yield Prose(
         f"Exact match is, for each seed, the fraction of the {tested} that the model answers by generating "
         "(greedily, dropout off). Padded: all sources in one batch, padded as in training. Alone: without any padding. "
-        "Train loss is the last step's, dropout on; eval loss is on the rows asked, dropout off."
+        "Train loss is the last step's, dropout on; eval loss is on the test rows, dropout off."
     )
     yield Prose(
         "An interval covers the true median over seeds with at least 95 % probability and assumes nothing about how "
-        "the numbers are spread: its ends are order statistics (sign test). Below 6 seeds no such interval exists, and "
+        "the numbers are distributed: its ends are order statistics (sign test). Below 6 seeds no such interval exists, and "
         "the smallest and largest value are given. A loss that is not a number counts as ∞."
     )
     yield Prose("Signatures are read off behaviour alone; a seed may carry several.")

@@ -1,4 +1,4 @@
-"""A study's folder: what is asked, and every piece of it that is finished."""
+"""A study's folder: its manifest, and every finished work unit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from filelock import FileLock, Timeout
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
-from seqwright.studies.cell import CellResult
+from seqwright.studies.table import ResultTable
 
 MANIFEST = "study.json"
 
 
 class Store:
-    """Finished pieces under ``folder/cells``, one file each, and the manifest that says what they are pieces of.
+    """Finished work units under ``folder/cells``, one file each, and the manifest of the study that they belong to.
 
-    A study started again in its own folder finds the pieces and does none twice. A folder that holds anything else is
+    A study started again in its own folder finds the units and does none twice. A folder that holds anything else is
     refused, and a lock keeps a second study out while one runs; the system drops the lock when its holder dies.
     """
 
@@ -62,33 +62,33 @@ class Store:
         wanted = msgspec.json.decode(mine)
         if theirs != wanted:
             differing = sorted(key for key in wanted | theirs if theirs.get(key) != wanted.get(key))
-            told = ", ".join(_told(key, theirs.get(key), wanted.get(key)) for key in differing)
+            differences = ", ".join(_difference(key, theirs.get(key), wanted.get(key)) for key in differing)
             raise SeqwrightError(
-                f"the folder holds another study: {told}",
+                f"the folder holds another study: {differences}",
                 where=str(self.folder),
                 fix="start it as it was started, or name a new folder with --out",
             )
 
-    def load(self, piece: str) -> CellResult | None:
-        """A finished piece, or ``None``; a damaged file counts as unfinished and is done again."""
+    def load(self, unit: str) -> ResultTable | None:
+        """Return the results of a finished work unit, or ``None``; a damaged file counts as unfinished and is done again."""
         try:
-            return CellResult.from_json(self._path(piece).read_bytes())
+            return ResultTable.from_json(self._path(unit).read_bytes())
         except (FileNotFoundError, SeqwrightError):
             return None
 
-    def save(self, piece: str, result: CellResult) -> None:
-        """Keep a finished piece; from here on no kill loses it."""
+    def save(self, unit: str, result: ResultTable) -> None:
+        """Write the results of a work unit; from here on no kill loses them."""
         (self.folder / "cells").mkdir(exist_ok=True)
-        write_atomically(self._path(piece), result.to_json())
+        write_atomically(self._path(unit), result.to_json())
 
-    def _path(self, piece: str) -> Path:
-        return self.folder / "cells" / f"{piece}.json"
+    def _path(self, unit: str) -> Path:
+        return self.folder / "cells" / f"{unit}.json"
 
     def close(self) -> None:
-        """Let others in."""
+        """Release the folder's lock."""
         self.lock.release()
 
 
-def _told(key: str, theirs: object, mine: object) -> str:
+def _difference(key: str, theirs: object, mine: object) -> str:
     short = all(len(str(value)) <= 40 for value in (theirs, mine))
     return f"its {key} is {theirs}, not {mine}" if short else f"its {key} differs"

@@ -1,110 +1,123 @@
-"""What a study asks: which cells to train, and what to read off them."""
+"""The protocol of a study: which cells to train, and what to conclude from the table of their results."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seqwright.core.spec import Spec, vary
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import Place, kinds
+from seqwright.core.spec import vary
 from seqwright.data.batching import Batching, PaddedBatches
-from seqwright.report.page import Section
+from seqwright.data.corpus import Corpus
+from seqwright.report.page import Page, Section
+from seqwright.studies import report
 from seqwright.studies.cell import Cell
+from seqwright.studies.data import StudyData
 from seqwright.studies.effect import Effect
-from seqwright.studies.experiment import Claim, Row
-from seqwright.studies.measures import MeasureSpec
-from seqwright.studies.scale import ModelScale
-from seqwright.studies.task_source import SymbolData, TaskSource
-from seqwright.tasks.algorithmic import TaskSpec
-
-WHOLE = "whole"
-"""The variant that nothing was changed in."""
+from seqwright.studies.measures import Measure
+from seqwright.studies.model_scale import ModelScale
+from seqwright.studies.results import Claim, StudyResult
+from seqwright.studies.table import WHOLE, ResultTable
+from seqwright.studies.task_source import TaskSource
+from seqwright.tasks.algorithmic import Task
 
 
-class StudyResult(Spec, tag=False):
-    """All that a study found: what ``--json`` prints and ``results.json`` holds.
+class Study(Place):
+    """A study: variants × tasks × seeds that answer one question.
 
-    ``seconds`` is the work of all processes added up, so a study that was killed and went on says the same.
-    """
-
-    study: str
-    seeds: int
-    seconds: float
-    rows: list[Row]
-    effects: list[Effect]
-    claims: list[Claim]
-    notes: list[str]
-
-    def every_note(self) -> list[str]:
-        """Those of the study and those of its rows, each once."""
-        return list(dict.fromkeys([*self.notes, *(note for row in self.rows for note in row.notes)]))
-
-
-@dataclass(frozen=True)
-class Study:
-    """A question that a study answers, and the base of each of them: what one has nothing to say to, it leaves as it is.
+    A study of one's own is a class ``class MyStudy(Spec, Study)`` with a ``name``, a ``question`` and the method ``cells``;
+    ``seqwright --import my_study.py study my-name`` runs it. Its fields are its options, which ``--set`` changes.
 
     Attributes:
-        quick: whether it has to end within three minutes: fewer tasks and variants.
+        name: the command's name.
+        question: the heading of the report, and the command's help.
+        tasks: the default tasks.
+        scale: the size of models and data on tasks.
+        seeds: the default number of seeds.
     """
 
+    __slots__ = ()
+    rooms: ClassVar[tuple[str, ...]] = ("seqwright.studies.questions",)
     name: ClassVar[str]
-    quick: bool = False
+    question: ClassVar[str]
+    tasks: tuple[Task, ...] = ()
+    scale: ModelScale = ModelScale()
+    seeds: int = 10
 
-    @property
-    def setting(self) -> ModelScale:
-        """How large its models are on tasks."""
-        return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale()
+    @classmethod
+    def quick(cls) -> Study:
+        """Return the study with fewer variants, tasks and steps: it ends within three minutes on two cores.
 
-    @property
-    def seeds(self) -> int:
-        """How many of each variant."""
-        return 3 if self.quick else 10
+        Raises:
+            SeqwrightError: it has no such form.
+        """
+        raise SeqwrightError(f"study {cls.name} has no quick form", fix="leave --quick out")
 
-    @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
-        """What it is asked on where nobody says otherwise."""
-        raise NotImplementedError
+    def on_file(self, corpus: Corpus, *, quick: bool) -> tuple[ModelScale, int]:
+        """Return the scale and the default number of seeds on a file's rows."""
+        return ModelScale.of(corpus, quick=quick), self.seeds
 
-    def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:
-        """What to train."""
-        raise NotImplementedError
+    @abstractmethod
+    def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
+        """Return the cells to train."""
 
-    def notes(self, subjects: Sequence[TaskSource]) -> list[str]:
-        """What a reader has to know that no number shows: a part that there is not, a length that cannot be."""
+    def notes(self, sources: Sequence[TaskSource]) -> list[str]:
+        """Return what a reader has to know that no number shows, such as lengths that a task does not have."""
         return []
 
-    def effects(self, rows: Sequence[Row]) -> list[Effect]:
-        """What changes are worth."""
+    def effects(self, table: ResultTable) -> list[Effect]:
+        """Return the effects of parts or changes."""
         return []
 
-    def claims(self, rows: Sequence[Row]) -> list[Claim]:
-        """Sentences that can be right or wrong, and which they are."""
+    def claims(self, table: ResultTable) -> list[Claim]:
+        """Return sentences that can be right or wrong, with verdicts."""
         return []
 
-    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
-        """Pictures and tables of its own."""
+    def sections(self, table: ResultTable) -> Iterator[Section]:
+        """Yield figures and tables of the study's own, beside those of every report."""
         yield from ()
+
+    def page(self, result: StudyResult, command: str) -> Page:
+        """Return the report; ``command`` is the command line that makes the study again."""
+        return report.page(self.question, result, command, tuple(self.sections(result.table)))
+
+
+def studies() -> dict[str, type[Study]]:
+    """Return every study that has been imported or belongs to the package, by its name.
+
+    Raises:
+        SeqwrightError: two studies have the same name.
+    """
+    found: dict[str, type[Study]] = {}
+    for kind in kinds(Study).values():
+        other = found.setdefault(kind.name, kind)
+        if other is not kind:
+            raise SeqwrightError(
+                f"two studies are called {kind.name}: {other.__name__} and {kind.__name__}", fix="rename one of the two"
+            )
+    return found
 
 
 def cell(
-    subject: TaskSource,
+    source: TaskSource,
     variant: str,
     edits: Mapping[str, Any] | None = None,
     *,
-    rows: SymbolData | None = None,
+    rows: StudyData | None = None,
     base: str = WHOLE,
     training: Mapping[str, Any] | None = None,
     batching: Batching | None = None,
-    measures: tuple[MeasureSpec, ...] = (),
+    measures: tuple[Measure, ...] = (),
 ) -> Cell:
-    """A variant of the whole model on a subject.
+    """Return a cell that trains a variant of the whole model on a source's rows.
 
     Args:
-        subject: on what.
-        variant: what tables call it.
+        source: the task.
+        variant: its name in tables.
         edits: what is changed in the spec.
-        rows: what it is trained on and asked, where not the subject's own rows.
+        rows: training and test rows, if not the source's own.
         base: the family of variants it belongs to.
         training, batching: what else is changed.
         measures: what is measured beside answers.
@@ -112,29 +125,14 @@ def cell(
     Raises:
         SeqwrightError: an edit does not fit.
     """
-    rows, setting = rows or subject.rows(), subject.setting
+    rows, scale = rows or source.rows(), source.scale
     return Cell(
         base=base,
         variant=variant,
-        spec=vary(setting.spec(rows.vocabulary), edits or {}),
-        training=vary(setting.training(rows.vocabulary), training or {}),
-        batching=batching or PaddedBatches(rows=setting.batch),
+        spec=vary(scale.spec(rows.vocabulary), edits or {}),
+        training=vary(scale.training(rows.vocabulary), training or {}),
+        batching=batching or PaddedBatches(rows=scale.batch),
         data=rows,
         padding=True,
         measures=measures,
     )
-
-
-def found(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
-    """Rows by task and variant."""
-    return {(row.task, row.variant): row for row in rows}
-
-
-def tasks_of(rows: Sequence[Row]) -> list[str]:
-    """The tasks of some rows, each once, in order."""
-    return list(dict.fromkeys(row.task for row in rows))
-
-
-def variants_of(rows: Sequence[Row]) -> list[str]:
-    """Their variants."""
-    return list(dict.fromkeys(row.variant for row in rows))

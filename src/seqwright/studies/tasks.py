@@ -1,28 +1,28 @@
-"""Tasks by their names, as people say them on a command line."""
+"""Tasks by their names on the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
 
 import numpy as np
 
 from seqwright.core.edits import edited
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import kinds
 from seqwright.report.formatting import listing
-from seqwright.tasks.algorithmic import TaskSpec
+from seqwright.tasks.algorithmic import Task
 
 LENGTH = 6
-"""Of the row that is shown of each task."""
+"""The length of the example row of each task."""
 
 
-def every_task() -> dict[str, TaskSpec]:
-    """Each task with its own settings, by its name."""
-    return {task.name: task for task in (kind() for kind in get_args(TaskSpec))}
+def every_task() -> dict[str, Task]:
+    """Return each task with its default settings, by its name."""
+    return {task.name: task for task in (kind() for kind in kinds(Task).values())}
 
 
-def task_called(said: str) -> TaskSpec:
-    """The task of a name, with settings after a colon.
+def task_called(text: str) -> Task:
+    """Return the task of a name, with settings after a colon.
 
     >>> task_called("copy:symbols=4")
     Copy(symbols=4)
@@ -30,15 +30,15 @@ def task_called(said: str) -> TaskSpec:
     Raises:
         SeqwrightError: there is no such task, or no such setting.
     """
-    name, _, settings = said.partition(":")
+    name, _, settings = text.partition(":")
     known = every_task()
     if name not in known:
         raise SeqwrightError(f"--task {name} is not known", fix=f"the tasks are {listing(known)}")
-    return edited(known[name], settings.split(",") if settings else [], said=f"--task {name}:")
+    return edited(known[name], settings.split(",") if settings else [], prefix=f"--task {name}:")  # pyright: ignore[reportArgumentType]
 
 
 def described() -> Iterator[tuple[str, str, str]]:
-    """Each task's name, a row of it, and what it is."""
+    """Yield each task's name, an example row, and what it is."""
     for name, task in every_task().items():
         source = task.source(max(LENGTH, task.shortest), np.random.default_rng(0))
         about = " ".join((type(task).__doc__ or "").partition("\n\n")[0].split())

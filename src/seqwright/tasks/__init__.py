@@ -1,1 +1,1 @@
-"""Sequences with known answers: the paper's, and algorithmic tasks that draw any number of rows."""
+"""Sequences with known targets: the paper's, and algorithmic tasks that draw any number of rows."""

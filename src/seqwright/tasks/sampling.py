@@ -1,4 +1,4 @@
-"""From a task to the rows that a model trains on and those it is asked, which it has never seen."""
+"""Datasets drawn from a task: training rows, and test rows that are held out of them."""
 
 from __future__ import annotations
 
@@ -10,87 +10,84 @@ import msgspec
 import numpy as np
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import Place
 from seqwright.core.spec import Count, Rate, Spec
 from seqwright.data.batch import Pair
-from seqwright.tasks.algorithmic import TaskSpec
+from seqwright.tasks.task import Task
 
 HELD_OUT = 4
-"""At most one source in so many of each length is held out: the others are left to learn from."""
+"""At most one in so many sources of each length is held out; the others are for training."""
 
 
 @runtime_checkable
 class Sides(Protocol):
-    """What symbols there are on either side of rows up to some length: a task says so, and so may any rows."""
+    """The symbols on either side of rows up to some length, of a task or of any rows."""
 
     def source_symbols(self, longest: int) -> tuple[str, ...]: ...
 
     def target_symbols(self, longest: int) -> tuple[str, ...]: ...
 
 
-class Noise(Spec):
-    """What happens to a row after its answer was worked out: nothing, where a kind of noise does not say otherwise."""
+class Noise(Place):
+    """Noise in rows, added after their targets were determined; a kind overrides one of the methods or both."""
 
-    def trained(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
-        """What a row is trained on as."""
+    __slots__ = ()
+
+    def training_row(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+        """Return a training row with noise."""
         return pair
 
-    def tested(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
-        """What a row is asked as."""
+    def test_row(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+        """Return a test row with noise."""
         return pair
 
 
-class NoNoise(Noise):
-    """Rows as the task gives them."""
+class NoNoise(Spec, Noise):
+    """Rows as the task draws them."""
 
 
-class SourceFlips(Noise):
-    """Each symbol of a training source is another one with this probability; the target is still that of the clean source."""
+class SourceFlips(Spec, Noise):
+    """Training sources in which each symbol is replaced with this probability; targets are those of the clean sources."""
 
     rate: Rate
 
-    def trained(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+    def training_row(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
         return Pair(flipped(pair.source, self.rate, sides.source_symbols(longest), generator), pair.target)
 
 
-class TargetFlips(Noise):
-    """Each symbol of a training target is another one with this probability."""
+class TargetFlips(Spec, Noise):
+    """Training targets in which each symbol is replaced with this probability."""
 
     rate: Rate
 
-    def trained(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+    def training_row(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
         return Pair(pair.source, flipped(pair.target, self.rate, sides.target_symbols(longest), generator))
 
 
-class TestFlips(Noise):
-    """Each symbol of a source that is asked, though of none that is trained on, is another one with this probability.
+class TestFlips(Spec, Noise):
+    """Test sources in which each symbol is replaced with this probability; targets are those of the clean sources."""
 
-    The wanted answer stays that of the clean source.
-    """
-
-    __test__ = False  # no test, whatever its name makes pytest think
+    __test__ = False  # not a test, in spite of its name
 
     rate: Rate
 
-    def tested(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
+    def test_row(self, pair: Pair, sides: Sides, longest: int, generator: np.random.Generator) -> Pair:
         return Pair(flipped(pair.source, self.rate, sides.source_symbols(longest), generator), pair.target)
-
-
-NoiseSpec = NoNoise | SourceFlips | TargetFlips | TestFlips
 
 
 def flipped(
     sequence: tuple[str, ...], rate: float, symbols: Sequence[str], generator: np.random.Generator
 ) -> tuple[str, ...]:
-    """The sequence with each symbol, with probability ``rate``, replaced by one of the others, all equally likely.
+    """Replace each symbol, with probability ``rate``, by one of the others, all equally likely.
 
     >>> flipped(("0", "1"), 0.999999, ("0", "1"), np.random.default_rng(0))
     ('1', '0')
     """
     changed = list(sequence)
-    for place in np.flatnonzero(generator.random(len(sequence)) < rate).tolist():
-        others = [symbol for symbol in symbols if symbol != sequence[place]]
+    for index in np.flatnonzero(generator.random(len(sequence)) < rate).tolist():
+        others = [symbol for symbol in symbols if symbol != sequence[index]]
         if others:
-            changed[place] = others[int(generator.integers(len(others)))]
+            changed[index] = others[int(generator.integers(len(others)))]
     return tuple(changed)
 
 
@@ -98,13 +95,13 @@ Source = tuple[str, ...]
 
 
 class Draw(NamedTuple):
-    """Rows, drawn.
+    """Rows that were drawn from a task.
 
     Attributes:
-        train: they repeat as chance will have it.
-        test: of the same lengths, distinct and held out.
-        beyond: longer ones, distinct.
-        notes: a sentence for each length that has fewer sources than were asked for.
+        train: training rows, which may repeat.
+        test: rows of the same lengths, distinct and held out.
+        beyond: longer rows, distinct.
+        notes: a sentence for each length that has fewer sources than were requested.
     """
 
     train: tuple[Pair, ...]
@@ -114,17 +111,17 @@ class Draw(NamedTuple):
 
 
 class Dataset(Spec):
-    """How rows are drawn from a task; the same value always draws the same rows.
+    """A dataset to draw from a task; the same value always draws the same rows.
 
     Training lengths are uniform between the two ``lengths``, both included. The ``test`` rows are spread evenly over the
     same lengths, and as many again over the lengths ``beyond``.
 
-    No clean source of ``test`` is trained on, nor does noise turn one that is trained on into it. Of each length at most a
+    No clean source of ``test`` is trained on, nor does noise turn a training source into one. Of each length at most a
     quarter of all sources is held out (one, where there are fewer than eight), so a small space gives fewer test rows than
-    were asked for, and a note. The one source of a space without others is trained on and asked, and a note says so.
+    were requested, and a note. If a space has only one source, that is both trained on and tested, with a note.
 
-    Training rows, test rows and noise have generators of their own: more training rows begin with the same ones, and
-    noise changes nothing but the symbols that it flips.
+    Training rows, test rows and noise have generators of their own: a larger number of training rows begins with the same
+    ones, and noise changes nothing but the symbols that it replaces.
 
     >>> from seqwright.tasks.algorithmic import Parity
     >>> draw = Dataset(task=Parity(), train=100, test=6, lengths=(2, 4)).draw()
@@ -134,12 +131,12 @@ class Dataset(Spec):
     parity has 4 sources of length 2: 1 is held out, not 2, and training draws from the other 3
     """
 
-    task: TaskSpec
+    task: Task
     train: Count = 1000
     test: Count = 200
     lengths: tuple[int, int] = (4, 8)
     beyond: tuple[int, ...] = ()
-    noise: NoiseSpec = NoNoise()
+    noise: Noise = NoNoise()
     seed: Annotated[int, msgspec.Meta(ge=0)] = 0
 
     @property
@@ -149,11 +146,11 @@ class Dataset(Spec):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Every symbol that a row may hold."""
+        """Every symbol that a row may have."""
         return self.task.alphabet(self.longest)
 
     def draw(self) -> Draw:
-        """The rows.
+        """Draw the rows.
 
         Raises:
             SeqwrightError: a field is out of its range, or the task has no sources of some length.
@@ -163,11 +160,11 @@ class Dataset(Spec):
         beyond, beyond_notes = self._beyond()
         train = self._train(frozenset(test))
         noise = self._generator(_TEST_NOISE)
-        asked = [
-            self.noise.tested(Pair(source, self.task.answer(source)), self.task, self.longest, noise)
+        rows = [
+            self.noise.test_row(Pair(source, self.task.answer(source)), self.task, self.longest, noise)
             for source in (*test, *beyond)
         ]
-        return Draw(train, tuple(asked[: len(test)]), tuple(asked[len(test) :]), (*test_notes, *beyond_notes))
+        return Draw(train, tuple(rows[: len(test)]), tuple(rows[len(test) :]), (*test_notes, *beyond_notes))
 
     def _test(self) -> tuple[list[Source], list[str]]:
         sources, notes, generator, name = [], [], self._generator(_TEST), self.task.name
@@ -176,7 +173,7 @@ class Dataset(Spec):
             rows = _distinct(self.task, length, min(wanted, max(space // HELD_OUT, 1)), generator)
             sources += rows
             if rows and space == 1:
-                notes.append(f"{name} has only 1 source of length {length}: it is both trained on and asked")
+                notes.append(f"{name} has only 1 source of length {length}: it is both trained on and tested")
             elif len(rows) < wanted:
                 notes.append(
                     f"{name} has {space} sources of length {length}: {_are(len(rows))} held out, not {wanted}, "
@@ -190,7 +187,7 @@ class Dataset(Spec):
             rows = _distinct(self.task, length, min(wanted, self.task.space(length)), generator)
             sources += rows
             if len(rows) < wanted:
-                notes.append(f"{name} has no more sources of length {length}: {_are(len(rows))} asked, not {wanted}")
+                notes.append(f"{name} has no more sources of length {length}: {_are(len(rows))} tested, not {wanted}")
         return sources, notes
 
     def _train(self, held_out: frozenset[Source]) -> tuple[Pair, ...]:
@@ -203,9 +200,9 @@ class Dataset(Spec):
             while source in held_out and length not in alone:
                 source = self.task.source(length, generator)
             clean = Pair(source, self.task.answer(source))
-            noisy = self.noise.trained(clean, self.task, self.longest, noise)
-            shows = noisy.source != source and noisy.source in held_out  # then the row stays clean
-            rows.append(clean if shows else noisy)
+            noisy = self.noise.training_row(clean, self.task, self.longest, noise)
+            leaks = noisy.source != source and noisy.source in held_out  # then the row stays clean
+            rows.append(clean if leaks else noisy)
         return tuple(rows)
 
     def _generator(self, stream: int) -> np.random.Generator:
@@ -226,24 +223,24 @@ class Dataset(Spec):
 
 
 _TEST, _BEYOND, _TRAIN, _TEST_NOISE, _TRAIN_NOISE = range(5)
-"""Which generator is for what."""
+"""The numbers of the generators."""
 
 
 def _evenly(rows: int, lengths: Sequence[int]) -> list[tuple[int, int]]:
-    """Each length and how many rows it gets: as many as any other, or one more for the longest.
+    """Return each length with its number of rows, equal for all, or one more for the longest.
 
     >>> _evenly(7, (4, 5, 6))
     [(4, 2), (5, 2), (6, 3)]
     """
     each, over = divmod(rows, max(len(lengths), 1))
-    return [(length, each + (place >= len(lengths) - over)) for place, length in enumerate(lengths)]
+    return [(length, each + (index >= len(lengths) - over)) for index, length in enumerate(lengths)]
 
 
-def _distinct(task: TaskSpec, length: int, rows: int, generator: np.random.Generator) -> list[Source]:
-    """So many sources of one length, no two the same.
+def _distinct(task: Task, length: int, rows: int, generator: np.random.Generator) -> list[Source]:
+    """Draw distinct sources of one length.
 
-    All are equally likely, so even where there are no others all of them are found after rows × (log rows + 40) draws, but
-    for a chance of e⁻⁴⁰.
+    All are equally likely, so that even where they are the whole space, rows × (log rows + 40) draws find them all, but for
+    a probability of e⁻⁴⁰.
     """
     found: dict[Source, None] = {}
     for _ in range(int(rows * (log(rows + 1) + 40))):

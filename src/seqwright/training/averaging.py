@@ -68,16 +68,11 @@ class ExponentialAverage(WeightAverage):
             self.tensors = {name: weight.clone() for name, weight in self.weights.items()}
             return
         decay = min(self.decay, step / (step + 10))  # less at first, so that the initial weights are soon forgotten
-        torch._foreach_lerp_(list(self.tensors.values()), list(self.weights.values()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        averages = [self.tensors[name] for name in self.weights]
+        torch._foreach_lerp_(averages, list(self.weights.values()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     def averaged(self) -> Weights:
         return self.tensors or self.weights
-
-    def restore(self, state: Weights) -> None:
-        super().restore(state)
-        self.tensors = {
-            name: self.tensors[name] for name in self.weights if self.tensors
-        }  # a file has an order of its own
 
     def _shapes(self, state: Weights) -> dict[str, torch.Size]:
         return {name: weight.shape for name, weight in self.weights.items() if state}

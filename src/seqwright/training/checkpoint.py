@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -17,6 +17,9 @@ from seqwright.core.files import write_atomically
 from seqwright.core.spec import Spec
 
 F = TypeVar("F", bound=Spec)
+
+HEADER = "seqwright"
+"""The name of the file's only metadata, which is JSON."""
 
 ELSEWHERE = "it is damaged or of another run; take it from a copy, or train again"
 """The fix for a checkpoint that cannot be used."""
@@ -54,30 +57,20 @@ class Checkpoint:
         """Collect the state of all parts; every process that trains must take part."""
         return {f"{part}.{name}": value for part, held in self.parts.items() for name, value in held.state().items()}
 
-    def write(self, state: Mapping[str, Tensor], facts: Spec) -> None:
-        """Write a state and the facts that belong to it.
-
-        Raises:
-            SeqwrightError: the file cannot be written; the previous one is still there.
-        """
-        write_checkpoint(self.path, state, facts, sizes=_sizes(state))
-
     def restore(self, kind: type[F]) -> F:
         """Restore every part and return the facts.
 
         Raises:
             SeqwrightError: the file is missing, damaged or of an older version, or a part does not fit.
         """
-        tensors, metadata = _read(self.path, "cpu")
-        if "sizes" not in metadata:
+        tensors, header = _read(self.path, "cpu")
+        if "sizes" not in header:
             raise SeqwrightError(
                 "was written by an older version, which this one cannot continue",
                 where=str(self.path),
                 fix="its weights in model.safetensors still answer (seqwright predict); to train on, begin a new run",
             )
-        facts = _facts(self.path, metadata, kind)
-        if json.dumps(_sizes(tensors)) != metadata["sizes"]:
-            raise SeqwrightError("is not whole: some tensors are missing", where=str(self.path), fix=ELSEWHERE)
+        facts = _facts(self.path, header, kind)
         states: dict[str, dict[str, Tensor]] = {part: {} for part in self.parts}
         for full_name, tensor in tensors.items():
             part, _, name = full_name.partition(".")
@@ -86,10 +79,9 @@ class Checkpoint:
             try:
                 self.parts[part].restore(state)
             except (KeyError, ValueError, RuntimeError, TypeError, SeqwrightError) as error:
-                said = error.what if isinstance(error, SeqwrightError) else str(error).splitlines()[0]
-                raise SeqwrightError(
-                    f"does not fit this run: {part}: {said}", where=str(self.path), fix=ELSEWHERE
-                ) from error
+                message = error.what if isinstance(error, SeqwrightError) else str(error).splitlines()[0]
+                what = f"does not fit this run: {part}: {message}"
+                raise SeqwrightError(what, where=str(self.path), fix=ELSEWHERE) from error
         return facts
 
 
@@ -106,17 +98,15 @@ class ModelWeights:
         load_weights(self.model, state)
 
 
-def write_checkpoint(
-    path: Path, tensors: Mapping[str, Tensor], facts: Spec, sizes: Mapping[str, int] | None = None
-) -> None:
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], facts: Spec) -> None:
     """Write tensors (as safetensors) and what belongs to them (as its metadata).
 
     Raises:
         SeqwrightError: the file cannot be written; the previous one is still there.
     """
-    metadata = {"facts": facts.to_json()} | ({} if sizes is None else {"sizes": json.dumps(sizes)})
+    header = json.dumps({"facts": json.loads(facts.to_json()), "sizes": _sizes(tensors)}, sort_keys=True)
     try:
-        write_atomically(path, save(_apart(tensors), metadata))
+        write_atomically(path, save(_apart(tensors), {HEADER: header}))  # two entries would be in any order
     except OSError as error:
         raise SeqwrightError(
             f"cannot be written: {reason(error)}; the last one written is kept",
@@ -131,8 +121,8 @@ def read_checkpoint(path: Path, kind: type[F], device: str = "cpu") -> tuple[dic
     Raises:
         SeqwrightError: the file is missing or damaged, or holds something else.
     """
-    tensors, metadata = _read(path, device)
-    return tensors, _facts(path, metadata, kind)
+    tensors, header = _read(path, device)
+    return tensors, _facts(path, header, kind)
 
 
 def load_weights(model: nn.Module, tensors: Mapping[str, Tensor], where: Path | None = None) -> None:
@@ -165,29 +155,34 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _sizes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
-    """Count the tensors of each part."""
-    return dict(sorted(Counter(name.partition(".")[0] for name in tensors).items()))
+    """Count the tensors of each part, so that a loss is noticed."""
+    return Counter(name.partition(".")[0] for name in tensors)
 
 
-def _read(path: Path, device: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(path: Path, device: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the tensors and the header: ``facts``, and the ``sizes`` of the parts, which older versions did not write."""
     try:
         with safe_open(path, framework="pt", device=device) as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        older = {"facts": json.loads(metadata["facts"])} if "facts" in metadata else {}
+        header = json.loads(metadata[HEADER]) if HEADER in metadata else older
     except FileNotFoundError as error:
         raise SeqwrightError("is missing", where=str(path), fix="the run is incomplete; train it again") from error
     except (SafetensorError, OSError, ValueError) as error:
         raise SeqwrightError(
             f"is damaged: {str(error).splitlines()[0]}", where=str(path), fix="take it from a copy, or train again"
         ) from error
-    if "facts" not in metadata:
+    if "facts" not in header:
         raise SeqwrightError("was not written by seqwright", where=str(path), fix="name a run of ours")
-    return tensors, metadata
+    if header.get("sizes", _sizes(tensors)) != _sizes(tensors):
+        raise SeqwrightError("is not whole: some tensors are missing", where=str(path), fix=ELSEWHERE)
+    return tensors, header
 
 
-def _facts(path: Path, metadata: Mapping[str, str], kind: type[F]) -> F:
+def _facts(path: Path, header: Mapping[str, Any], kind: type[F]) -> F:
     try:
-        return kind.from_json(metadata["facts"])
+        return kind.from_json(json.dumps(header["facts"]))
     except SeqwrightError as error:
         raise SeqwrightError(
             error.what, where=str(path), fix="the file is damaged, or is another one of a run"

@@ -16,13 +16,13 @@ from seqwright.data.batch import Batch
 from seqwright.nn.dropout import draw_from
 from seqwright.training.objective import Objective
 from seqwright.training.optimiser import Optimiser
-from seqwright.training.trainer import total_count
+from seqwright.training.trainer import Trainable
 
 NARROW = 16
 """Up to this width, a CPU is faster when its innermost loops run over rows rather than features."""
 
 
-class Ensemble:
+class Ensemble(Trainable):
     """One spec and many seeds: parameters stacked along a first dimension, one forward mapped over them.
 
     Losses are summed, so every member gets the gradient that it would get alone, and optimisers that move each element by
@@ -99,9 +99,6 @@ class Ensemble:
             self._given, self._laid_out = batch, there.rows_innermost() if narrow else there
         return self._laid_out
 
-    def count(self, batches: list[Batch], objective: Objective) -> Tensor:
-        return total_count(batches, objective)
-
     def losses(self, batch: Batch, objective: Objective, count: Tensor) -> Float[Tensor, "n"]:
         """Return each member's loss on the same batch."""
 
@@ -110,9 +107,6 @@ class Ensemble:
             return objective.total(output, batch.labels) / count
 
         return vmap(loss, randomness="different")(self.stacked | self.buffers)
-
-    def gathered(self, losses: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
-        return losses
 
     def clip(self, limit: float) -> Float[Tensor, "n"]:
         """Shorten each member's gradient by its own norm, so that one that diverges leaves the others alone."""

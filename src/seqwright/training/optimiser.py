@@ -22,7 +22,10 @@ class Optimiser(Place):
 
     @property
     def elementwise(self) -> bool:
-        """Whether each element moves by its own gradients alone; only then can many models be trained as one vector."""
+        """True where each element moves by its own gradients alone, so that many models can be trained as one vector.
+
+        All that such an optimiser keeps of a parameter has the parameter's shape, or is a number.
+        """
         return False
 
     @abstractmethod
@@ -150,12 +153,13 @@ def optimizer_state(optimizer: torch.optim.Optimizer, parameters: Mapping[str, n
 
 
 def restore_optimizer(
-    optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], state: Mapping[str, Tensor]
-) -> None:
+    optimizer: torch.optim.Optimizer, parameters: Mapping[str, nn.Parameter], state: Mapping[str, Tensor],
+    *, elementwise: bool = False,
+) -> None:  # fmt: skip
     """Give an optimiser the state that :func:`optimizer_state` returned, in any order and on any device.
 
     Raises:
-        ValueError: the state has an entry of a parameter that is not trained.
+        ValueError: an entry is of a parameter that is not trained, or (where ``elementwise``) of another shape.
     """
     names = _names_by_index(optimizer, parameters)
     indices = {name: index for index, name in names.items()}
@@ -164,6 +168,8 @@ def restore_optimizer(
         name, _, key = full_name.rpartition(".")
         if name not in indices:
             raise ValueError(f"{name or full_name} is not a parameter that is trained")
+        if elementwise and value.dim() and value.shape != parameters[name].shape:
+            raise ValueError(f"{full_name} has another shape than its parameter")
         number = key.endswith(NUMBER)
         entries.setdefault(indices[name], {})[key.removesuffix(NUMBER)] = value.item() if number else value
     optimizer.load_state_dict({"state": entries, "param_groups": optimizer.state_dict()["param_groups"]})

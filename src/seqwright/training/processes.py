@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from seqwright.data.batch import Batch
 from seqwright.training.objective import Objective
-from seqwright.training.trainer import SingleModel, total_count
+from seqwright.training.trainer import SingleModel
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Replica(SingleModel):
         return DistributedDataParallel(self.model)
 
     def count(self, batches: list[Batch], objective: Objective) -> Tensor:
-        count = total_count(batches, objective)
+        count = super().count(batches, objective)
         dist.all_reduce(count)
         return count
 

@@ -74,15 +74,16 @@ class Selector:
 
     def state(self) -> dict[str, Tensor]:
         """Return all numbers that are known."""
-        numbers = {
-            "best_step": self.best_step, "best_loss": self.best_loss, "best_exact_match": self.best_exact_match,
-            "highest": self.highest, "waited": self.waited,
-        }  # fmt: skip
-        return {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items() if value is not None}
+        numbers = {name: value for name, value in vars(self).items() if isinstance(value, int | float)}
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Continue from a state."""
-        numbers = {name: value.item() for name, value in state.items()}
-        self.best_step, self.waited = int(numbers["best_step"]), int(numbers["waited"])
-        self.best_loss, self.best_exact_match = numbers.get("best_loss"), numbers.get("best_exact_match")
-        self.highest = numbers["highest"]
+        """Continue from a state.
+
+        Raises:
+            ValueError: a number is missing.
+        """
+        if not state.keys() >= self.state().keys():
+            raise ValueError("a number is missing")
+        for name, value in state.items():
+            setattr(self, name, int(value) if isinstance(vars(self)[name], int) else value.item())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -44,39 +45,35 @@ class TrainingSpec(Spec):
     precision: Literal["float32", "float64", "bfloat16"] = "float32"
 
 
-@runtime_checkable
-class Trainable(Protocol):
-    """One model, or many side by side, as a trainer needs them."""
+class Trainable(ABC):
+    """One model, or many members side by side that have no parameter in common, as a trainer needs them."""
 
+    @abstractmethod
     def named_parameters(self) -> Mapping[str, nn.Parameter]:
         """Return the parameters by name."""
-        ...
 
     def optimizer(self, optimiser: Optimiser, rate: float) -> torch.optim.Optimizer:
         """Build the optimiser of the parameters."""
-        ...
+        return optimiser.build(self.named_parameters(), rate)
 
     def count(self, batches: list[Batch], objective: Objective) -> Tensor:
         """Return the number of labels that count, over all batches and processes."""
-        ...
+        return torch.stack([objective.count(batch.labels) for batch in batches]).sum()
 
+    @abstractmethod
     def losses(self, batch: Batch, objective: Objective, count: Tensor) -> Float[Tensor, "n"]:
-        """Return each member's loss on the batch, as its share of a step of ``count`` labels.
-
-        Members have no parameter in common, so the sum of their losses trains each as if alone.
-        """
-        ...
+        """Return each member's loss on the batch, as its share of a step of ``count`` labels."""
 
     def gathered(self, losses: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
         """Return the losses of a step, summed over all processes."""
-        ...
+        return losses
 
+    @abstractmethod
     def clip(self, limit: float) -> Float[Tensor, "n"]:
         """Shorten each member's gradient to ``limit``; return the norms that they had."""
-        ...
 
 
-class SingleModel:
+class SingleModel(Trainable):
     """One model as a trainable."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -85,26 +82,12 @@ class SingleModel:
     def named_parameters(self) -> Mapping[str, nn.Parameter]:
         return dict(self.model.named_parameters())
 
-    def optimizer(self, optimiser: Optimiser, rate: float) -> torch.optim.Optimizer:
-        return optimiser.build(self.named_parameters(), rate)
-
-    def count(self, batches: list[Batch], objective: Objective) -> Tensor:
-        return total_count(batches, objective)
-
     def losses(self, batch: Batch, objective: Objective, count: Tensor) -> Tensor:
         output, _ = self.model(batch.target, batch.source)
         return (objective.total(output, batch.labels) / count)[None]
 
-    def gathered(self, losses: Tensor) -> Tensor:
-        return losses
-
     def clip(self, limit: float) -> Tensor:
         return nn.utils.clip_grad_norm_(self.model.parameters(), limit, foreach=True)[None]
-
-
-def total_count(batches: list[Batch], objective: Objective) -> Tensor:
-    """Return the number of labels that count, over all batches."""
-    return torch.stack([objective.count(batch.labels) for batch in batches]).sum()
 
 
 @dataclass(frozen=True)
@@ -182,7 +165,8 @@ class Trainer:
         if not 0 <= step <= self.training.steps:
             raise ValueError(f"step {step} is beyond the last")
         kept = {name.removeprefix("optimizer."): value for name, value in state.items() if name != "step"}
-        restore_optimizer(self.optimizer, self.trainable.named_parameters(), kept)
+        elementwise = self.training.optimiser.elementwise
+        restore_optimizer(self.optimizer, self.trainable.named_parameters(), kept, elementwise=elementwise)
         self.step = step
 
     def _precision(self, batch: Batch) -> AbstractContextManager[object]:

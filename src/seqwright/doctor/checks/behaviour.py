@@ -106,11 +106,11 @@ def _teacher_forced(found: GeneratedAnswers) -> Finding:
             "Give examples with targets, and generated answers are compared with them."
         )
     known = [row for row, right in enumerate(found.behaviour.forced) if right]
-    lost = [row for row in known if not found.behaviour.padded[row].right]
+    lost = [row for row in known if not found.behaviour.padded[row].correct]
     rows = len(found.rows)
     evidence: dict[str, float | str] = {
         "right with true tokens": len(known) / rows,
-        "right when generated": sum(answer.right for answer in found.behaviour.padded) / rows,
+        "right when generated": sum(answer.correct for answer in found.behaviour.padded) / rows,
     }
     if len(known) < KNOWN * rows:
         return TEACHER_FORCED_ONLY.inconclusive("The model has not learnt the examples.", **evidence)

@@ -1,19 +1,17 @@
-"""What the paper says, held against what the ladder measured.
+"""The paper's claims, checked against what the ladder measured.
 
 Each claim is judged by a rule that is stated in its function; the words of the verdicts are
 
 * ``reproduced``: it is so here as well;
 * ``refuted``: it is not so here;
-* ``reproduced, other cause``: what was seen is so, and the reason given for it is not the reason;
+* ``reproduced, other cause``: the observation is reproduced, and the cause given for it is refuted;
 * ``inconclusive``: there are too few seeds to tell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from seqwright.studies.experiment import Claim
-from seqwright.studies.ladder.rows import Rung
+from seqwright.studies.results import Claim
+from seqwright.studies.table import ALONE, TRAIN_LOSS, CellView, ResultTable
 
 REPRODUCED, REFUTED = "reproduced", "refuted"
 OTHER_CAUSE, INCONCLUSIVE = "reproduced, other cause", "inconclusive"
@@ -31,36 +29,36 @@ LOSSES = (
 
 
 class Found:
-    """The ladder's rows by name, and the few counts that claims are judged by."""
+    """The ladder's cells by name, and the counts that claims are judged by."""
 
-    def __init__(self, rows: Sequence[Rung]) -> None:
-        self.rows = {(row.rung, row.variant, row.task): row for row in rows}
-        self.seeds = len(rows[0].losses)
+    def __init__(self, table: ResultTable) -> None:
+        self.table = table
+        self.seeds = table.rows[0].seeds
 
-    def row(self, rung: str, task: str, variant: str = "paper") -> Rung:
-        """One row."""
-        return self.rows[rung, variant, task]
+    def row(self, rung: str, task: str, variant: str = "paper") -> CellView:
+        """Return one cell."""
+        return self.table.cell(task, variant, base=rung)
 
     def count(self, signature: str, rung: str, task: str, variant: str = "paper") -> int:
-        """How many seeds carry a signature."""
-        return self.row(rung, task, variant).signatures[signature]
+        """Return how many seeds carry a signature."""
+        return self.row(rung, task, variant).count(signature)
 
     def of(self, count: int) -> str:
-        """A count as people read it."""
+        """Return a count with the number of all seeds."""
         return f"{count} of {self.seeds}"
 
     def most(self, count: int) -> bool:
-        """More than half of the seeds."""
+        """Return whether a count is more than half of the seeds."""
         return 2 * count > self.seeds
 
     def few(self, count: int) -> bool:
-        """At most one seed in ten: a claim that something cannot be allows for no more."""
+        """Return whether a count is at most one seed in ten: a claim that something is impossible allows for no more."""
         return 10 * count <= self.seeds
 
 
-def claims(rows: Sequence[Rung]) -> list[Claim]:
-    """The paper's claims with verdicts, in the order in which it makes them."""
-    found = Found(rows)
+def claims(table: ResultTable) -> list[Claim]:
+    """Return the paper's claims with verdicts, in the order in which it makes them."""
+    found = Found(table)
     judged = [_loss(found, rung, task, loss) for rung, task, loss in LOSSES]
     judged += [_cannot_plain(found), _cannot_token(found), _cannot_masked(found), _cannot_positions(found)]
     judged += [_cause_plain(found), _cause_mask(found), _nothing_more(found)]
@@ -68,13 +66,14 @@ def claims(rows: Sequence[Rung]) -> list[Claim]:
 
 
 def _loss(found: Found, rung: str, task: str, loss: float) -> Claim:
-    """Reproduced when the paper's one run lies among our seeds' final losses (to its four digits).
+    """Judge a loss: reproduced when the paper's one run lies among our seeds' final losses (to its four digits).
 
     If the paper's run were one of ours, it would lie outside all n of them with probability 2/(n + 1): below 39 seeds
     that is more than one in twenty, and lying outside refutes nothing.
     """
     row = found.row(rung, task)
-    lowest, highest = min(row.losses), max(row.losses)
+    losses = row.by_seed(TRAIN_LOSS)
+    lowest, highest = min(losses), max(losses)
     among = round(lowest, 4) <= loss <= round(highest, 4)
     learnt = found.of(found.count("learnt", rung, task))
     outside = f"outside our {found.seeds} (by chance 1 time in {(found.seeds + 1) / 2:.1f})"
@@ -91,7 +90,7 @@ def _loss(found: Found, rung: str, task: str, loss: float) -> Claim:
 
 
 def _cannot_plain(found: Found) -> Claim:
-    """Of another cause when hardly a seed learns with the norm and most do without it at the same width."""
+    """Judge rung plain: of another cause when hardly a seed learns with the norm and most do without it at the same width."""
     with_norm, without = found.count("learnt", "plain", "copies"), found.count("learnt", "plain", "copies", "no-norm")
     cannot = found.few(with_norm)
     return Claim(
@@ -107,7 +106,7 @@ def _cannot_plain(found: Found) -> Claim:
 
 
 def _cannot_token(found: Found) -> Claim:
-    """Reproduced when hardly a seed learns and most leave an answer unending."""
+    """Judge rung token: reproduced when hardly a seed learns and most leave an answer unending."""
     learnt, endless = (found.count(name, "token", "one-to-three") for name in ("learnt", "never-stops"))
     copies = found.count("never-stops", "token", "copies")
     return Claim(
@@ -120,7 +119,7 @@ def _cannot_token(found: Found) -> Claim:
 
 
 def _cannot_masked(found: Found) -> Claim:
-    """Reproduced when hardly a seed learns and all are order-blind."""
+    """Judge rung masked: reproduced when hardly a seed learns and all are order-blind."""
     learnt, blind = (found.count(name, "masked", "alternating") for name in ("learnt", "order-blind"))
     positions = found.count("learnt", "positions", "alternating")
     return Claim(
@@ -136,24 +135,24 @@ def _cannot_masked(found: Found) -> Claim:
 
 
 def _cannot_positions(found: Found) -> Claim:
-    """Refuted when most seeds fit all eight lengths mixed without any padding mask."""
+    """Judge the padding masks: refuted when most seeds fit all eight lengths mixed without any padding mask."""
     unmasked = found.row("padding", "eight", "no-padding-masks")
-    learnt = unmasked.signatures["learnt"]
-    dependent = unmasked.signatures["padding-dependent"]
+    learnt = unmasked.count("learnt")
+    dependent = unmasked.count("padding-dependent")
     return Claim(
         claim="Sequences of unequal length cannot be trained in one batch without padding masks",
         paper="masks needed",
-        measured=f"{found.of(learnt)} seeds learn without; alone they answer {unmasked.exact_match_alone.median:.2f}",
+        measured=f"{found.of(learnt)} seeds learn without; alone they answer {unmasked.interval(ALONE).median:.2f}",
         verdict=REFUTED if found.most(learnt) else REPRODUCED,
         evidence=(
-            "Padding that is looked at like any symbol does no harm while a question is padded as in training. The masks"
-            f" are needed to be independent of it: {found.of(dependent)} seeds answer differently when asked alone."
+            "Padding that is attended to like any symbol does no harm while a test row is padded as in training. The masks"
+            f" are needed to be independent of it: {found.of(dependent)} seeds answer differently without padding."
         ),
     )
 
 
 def _cause_plain(found: Found) -> Claim:
-    """Refuted when most seeds learn without an embedding, by either of two ways around the norm over one feature."""
+    """Judge the embedding: refuted when most seeds learn without an embedding, by either of two ways around the norm over one feature."""
     bare, lifted = (found.count("learnt", "plain", "copies", variant) for variant in ("no-norm", "scalar-width-4"))
     collapsed = found.count("mean-collapse", "padding", "eight", "embedding-width-1")
     return Claim(
@@ -169,13 +168,13 @@ def _cause_plain(found: Found) -> Claim:
 
 
 def _cause_mask(found: Found) -> Claim:
-    """Reproduced when most seeds without the mask fit with the truth shown, and fail to generate."""
+    """Judge the causal mask: reproduced when most seeds without it fit with the truth shown, and fail to generate."""
     unmasked, whole = found.row("padding", "eight", "no-causal-mask"), found.row("padding", "eight")
-    forced = unmasked.signatures["teacher-forced-only"]
+    forced = unmasked.count("teacher-forced-only")
     return Claim(
-        claim="Without the causal mask training and generation differ: the decoder reads the answer it is to give",
+        claim="Without the causal mask training and generation differ: the decoder attends to the answer it has to generate",
         paper="cause: the future is seen",
-        measured=f"{found.of(forced)} seeds are right with the truth shown and wrong alone",
+        measured=f"{found.of(forced)} seeds are right under teacher forcing and wrong when they generate",
         verdict=REPRODUCED if found.most(forced) else REFUTED,
         evidence=(
             f"The loss misleads: {unmasked.train_loss.median:.4f} without the mask, {whole.train_loss.median:.4f} with it;"
@@ -185,7 +184,7 @@ def _cause_mask(found: Found) -> Claim:
 
 
 def _nothing_more(found: Found) -> Claim:
-    """Reproduced when most seeds answer all eight, asked padded and alone."""
+    """Judge the whole model: reproduced when most seeds answer all eight, with padding around them and alone."""
     learnt = found.count("learnt", "padding", "eight")
     inverted = found.count("learnt", "padding", "eight-inverted")
     return Claim(

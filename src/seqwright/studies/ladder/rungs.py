@@ -1,7 +1,7 @@
 """The ladder: a transformer built up part by part, on the sequences of arXiv 2502.19597 or on your own.
 
 Five rungs, each the one below and one part more, with the paper's settings throughout: width 8, one head, one layer a
-side, feed-forward 8, pre-norm, dropout 0.1, Adam at 0.01, all rows in every batch. Beside them stand controls: a rung
+side, feed-forward 8, pre-norm, dropout 0.1, Adam at 0.01, all rows in every batch. Beside them are controls: a rung
 with one thing changed, which tell whether the part a rung adds is the part that made the difference.
 
 ========== ============================================================================================
@@ -22,7 +22,6 @@ from dataclasses import replace
 from typing import Any
 
 from seqwright.core.spec import vary
-from seqwright.data.batch import PairSet
 from seqwright.data.batching import FullBatch
 from seqwright.data.vocabulary import Scalars, Vocabulary
 from seqwright.models.transformer import TransformerSpec
@@ -45,8 +44,8 @@ from seqwright.nn.residual import PreNormResidual
 from seqwright.nn.stack import StackSpec
 from seqwright.studies.cell import Cell
 from seqwright.studies.data import Exam, TaskData
-from seqwright.studies.experiment import Experiment
-from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT, EIGHT_INVERTED, ONE_TO_THREE, THREE_TO_ONE
+from seqwright.studies.model_scale import DECODER_MASK, RESIDUAL, both_sides, every_attention
+from seqwright.tasks.paper import ALTERNATING, COPIES, EIGHT, EIGHT_INVERTED, ONE_TO_THREE, THREE_TO_ONE, PairSet
 from seqwright.training.objective import CrossEntropy, MeanSquaredError
 from seqwright.training.schedule import RateDrop
 from seqwright.training.trainer import TrainingSpec
@@ -72,27 +71,16 @@ TOKEN = vary(
         "head": SymbolHead(outputs=BITS.outputs),
     },
 )
-MASKED = vary(TOKEN, {"decoder.blocks.mixer.mask": CausalMask()})
-POSITIONS = vary(
-    MASKED,
-    {
-        f"{side}.{part}": value
-        for side in ("encoder", "decoder")
-        for part, value in (("position", SinusoidalPosition()), ("embedding_dropout", 0.1))
-    },
-)
+MASKED = vary(TOKEN, {DECODER_MASK: CausalMask()})
+POSITIONS = vary(MASKED, {**both_sides("position", SinusoidalPosition()), **both_sides("embedding_dropout", 0.1)})
 PADDING = vary(POSITIONS, {"embedding": TokenEmbedding(vocabulary=BITS.size)})
 
-BARE: dict[str, Any] = {
-    f"{side}.{part}": value
-    for side in ("encoder", "decoder")
-    for part, value in (("blocks.residual", PreNormResidual(norm=NoNorm())), ("final_norm", NoNorm()))
-}
+BARE = {**both_sides(RESIDUAL, PreNormResidual(norm=NoNorm())), **both_sides("final_norm", NoNorm())}
 """No normalisation anywhere."""
 
 
 def lifted(width: int) -> dict[str, Any]:
-    """The scalar, lifted to a width by one affine map and brought back by another."""
+    """Return edits that lift the scalar to a width by one affine map and bring it back by another."""
     return {"width": width, "embedding": LinearScalarEmbedding(), "head": ScalarHead()}
 
 
@@ -105,14 +93,13 @@ PLAIN_CONTROLS: dict[str, dict[str, Any]] = {
 
 
 def padding_controls(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
-    """The last rung's controls, as edits; ``pad-in-loss`` also trains differently (:func:`_pad_in_loss`)."""
-    heads = {f"{part}.heads": 1 for part in ("encoder.blocks.mixer", "decoder.blocks.mixer", "decoder.blocks.cross")}
+    """Return the last rung's controls, as edits; ``pad-in-loss`` also trains differently (:func:`_pad_in_loss`)."""
     return {
-        "no-causal-mask": {"decoder.blocks.mixer.mask": NoMask()},
-        "no-positions": {"encoder.position": NoPosition(), "decoder.position": NoPosition()},
+        "no-causal-mask": {DECODER_MASK: NoMask()},
+        "no-positions": both_sides("position", NoPosition()),
         "no-padding-masks": {"padding": OrdinaryPadding()},
         "pad-in-loss": {"head": SymbolHead(outputs=vocabulary.size)},
-        "embedding-width-1": {**heads, "width": 1},
+        "embedding-width-1": {**every_attention("heads", 1), "width": 1},
     }
 
 
@@ -127,38 +114,34 @@ def _paper(rung: str, spec: TransformerSpec, task: PairSet, steps: int, drop: in
 
 
 def controls(base: Cell, edits: Mapping[str, dict[str, Any]]) -> list[Cell]:
-    """A cell with one thing changed at a time."""
-    cells = [replace(base, variant=variant, spec=vary(base.spec, edit)) for variant, edit in edits.items()]
+    """Return copies of a cell with one thing changed at a time."""
+    spec: Any = base.spec  # every family is a Spec too, which can be varied
+    cells = [replace(base, variant=variant, spec=vary(spec, edit)) for variant, edit in edits.items()]
     return [_pad_in_loss(cell) if cell.variant == "pad-in-loss" else cell for cell in cells]
 
 
 def _pad_in_loss(cell: Cell) -> Cell:
-    """Padding is to be predicted like any symbol, so the head can say it and the loss counts it."""
+    """Make padding a symbol to be predicted: the loss counts it."""
     return replace(cell, training=vary(cell.training, {"objective": CrossEntropy()}))
 
 
-def paper_ladder(seeds: int, *, device: str = "cpu") -> Experiment:
-    """The five rungs and their controls, with the paper's settings and data.
+def paper_cells() -> list[Cell]:
+    """Return the five rungs and their controls, with the paper's settings and data.
 
     Epochs and the epoch of the rate's drop are the paper's; a full batch makes an epoch one step.
     """
     plain = _paper("plain", PLAIN, COPIES, 300, None)
     padding = _paper("padding", PADDING, EIGHT, 2000, 1000)
-    return Experiment(
-        "ladder",
-        (
-            plain,
-            *controls(plain, PLAIN_CONTROLS),
-            _paper("token", TOKEN, THREE_TO_ONE, 1000, 100),
-            _paper("token", TOKEN, ONE_TO_THREE, 1000, 100),
-            _paper("token", TOKEN, COPIES, 1000, 100),
-            _paper("masked", MASKED, ONE_TO_THREE, 2000, 500),
-            _paper("masked", MASKED, ALTERNATING, 2000, 500),
-            _paper("positions", POSITIONS, ALTERNATING, 2000, 500),
-            padding,
-            _paper("padding", PADDING, EIGHT_INVERTED, 2000, 1000),
-            *controls(padding, padding_controls(BITS)),
-        ),
-        seeds,
-        device,
-    )
+    return [
+        plain,
+        *controls(plain, PLAIN_CONTROLS),
+        _paper("token", TOKEN, THREE_TO_ONE, 1000, 100),
+        _paper("token", TOKEN, ONE_TO_THREE, 1000, 100),
+        _paper("token", TOKEN, COPIES, 1000, 100),
+        _paper("masked", MASKED, ONE_TO_THREE, 2000, 500),
+        _paper("masked", MASKED, ALTERNATING, 2000, 500),
+        _paper("positions", POSITIONS, ALTERNATING, 2000, 500),
+        padding,
+        _paper("padding", PADDING, EIGHT_INVERTED, 2000, 1000),
+        *controls(padding, padding_controls(BITS)),
+    ]

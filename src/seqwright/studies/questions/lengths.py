@@ -1,4 +1,4 @@
-"""At what length does it break? Trained up to one length, asked up to several times that."""
+"""The study of lengths: trained up to one length, tested on up to three times that."""
 
 from __future__ import annotations
 
@@ -6,59 +6,60 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Spec
 from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report import charts
 from seqwright.report.formatting import listing, rate, spread
 from seqwright.report.page import Figure, Prose, Section
 from seqwright.studies.cell import Cell
-from seqwright.studies.experiment import Claim, Row
-from seqwright.studies.questions.positions import kinds
-from seqwright.studies.scale import ModelScale
-from seqwright.studies.study import Study, cell, tasks_of, variants_of
-from seqwright.studies.task_source import SymbolData, TaskSource
-from seqwright.tasks.algorithmic import Copy, Reverse, TaskSpec
+from seqwright.studies.data import StudyData
+from seqwright.studies.model_scale import ModelScale
+from seqwright.studies.questions.positions import position_edits
+from seqwright.studies.results import Claim
+from seqwright.studies.study import Study, cell
+from seqwright.studies.table import BEYOND, EXACT_MATCH, CellView, ResultTable, unique
+from seqwright.studies.task_source import TaskSource
+from seqwright.tasks.algorithmic import Copy, Reverse, Task
 
 HALF = 0.5
-"""A model has stopped working at the first length of which it answers less than this."""
+"""The exact match below which a model counts as broken at a length."""
 
 
-class LengthStudy(Study):
-    """At what length does it break, with which kind of position?"""
+class LengthStudy(Spec, Study):
+    """A study of the length at which a model breaks, by kind of position: trained up to one length, tested on up to three times that."""
 
     name = "lengths"
+    question = "At what length does it break?"
+    tasks: tuple[Task, ...] = (Copy(), Reverse())
+    scale: ModelScale = ModelScale(test=200)
+    trained_to: tuple[int, ...] = (4, 8, 16, 32, 64)
+    seeds: int = 10
 
-    @property
-    def setting(self) -> ModelScale:
-        return ModelScale(steps=350, train=2000, test=60) if self.quick else ModelScale(test=200)
+    @classmethod
+    def quick(cls) -> LengthStudy:
+        return cls(
+            tasks=(Copy(symbols=4),), scale=ModelScale(steps=350, train=2000, test=60), trained_to=(4, 8), seeds=3
+        )
 
-    @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
-        return (Copy(symbols=4),) if self.quick else (Copy(), Reverse())
-
-    @property
-    def trained_to(self) -> tuple[int, ...]:
-        """The longest rows of each training."""
-        return (4, 8) if self.quick else (4, 8, 16, 32, 64)
-
-    def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:
+    def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         return [
-            cell(subject, kind, edits, rows=rows, base=f"to-{longest}")
-            for subject in subjects
-            for longest, rows in self.trainings(subject).items()
-            for kind, edits in kinds(rows.reach).items()
+            cell(source, kind, edits, rows=rows, base=f"to-{longest}")
+            for source in sources
+            for longest, rows in self.trainings(source).items()
+            for kind, edits in position_edits(rows.max_length).items()
         ]
 
-    def trainings(self, subject: TaskSource) -> dict[int, SymbolData]:
-        """The rows of each training by their longest source, but for lengths of which the subject has no rows of their own.
+    def trainings(self, source: TaskSource) -> dict[int, StudyData]:
+        """Return the rows of each training by its longest source, but for lengths that the source has no rows of.
 
         Raises:
-            SeqwrightError: it has none of any.
+            SeqwrightError: it has none of any length.
         """
-        made: dict[int, SymbolData] = {}
+        made: dict[int, StudyData] = {}
         lacking = None
         for longest in self.trained_to:
             try:
-                rows = subject.rows(longest=longest, beyond=further(longest))
+                rows = source.rows(max_length=longest, beyond=further(longest))
             except SeqwrightError as error:
                 lacking = error
                 continue
@@ -68,48 +69,48 @@ class LengthStudy(Study):
             raise lacking
         return made
 
-    def notes(self, subjects: Sequence[TaskSource]) -> list[str]:
-        told = []
-        for subject in subjects:
-            lacking = [str(longest) for longest in self.trained_to if longest not in self.trainings(subject)]
+    def notes(self, sources: Sequence[TaskSource]) -> list[str]:
+        notes = []
+        for source in sources:
+            trained = self.trainings(source)
+            lacking = [str(longest) for longest in self.trained_to if longest not in trained]
             if lacking:
-                told.append(f"{subject.name} has no rows of its own to train on up to {listing(lacking)} symbols")
-        return told
+                notes.append(f"{source.name} has no rows of its own to train on up to {listing(lacking)} symbols")
+        return notes
 
-    def claims(self, rows: Sequence[Row]) -> list[Claim]:
-        """For each row: the first length of which less than half is answered."""
-        return [_claim(row) for row in rows]
+    def claims(self, table: ResultTable) -> list[Claim]:
+        """Return for each cell the first length of which less than half is answered."""
+        return [_claim(row) for row in table.rows]
 
-    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
-        """Where each configuration stops working: kinds of position by the length they were trained to."""
-        drawn = tuple(_breaking(task, [row for row in rows if row.task == task]) for task in tasks_of(rows))
+    def sections(self, table: ResultTable) -> Iterator[Section]:
+        """Yield where each configuration breaks: kinds of position by the length they were trained to."""
+        drawn = tuple(_breaking(task, table.where(task=task)) for task in table.tasks)
         yield Section(
             "Where it breaks",
             (
                 Prose(
                     "The shortest source of which less than half is answered, median over seeds and its interval; > where all "
-                    "lengths that were asked are answered. Bright: as far beyond training as was asked."
+                    "tested lengths are answered. Bright: as far beyond training as was tested."
                 ),
                 Figure(drawn, "Columns: the longest source that was trained on."),
             ),
         )
 
 
-def _breaking(task: str, rows: Sequence[Row]) -> charts.Chart:
+def _breaking(task: str, rows: Sequence[CellView]) -> charts.Chart:
     squares = []
     for row in rows:
-        breaks, asked = MedianInterval.of(breaks_at(row)), max(int(exam.exam) for exam in row.exams)
-        ends = f"{_told(breaks.low, asked)} to {_told(breaks.high, asked)}"
-        told = _told(breaks.median, asked)
-        squares.append(charts.Square(row.variant, f"{task}, {row.base}", min(1.0, breaks.median / asked), told, ends))
+        breaks, longest = MedianInterval.of(breaks_at(row)), _lengths(row)[-1][0]
+        ends = f"{_length(breaks.low, longest)} to {_length(breaks.high, longest)}"
+        value, text = min(1.0, breaks.median / longest), _length(breaks.median, longest)
+        squares.append(charts.Square(row.variant, f"{task}, {row.base}", value, text, ends))
     says = f"Where {task} breaks: " + "; ".join(f"{square.row} {square.column}: {square.text}" for square in squares)
-    return charts.matrix(
-        f"breaks-{task}", says, squares, variants_of(rows), list(dict.fromkeys(s.column for s in squares))
-    )
+    variants, columns = unique(square.row for square in squares), unique(square.column for square in squares)
+    return charts.matrix(f"breaks-{task}", says, squares, variants, columns)
 
 
 def further(longest: int) -> tuple[int, ...]:
-    """The lengths that are asked beyond the training's longest: up to twice that, and once three times.
+    """Return the tested lengths beyond the training's longest: up to twice that, and three times that.
 
     >>> further(4), further(16)
     ((5, 6, 7, 8, 12), (20, 24, 28, 32, 48))
@@ -118,27 +119,32 @@ def further(longest: int) -> tuple[int, ...]:
     return (*(longest + quarter * step for step in range(1, 5)), 3 * longest)
 
 
-def breaks_at(row: Row) -> list[float]:
-    """For each seed the shortest source of which it answers less than :data:`HALF`; ∞ where it answers all that was asked."""
-    by_length = sorted(row.exams, key=lambda exam: int(exam.exam))
+def _lengths(row: CellView) -> list[tuple[int, str]]:
+    """Return the tested lengths with the measure that each belongs to, the shortest first."""
+    return sorted((int(exam), measure) for measure in (EXACT_MATCH, BEYOND) for exam in row.groups(measure))
+
+
+def breaks_at(row: CellView) -> list[float]:
+    """Return for each seed the shortest source of which it answers less than :data:`HALF`; ∞ where it answers all."""
+    tested = [(length, row.by_seed(measure, str(length))) for length, measure in _lengths(row)]
     return [
-        next((float(exam.exam) for exam in by_length if exam.matches[seed] < HALF), inf)
-        for seed in range(len(row.matches))
+        next((float(length) for length, matches in tested if matches[seed] < HALF), inf) for seed in range(row.seeds)
     ]
 
 
-def _claim(row: Row) -> Claim:
-    breaks, asked = MedianInterval.of(breaks_at(row)), max(int(exam.exam) for exam in row.exams)
-    trained = max(int(exam.exam) for exam in row.exams if not exam.beyond)
+def _claim(row: CellView) -> Claim:
+    breaks, longest = MedianInterval.of(breaks_at(row)), _lengths(row)[-1][0]
+    trained = max(int(exam) for exam in row.groups(EXACT_MATCH))
     learnt = breaks.median > trained
+    stops = [_length(end, longest) for end in (breaks.median, breaks.low, breaks.high)]
     return Claim(
         claim=f"{row.variant} on {row.task}, trained on sources of up to {trained} symbols",
-        measured=f"stops at {_told(breaks.median, asked)} [{_told(breaks.low, asked)}, {_told(breaks.high, asked)}]",
+        measured=f"stops at {stops[0]} [{stops[1]}, {stops[2]}]",
         verdict=("holds" if breaks.low == inf else "breaks") if learnt else "not learnt",
         evidence=f"exact match {spread(row.exact_match, rate)} up to {trained}"
         + (f", {spread(row.beyond, rate)} beyond" if row.beyond else ""),
     )
 
 
-def _told(length: float, asked: int) -> str:
-    return f"> {asked}" if length == inf else f"{length:.0f}"
+def _length(length: float, longest: int) -> str:
+    return f"> {longest}" if length == inf else f"{length:.0f}"

@@ -1,4 +1,4 @@
-"""Is every task learnt, or only the mean? Tasks mixed in one model, against each alone."""
+"""The study of mixtures: tasks mixed in one model, compared with each alone."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import Spec
 from seqwright.data.batch import Pair, spell
 from seqwright.data.vocabulary import MarkedSources, Vocabulary
-from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report import charts
 from seqwright.report.formatting import rate, spread
 from seqwright.report.page import Figure, Section
 from seqwright.studies.cell import Cell
-from seqwright.studies.data import Exam, TaskData
+from seqwright.studies.data import Exam, StudyData, TaskData
 from seqwright.studies.effect import Effect
-from seqwright.studies.experiment import Claim, Row
-from seqwright.studies.ladder.rungs import BITS, paper_ladder
-from seqwright.studies.scale import ModelScale
+from seqwright.studies.ladder.rungs import BITS, paper_cells
+from seqwright.studies.model_scale import ModelScale
+from seqwright.studies.results import Claim
 from seqwright.studies.study import Study, cell
-from seqwright.studies.task_source import SymbolData, TaskSource
+from seqwright.studies.table import EXACT_MATCH, CellView, ResultTable, unique
+from seqwright.studies.task_source import TaskSource
 from seqwright.tasks.algorithmic import (
     AssociativeRecall,
     BucketSort,
@@ -29,7 +30,7 @@ from seqwright.tasks.algorithmic import (
     Parity,
     Reverse,
     SelectiveCopy,
-    TaskSpec,
+    Task,
 )
 from seqwright.tasks.paper import EIGHT
 
@@ -41,31 +42,31 @@ LEARNT = 0.9
 
 @dataclass(frozen=True)
 class Mixture:
-    """Rows of several tasks, each begun with a symbol that names its task; one exam a task.
+    """Rows of several tasks, each begun with a symbol that names its task, and one exam a task.
 
     Attributes:
         parts: the rows of each.
-        asked: the names of those that are trained on and asked.
-        name: what tables call the mixture.
+        included: the names of the tasks that are trained on and tested.
+        name: the mixture's name in tables.
     """
 
-    parts: tuple[SymbolData, ...]
-    asked: tuple[str, ...]
+    parts: tuple[StudyData, ...]
+    included: tuple[str, ...]
     name: str
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The symbols of all parts, whichever are asked, so that every model of a study has the same size."""
+        """The symbols of all parts, included or not, so that every model of a study has the same size."""
         symbols = {symbol for part in self.parts for symbol in part.vocabulary.symbols}
-        return Vocabulary((*sorted(symbols), *(f"<{part.name}>" for part in self.parts)), MarkedSources())
+        return Vocabulary((*sorted(symbols), *(f"<{part.name}>" for part in self.parts)), marks=MarkedSources())
 
     @property
-    def reach(self) -> int:
-        return 1 + max(part.reach for part in self.parts)
+    def max_length(self) -> int:
+        return 1 + max(part.max_length for part in self.parts)
 
     def drawn(self) -> TaskData:
-        """The rows, those of one task after those of another; batches mix them."""
-        drawn = [part.drawn() for part in self.parts if part.name in self.asked]
+        """Draw the rows, those of one task after those of another; batches mix them."""
+        drawn = [part.drawn() for part in self.parts if part.name in self.included]
         return TaskData(
             self.name,
             tuple(_named(rows.name, pair) for rows in drawn for pair in rows.train),
@@ -81,94 +82,90 @@ def _named(task: str, pair: Pair) -> Pair:
     return Pair((f"<{task}>", *pair.source), pair.target)
 
 
-class PerTaskStudy(Study):
-    """Is every task learnt, or only the mean?"""
+class PerTaskStudy(Spec, Study):
+    """A comparison of one model for a mixture of tasks with a model for each: is every task learnt, or only the mean?"""
 
     name = "per-task"
+    question = "Is every task learnt, or only the mean?"
+    tasks: tuple[Task, ...] = (
+        Copy(),
+        Reverse(),
+        SelectiveCopy(),
+        BucketSort(),
+        Majority(),
+        EvenPairs(),
+        AssociativeRecall(symbols=8),
+        Parity(),
+    )
+    scale: ModelScale = ModelScale(steps=2000, train=2000, test=100)
+    with_the_eight: bool = True
+    seeds: int = 10
 
-    @property
-    def setting(self) -> ModelScale:
-        if self.quick:
-            return ModelScale(steps=500, train=1000, test=40, lengths=(2, 6))
-        return ModelScale(steps=2000, train=2000, test=100)
-
-    @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
-        if self.quick:
-            return (Copy(symbols=4), Reverse(symbols=4), Parity())
-        return (
-            Copy(),
-            Reverse(),
-            SelectiveCopy(),
-            BucketSort(),
-            Majority(),
-            EvenPairs(),
-            AssociativeRecall(symbols=8),
-            Parity(),
+    @classmethod
+    def quick(cls) -> PerTaskStudy:
+        return cls(
+            tasks=(Copy(symbols=4), Reverse(symbols=4), Parity()),
+            scale=ModelScale(steps=500, train=1000, test=40, lengths=(2, 6)),
+            with_the_eight=False,
+            seeds=3,
         )
 
-    def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:
-        parts = tuple(subject.rows() for subject in subjects)
-        everything = tuple(subject.name for subject in subjects)
+    def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
+        parts = tuple(source.rows() for source in sources)
+        everything = tuple(source.name for source in sources)
         if len(set(everything)) < 2:
             raise SeqwrightError("one task alone is no mixture", fix="give --task twice or more")
-        mixed = cell(subjects[0], MIXED, rows=Mixture(parts, everything, "all-tasks"))
-        alone = [cell(one, ALONE, rows=Mixture(parts, (one.name,), one.name)) for one in subjects]
-        return [mixed, *alone, *([] if self.quick else the_eight())]
+        mixed = cell(sources[0], MIXED, rows=Mixture(parts, everything, "all-tasks"))
+        alone = [cell(one, ALONE, rows=Mixture(parts, (one.name,), one.name)) for one in sources]
+        return [mixed, *alone, *(the_eight() if self.with_the_eight else [])]
 
-    def effects(self, rows: Sequence[Row]) -> list[Effect]:
-        """What it is worth to a task to have a model of its own."""
-        return [
-            Effect.between(OWN, row, MIXED, row.matches, matches, "in training lengths")
-            for _, row, matches in paired(rows)
-        ]
+    def effects(self, table: ResultTable) -> list[Effect]:
+        """Return the effect of a model of its own on each task."""
+        return [Effect.of(OWN, row, mixed, EXACT_MATCH, row.task) for row, mixed in paired(table)]
 
-    def claims(self, rows: Sequence[Row]) -> list[Claim]:
-        """Whether each mixture's every task is learnt, or only its mean."""
+    def claims(self, table: ResultTable) -> list[Claim]:
+        """Return whether each mixture's every task is learnt, or only its mean."""
         found = []
-        for mixed in (row for row in rows if row.variant == MIXED):
-            exams = {exam.exam: MedianInterval.of(exam.matches) for exam in mixed.exams}
+        for mixed in table.where(variant=MIXED):
+            exams = {exam: mixed.interval(EXACT_MATCH, exam) for exam in mixed.groups(EXACT_MATCH)}
             worst = min(exams, key=lambda name: exams[name].median)
-            every = exams[worst].median >= LEARNT
             found.append(
                 Claim(
                     claim=f"Every task of {mixed.task} is learnt by the one model, not only the mean",
                     measured=f"mean {spread(mixed.exact_match, rate)}; worst, {worst}: {spread(exams[worst], rate)}",
-                    verdict="holds" if every else "breaks",
+                    verdict="holds" if exams[worst].median >= LEARNT else "breaks",
                     evidence="; ".join(f"{name} {spread(match, rate)}" for name, match in exams.items()),
                 )
             )
         return found
 
-    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
-        """Each task in the mixture beside the same task alone."""
-        squares, names = [], []
-        for name, row, matches in paired(rows):
-            names.append(name)
-            for column, match in ((MIXED, MedianInterval.of(matches)), (ALONE, row.exact_match)):
-                told = f"{rate(match.low)} to {rate(match.high)}"
-                squares.append(charts.Square(name, column, match.median, rate(match.median), told))
+    def sections(self, table: ResultTable) -> Iterator[Section]:
+        """Yield each task in the mixture beside the same task alone."""
+        squares = [
+            charts.Square(
+                row.task, column, match.median, rate(match.median), f"{rate(match.low)} to {rate(match.high)}"
+            )
+            for row, mixed in paired(table)
+            for column, match in ((MIXED, mixed.interval(EXACT_MATCH, row.task)), (ALONE, row.exact_match))
+        ]
         says = "Exact match of each task in the mixture and alone"
+        tasks = unique(square.row for square in squares)
         figure = Figure(
-            (charts.matrix("per-task", says, squares, names, (MIXED, ALONE)),), f"{says}: medians over seeds."
+            (charts.matrix("per-task", says, squares, tasks, (MIXED, ALONE)),), f"{says}: medians over seeds."
         )
         yield Section("Task by task", (figure,))
 
 
-def paired(rows: Sequence[Row]) -> Iterator[tuple[str, Row, list[float]]]:
-    """Each task's name, its row alone, and what each seed of the mixture that it belongs to answers of it."""
-    for mixed in (row for row in rows if row.variant == MIXED):
-        of = {exam.exam: exam.matches for exam in mixed.exams}
-        for row in rows:
-            if row.variant == ALONE and row.base == mixed.base:
-                yield row.task, row, of[row.task]
+def paired(table: ResultTable) -> Iterator[tuple[CellView, CellView]]:
+    """Yield the cell of each task alone with that of the mixture that it belongs to."""
+    for mixed in table.where(variant=MIXED):
+        for row in table.where(variant=ALONE, base=mixed.base):
+            yield row, mixed
 
 
 def the_eight() -> list[Cell]:
-    """The paper's last rung on its eight sequences, and on each of them alone."""
-    (paper,) = (
-        one for one in paper_ladder(1).cells if (one.base, one.variant, one.data.name) == ("padding", "paper", "eight")
-    )
+    """Return the paper's last rung on its eight sequences, and on each of them alone."""
+    (paper,) = (one for one in paper_cells() if (one.base, one.variant, one.data.name) == ("padding", "paper", "eight"))
 
     def on(pairs: Sequence[Pair], name: str, variant: str) -> Cell:
         exams = tuple(Exam(f"{spell(pair.source)}→{spell(pair.target)}", (pair,)) for pair in pairs)

@@ -1,10 +1,11 @@
-"""Which kind of position? Kinds × tasks: how soon it is learnt, and what is left of it on longer rows."""
+"""The study of positions: kinds × tasks, within the training lengths and beyond them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from seqwright.core.spec import Spec
 from seqwright.nn.position import (
     ALiBiPosition,
     LearnedPosition,
@@ -17,79 +18,70 @@ from seqwright.nn.position import (
 from seqwright.report.formatting import rate, spread
 from seqwright.report.page import Section, Table, Text
 from seqwright.studies.cell import Cell
-from seqwright.studies.effect import Effect, beyond_training_lengths
-from seqwright.studies.experiment import Row
+from seqwright.studies.effect import Effect
+from seqwright.studies.model_scale import ModelScale, both_sides
 from seqwright.studies.report_parts import learnt_at
-from seqwright.studies.scale import ModelScale
-from seqwright.studies.study import Study, cell, found, tasks_of, variants_of
+from seqwright.studies.study import Study, cell
+from seqwright.studies.table import BEYOND, EXACT_MATCH, ResultTable
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import Copy, Histogram, MissingDuplicate, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import Copy, Histogram, MissingDuplicate, Reverse, Task
 
 ABSENT = "absent"
 
 SPREAD = 8
-"""How many times as many places as tokens randomised positions choose from."""
+"""The number of positions that randomised positions choose from, for each token of the maximum length."""
 
 
-def kinds(reach: int) -> Mapping[str, dict[str, Any]]:
-    """Each kind as edits of a model whose sides have at most ``reach`` tokens."""
-    places = SPREAD * reach
-    spread = RandomisedPosition(position=SinusoidalPosition(), positions=places, length=reach)
-    of = {
+def position_edits(max_length: int) -> Mapping[str, dict[str, Any]]:
+    """Return each kind as edits of a model whose sides have at most ``max_length`` tokens."""
+    randomised = RandomisedPosition(position=SinusoidalPosition(), positions=SPREAD * max_length, length=max_length)
+    positions = {
         ABSENT: NoPosition(),
         "sinusoidal": SinusoidalPosition(),
-        "learned": LearnedPosition(length=reach),
+        "learned": LearnedPosition(length=max_length),
         "rotary": RotaryPosition(),
         "alibi": ALiBiPosition(),
         "t5-relative": T5RelativePosition(),
-        "randomised": spread,
+        "randomised": randomised,
     }
-    return {name: {"encoder.position": kind, "decoder.position": kind} for name, kind in of.items()}
+    return {name: both_sides("position", position) for name, position in positions.items()}
 
 
-class PositionStudy(Study):
-    """Which kind of position?"""
+class PositionStudy(Spec, Study):
+    """A comparison of kinds of position: how soon a task is learnt, and what is left of it on longer rows."""
 
     name = "positions"
+    question = "Which kind of position?"
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), MissingDuplicate(), Histogram())
+    scale: ModelScale = ModelScale(test=200)
+    seeds: int = 10
 
-    @property
-    def setting(self) -> ModelScale:
-        return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale(test=200)
+    @classmethod
+    def quick(cls) -> PositionStudy:
+        return cls(
+            tasks=(Copy(symbols=4), Reverse(symbols=4)), scale=ModelScale(steps=300, train=2000, test=60), seeds=3
+        )
 
-    @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
-        if self.quick:
-            return (Copy(symbols=4), Reverse(symbols=4))
-        return (Copy(), Reverse(), MissingDuplicate(), Histogram())
-
-    def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:
+    def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         made = []
-        for subject in subjects:
-            longest = subject.longest
-            rows = subject.rows(longest=longest, beyond=(longest * 3 // 2, longest * 2))
-            made += [cell(subject, kind, edits, rows=rows) for kind, edits in kinds(rows.reach).items()]
+        for source in sources:
+            longest = source.max_length
+            rows = source.rows(max_length=longest, beyond=(longest * 3 // 2, longest * 2))
+            made += [cell(source, kind, edits, rows=rows) for kind, edits in position_edits(rows.max_length).items()]
         return made
 
-    def effects(self, rows: Sequence[Row]) -> list[Effect]:
-        row = found(rows)
-        pairs = [
-            (kind, row[task, kind], row[task, ABSENT])
-            for task in tasks_of(rows)
-            for kind in variants_of(rows)
-            if kind != ABSENT
-        ]
+    def effects(self, table: ResultTable) -> list[Effect]:
+        pairs = [(row, table.cell(row.task, ABSENT)) for row in table.rows if row.variant != ABSENT]
         return [
-            *(Effect.of(kind, with_it, without) for kind, with_it, without in pairs),
-            *(
-                Effect.of(kind, with_it, without, beyond_training_lengths)
-                for kind, with_it, without in pairs
-                if with_it.matches_beyond
-            ),
+            Effect.of(row.variant, row, absent, measure)
+            for measure in (EXACT_MATCH, BEYOND)
+            for row, absent in pairs
+            if row.has(measure)
         ]
 
-    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
-        """How soon each kind is learnt, and what is left of it."""
-        told = tuple(
+    def sections(self, table: ResultTable) -> Iterator[Section]:
+        """Yield how soon each kind is learnt, and what is left of it beyond the training lengths."""
+        lines = tuple(
             (
                 row.task,
                 Text(row.variant, "strong"),
@@ -98,7 +90,7 @@ class PositionStudy(Study):
                 spread(row.exact_match, rate),
                 spread(row.beyond, rate) if row.beyond else "–",
             )
-            for row in rows
+            for row in table.rows
         )
         header = ("task", "kind", "99 % known at step", "held-out loss", "exact match", "beyond")
-        yield Section("How soon, and how far", (Table(header, told, numeric=frozenset({2, 3, 4, 5})),))
+        yield Section("How soon, and how far", (Table(header, lines, numeric=frozenset({2, 3, 4, 5})),))

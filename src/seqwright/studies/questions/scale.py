@@ -1,4 +1,4 @@
-"""How does loss fall with size? Width and depth, and a power law through what was measured."""
+"""The study of scale: held-out loss by width and depth, and a power law with its uncertainty."""
 
 from __future__ import annotations
 
@@ -8,94 +8,86 @@ from math import isfinite
 import numpy as np
 from jaxtyping import Float
 
+from seqwright.core.spec import Spec
 from seqwright.evaluation.bootstrap import ends
 from seqwright.evaluation.intervals import MedianInterval
 from seqwright.report.page import Figure, Section
 from seqwright.report.series import Graph, Series, graphs
 from seqwright.studies.cell import Cell
-from seqwright.studies.experiment import Claim, Row
-from seqwright.studies.scale import ModelScale
-from seqwright.studies.study import Study, cell, tasks_of
+from seqwright.studies.model_scale import ModelScale, size_edits
+from seqwright.studies.results import Claim
+from seqwright.studies.study import Study, cell
+from seqwright.studies.table import EVAL_LOSS, PARAMETERS, CellView, ResultTable
 from seqwright.studies.task_source import TaskSource
-from seqwright.tasks.algorithmic import BucketSort, Copy, Reverse, TaskSpec
+from seqwright.tasks.algorithmic import BucketSort, Copy, Reverse, Task
 
 DRAWS = 2000
-"""How often seeds are redrawn for the uncertainty of an exponent."""
+"""The number of bootstrap draws of seeds for the interval of an exponent."""
 
 
-class ScaleStudy(Study):
-    """How does held-out loss fall with width and depth?"""
+class ScaleStudy(Spec, Study):
+    """A study of held-out loss over width and depth, with a power law through the medians."""
 
     name = "scale"
+    question = "How does held-out loss fall with width and depth?"
+    tasks: tuple[Task, ...] = (Copy(), Reverse(), BucketSort())
+    scale: ModelScale = ModelScale()
+    widths: tuple[int, ...] = (4, 8, 16, 32, 64)
+    depths: tuple[int, ...] = (1, 2, 4)
+    seeds: int = 10
 
-    @property
-    def setting(self) -> ModelScale:
-        return ModelScale(steps=300, train=2000, test=60) if self.quick else ModelScale()
+    @classmethod
+    def quick(cls) -> ScaleStudy:
+        return cls(
+            tasks=(Copy(),), scale=ModelScale(steps=300, train=2000, test=60), widths=(4, 8, 16), depths=(1, 2), seeds=3
+        )
 
-    @property
-    def tasks(self) -> tuple[TaskSpec, ...]:
-        return (Copy(),) if self.quick else (Copy(), Reverse(), BucketSort())
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        return (4, 8, 16) if self.quick else (4, 8, 16, 32, 64)
-
-    @property
-    def depths(self) -> tuple[int, ...]:
-        return (1, 2) if self.quick else (1, 2, 4)
-
-    def cells(self, subjects: Sequence[TaskSource]) -> list[Cell]:
+    def cells(self, sources: Sequence[TaskSource]) -> list[Cell]:
         return [
-            cell(subject, f"width-{width}-depth-{depth}", _sized(subject, width, depth))
-            for subject in subjects
+            cell(source, f"width-{width}-depth-{depth}", _sized(source.scale, width, depth))
+            for source in sources
             for width in self.widths
             for depth in self.depths
         ]
 
-    def claims(self, rows: Sequence[Row]) -> list[Claim]:
-        return [_claim(task, [row for row in rows if row.task == task]) for task in tasks_of(rows)]
+    def claims(self, table: ResultTable) -> list[Claim]:
+        return [_claim(task, table.where(task=task)) for task in table.tasks]
 
-    def sections(self, rows: Sequence[Row]) -> Iterator[Section]:
-        """Loss over parameters on log axes, a line for each depth, and the law."""
+    def sections(self, table: ResultTable) -> Iterator[Section]:
+        """Yield loss over parameters on log axes, a line for each depth, and the law."""
         panels = []
-        for task in tasks_of(rows):
-            mine = [row for row in rows if row.task == task]
-            depths = sorted({len(row.spec.decoder.each()) for row in mine})
+        for task in table.tasks:
+            rows = table.where(task=task)
             lines = []
-            for depth in depths:
-                deep = [row for row in mine if len(row.spec.decoder.each()) == depth]
-                lines.append(
-                    Series(f"depth {depth}", [float(row.parameters) for row in deep], [row.eval_loss for row in deep])
-                )
-            if sum(isfinite(row.eval_loss.median) for row in mine) >= 3:
-                (factor, exponent, _), _ = fitted(mine)
-                places = [float(min(row.parameters for row in mine)), float(max(row.parameters for row in mine))]
-                law = [factor * place**-exponent for place in places]
-                lines.append(Series("power law", places, [MedianInterval(median=y, low=y, high=y) for y in law]))
+            for depth in sorted({_depth(row) for row in rows}):
+                deep = [row for row in rows if _depth(row) == depth]
+                lines.append(Series(f"depth {depth}", _parameters(deep), [row.eval_loss for row in deep]))
+            if sum(isfinite(row.eval_loss.median) for row in rows) >= 3:
+                (factor, exponent, _), _ = fitted(rows)
+                span = [min(_parameters(rows)), max(_parameters(rows))]
+                law = [factor * end**-exponent for end in span]
+                lines.append(Series("power law", span, [MedianInterval(median=y, low=y, high=y) for y in law]))
             panels.append(Graph(task, "parameters", "held-out loss", lines, within=None, logarithmic=True))
         chart = graphs("scale", "Held-out loss by number of parameters", panels)
-        told = "Held-out loss, dropout off; medians over seeds and their intervals. The law is fitted to the medians of all sizes."
-        yield Section("Loss by size", (Figure((chart,), told),))
+        caption = "Held-out loss, dropout off; medians over seeds and their intervals. The law is fitted to the medians of all sizes."
+        yield Section("Loss by size", (Figure((chart,), caption),))
 
 
-def _sized(subject: TaskSource, width: int, depth: int) -> dict[str, object]:
-    heads = subject.setting.heads if width % subject.setting.heads == 0 else 1
-    edits: dict[str, object] = {
-        "width": width,
-        "embedding.deviation": width**-0.5,
-        "decoder.blocks.cross.heads": heads,
-    }
-    for side in ("encoder", "decoder"):
-        edits |= {
-            f"{side}.layers": depth,
-            f"{side}.blocks.mixer.heads": heads,
-            f"{side}.blocks.feedforward.inner": 2 * width,
-        }
-    return edits
+def _depth(row: CellView) -> int:
+    return int(row.variant.rpartition("-")[2])
+
+
+def _parameters(rows: Sequence[CellView]) -> list[float]:
+    return [row.number(PARAMETERS) for row in rows]
+
+
+def _sized(scale: ModelScale, width: int, depth: int) -> dict[str, object]:
+    heads = scale.heads if width % scale.heads == 0 else 1
+    return {**size_edits(width=width, layers=depth, heads=heads), "embedding.deviation": width**-0.5}
 
 
 def power_law(parameters: Float[np.ndarray, "m"], losses: Float[np.ndarray, "m"]) -> tuple[float, float, float]:
-    """``loss = a · parameters^−b`` by least squares on logarithms: a, b, and the part of the variance it explains (R²).
+    """Fit ``loss = a · parameters^−b`` by least squares on logarithms; return a, b, and the explained variance R².
 
     >>> power_law(np.array([1.0, 10.0, 100.0]), np.array([2.0, 0.2, 0.02]))
     (2.0, 1.0, 1.0)
@@ -107,10 +99,10 @@ def power_law(parameters: Float[np.ndarray, "m"], losses: Float[np.ndarray, "m"]
     return round(float(np.exp(offset)), 9), round(-float(slope), 9), round(float(explained), 9)
 
 
-def fitted(rows: Sequence[Row], seed: int = 0) -> tuple[tuple[float, float, float], tuple[float, float] | None]:
-    """The law through the median losses, and the bootstrap interval of its exponent, seeds being redrawn in every cell."""
-    parameters = np.array([float(row.parameters) for row in rows])
-    losses = np.array([row.eval_losses for row in rows])  # [rows seeds]
+def fitted(rows: Sequence[CellView], seed: int = 0) -> tuple[tuple[float, float, float], tuple[float, float] | None]:
+    """Return the law through the median losses, and the bootstrap interval of its exponent, seeds redrawn in every cell."""
+    parameters = np.array(_parameters(rows))
+    losses = np.array([row.by_seed(EVAL_LOSS) for row in rows])  # [rows seeds]
     kept = np.isfinite(losses).all(1) & (losses > 0).all(1)
     parameters, losses = parameters[kept], losses[kept]
     generator = np.random.default_rng(seed)
@@ -120,7 +112,7 @@ def fitted(rows: Sequence[Row], seed: int = 0) -> tuple[tuple[float, float, floa
     return power_law(parameters, np.median(losses, axis=1)), ends(exponents)
 
 
-def _claim(task: str, rows: Sequence[Row]) -> Claim:
+def _claim(task: str, rows: Sequence[CellView]) -> Claim:
     if sum(isfinite(row.eval_loss.median) for row in rows) < 3:
         return Claim(
             claim=f"Loss on {task} is a power of the number of parameters",

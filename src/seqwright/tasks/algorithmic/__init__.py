@@ -1,4 +1,4 @@
-"""Tasks that separate the parts of a model: each is a small value that draws its sources and knows their answers."""
+"""Algorithmic tasks, each of which needs particular parts of a model."""
 
 from __future__ import annotations
 
@@ -6,26 +6,7 @@ from seqwright.tasks.algorithmic.copying import Copy, MissingDuplicate, Reverse,
 from seqwright.tasks.algorithmic.counting import BucketSort, CycleNavigation, Histogram, Majority, Parity
 from seqwright.tasks.algorithmic.lookup import AssociativeRecall, EvenPairs, Hops, Induction
 from seqwright.tasks.algorithmic.structure import Dyck, ReversedAddition
-from seqwright.tasks.algorithmic.task import Task
-
-TaskSpec = (
-    Copy
-    | UniqueCopy
-    | Reverse
-    | MissingDuplicate
-    | SelectiveCopy
-    | EvenPairs
-    | AssociativeRecall
-    | Induction
-    | Hops
-    | Parity
-    | CycleNavigation
-    | Majority
-    | Histogram
-    | BucketSort
-    | ReversedAddition
-    | Dyck
-)
+from seqwright.tasks.task import Task
 
 __all__ = [
     "AssociativeRecall",
@@ -44,6 +25,5 @@ __all__ = [
     "ReversedAddition",
     "SelectiveCopy",
     "Task",
-    "TaskSpec",
     "UniqueCopy",
 ]

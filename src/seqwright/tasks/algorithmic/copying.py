@@ -1,4 +1,4 @@
-"""Tasks whose answer is the source, or a part of it, in an order that the model has to keep."""
+"""Tasks whose target is the source, or a part of it, in an order that the model has to keep."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from math import comb, perm
 
 import numpy as np
 
-from seqwright.tasks.algorithmic.task import Several, Symbols, Task, distinct, letters, some
+from seqwright.core.spec import Spec
+from seqwright.tasks.alphabets import Several, Symbols, distinct, letters, some
+from seqwright.tasks.task import Task
 
 HIDDEN = "?"
-"""Stands where a symbol is to be guessed."""
+"""The symbol in place of a hidden one."""
 
-NOISE = "."
-"""Stands where nothing is said."""
+FILLER = "."
+"""A symbol that is not copied."""
 
 
-class _Letters(Task):
-    """Sources and targets of letters alone."""
+class _Letters(Spec, Task):
+    """A task whose sources and targets consist of letters."""
 
     symbols: Symbols = 8
 
@@ -27,17 +29,17 @@ class _Letters(Task):
     def target_symbols(self, longest: int) -> tuple[str, ...]:
         return letters(self.symbols)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         return some(letters(self.symbols), length, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return self.symbols**length
 
 
 class Copy(_Letters):
     """The source again: N symbols, which may repeat.
 
-    Separates positions: with repeats, content alone does not say which symbol comes next. The kind with and without
+    Needs positions: with repeats, content alone does not determine the next symbol. The version with and without
     repeats is that of Zhou et al. 2023 (arXiv 2310.16028).
 
     >>> Copy().row("b a b")
@@ -51,8 +53,8 @@ class Copy(_Letters):
 class UniqueCopy(_Letters):
     """The source again: N symbols, none of them twice, so N is at most the number of symbols.
 
-    Separates width from positions: to find the symbol after the last one said is enough, but all of them must be told
-    apart (Zhou et al. 2023, arXiv 2310.16028).
+    Needs width rather than positions: it is enough to find the symbol after the last predicted one, but all symbols must
+    be distinguished (Zhou et al. 2023, arXiv 2310.16028).
 
     >>> UniqueCopy().row("c a b")
     'c a b -> c a b'
@@ -67,18 +69,18 @@ class UniqueCopy(_Letters):
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(source)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         return distinct(letters(self.symbols), length, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return perm(self.symbols, length)
 
 
 class Reverse(_Letters):
     """The source backwards: N symbols, which may repeat.
 
-    Separates cross attention that finds its place from the end, and shows how much a fixed state can hold (Delétang et
-    al. 2022, arXiv 2207.02098).
+    Needs cross-attention that counts from the end, and shows the capacity of a fixed state (Delétang et al. 2022, arXiv
+    2207.02098).
 
     >>> Reverse().row("a b c")
     'a b c -> c b a'
@@ -88,10 +90,10 @@ class Reverse(_Letters):
         return tuple(source[::-1])
 
 
-class MissingDuplicate(Task):
-    """A word of N symbols said twice with one symbol of the 2N hidden; the answer is that symbol.
+class MissingDuplicate(Spec, Task):
+    """A word of N symbols, written twice with one symbol of the 2N hidden; the target is that symbol.
 
-    Separates kinds of position: the answer stands N places away, whatever N is (Delétang et al. 2022, arXiv 2207.02098).
+    Separates kinds of position: the target is N positions away, for every N (Delétang et al. 2022, arXiv 2207.02098).
 
     >>> MissingDuplicate().row("a b c a ? c")
     'a b c a ? c -> b'
@@ -106,23 +108,23 @@ class MissingDuplicate(Task):
         return letters(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
-        place = source.index(HIDDEN)
-        return (source[place - len(source) // 2],)  # the same place of the other word: below 0 counts from the end
+        hidden = source.index(HIDDEN)
+        return (source[hidden - len(source) // 2],)  # the same position of the other word; below 0 counts from the end
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         twice = some(letters(self.symbols), length, generator) * 2
-        place = int(generator.integers(2 * length))
-        return (*twice[:place], HIDDEN, *twice[place + 1 :])
+        hidden = int(generator.integers(2 * length))
+        return (*twice[:hidden], HIDDEN, *twice[hidden + 1 :])
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return 2 * length * self.symbols**length
 
 
-class SelectiveCopy(Task):
-    """N places, half of them (rounded up) with symbols and the others with noise; the answer leaves the noise out.
+class SelectiveCopy(Spec, Task):
+    """N positions, half of them (rounded up) with letters and the others with filler; the target is without the filler.
 
-    Separates models that choose by content from those that count places alone: where a symbol goes depends on how much
-    noise stood before it (Gu and Dao 2023, arXiv 2312.00752; there the number of symbols is fixed).
+    Needs selection by content rather than by position alone: the position of a letter in the target depends on the amount
+    of filler before it (Gu and Dao 2023, arXiv 2312.00752; there the number of letters is fixed).
 
     >>> SelectiveCopy().row(". b . a")
     '. b . a -> b a'
@@ -131,22 +133,22 @@ class SelectiveCopy(Task):
     symbols: Symbols = 8
 
     def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return (*letters(self.symbols), NOISE)
+        return (*letters(self.symbols), FILLER)
 
     def target_symbols(self, longest: int) -> tuple[str, ...]:
         return letters(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
-        return tuple(symbol for symbol in source if symbol != NOISE)
+        return tuple(symbol for symbol in source if symbol != FILLER)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        source = [NOISE] * length
-        places = generator.permutation(length)[: _kept(length)].tolist()
-        for place, symbol in zip(places, some(letters(self.symbols), len(places), generator), strict=True):
-            source[place] = symbol
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        source = [FILLER] * length
+        positions = generator.permutation(length)[: _kept(length)].tolist()
+        for position, symbol in zip(positions, some(letters(self.symbols), len(positions), generator), strict=True):
+            source[position] = symbol
         return tuple(source)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return comb(length, _kept(length)) * self.symbols ** _kept(length)
 
 

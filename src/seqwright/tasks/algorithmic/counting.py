@@ -1,4 +1,4 @@
-"""Tasks whose answer does not depend on the order of the source."""
+"""Tasks whose target does not depend on the order of the source."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from math import comb
 
 import numpy as np
 
-from seqwright.tasks.algorithmic.task import Several, Symbols, Task, letters, numerals, some
+from seqwright.core.spec import Spec
+from seqwright.tasks.alphabets import Several, Symbols, letters, numerals, some
+from seqwright.tasks.task import Task
 
 MOVES = ("0", "+", "-")
 
 
-class Parity(Task):
-    """Whether N bits hold an odd number of ones: their sum modulo 2.
+class Parity(Spec, Task):
+    """The sum of N bits modulo 2.
 
-    The negative control: one changed bit changes the answer, which averaging attention hardly notices (Hahn 2020, arXiv
+    The negative control: one changed bit changes the target, but an average over all bits only slightly (Hahn 2020, arXiv
     1906.06755).
 
     >>> Parity().row("0 1 1 1")
@@ -33,49 +35,49 @@ class Parity(Task):
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (str(source.count("1") % 2),)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         return some(numerals(2), length, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return 2**length
 
 
-class CycleNavigation(Task):
-    """N moves on a cycle of places, one on (+), one back (-) or none (0); the answer is where they end.
+class CycleNavigation(Spec, Task):
+    """N moves on a cycle, one forward (+), one back (-) or none (0); the target is the final state.
 
-    Separates what comes after averaging: the sum is easy to average, but to wrap it round takes a feed-forward layer
+    Needs a computation after averaging: the sum is an average, but taking it modulo the size needs a feed-forward layer
     (Delétang et al. 2022, arXiv 2207.02098).
 
     >>> CycleNavigation().row("- 0 - +")
     '- 0 - + -> 4'
     """
 
-    places: Several = 5
+    size: Several = 5
 
     @property
     def shortest(self) -> int:
-        return self.places // 2  # with fewer moves, some place is out of reach
+        return self.size // 2  # with fewer moves, some state is out of reach
 
     def source_symbols(self, longest: int) -> tuple[str, ...]:
         return MOVES
 
     def target_symbols(self, longest: int) -> tuple[str, ...]:
-        return numerals(self.places)
+        return numerals(self.size)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
-        return (str((source.count("+") - source.count("-")) % self.places),)
+        return (str((source.count("+") - source.count("-")) % self.size),)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         return some(MOVES, length, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return len(MOVES) ** length
 
 
-class Majority(Task):
-    """N symbols, one of them more frequent than any other; the answer is that one.
+class Majority(Spec, Task):
+    """N symbols, one of them more frequent than any other; the target is that one.
 
-    The positive control: counting needs no positions, so taking them away must cost nothing. It is "mode" in Zhou et al.
+    The positive control: counting needs no positions, so removing them must cost nothing. It is "mode" in Zhou et al.
     2023 (arXiv 2310.16028).
 
     >>> Majority().row("b a c b a b")
@@ -97,22 +99,22 @@ class Majority(Task):
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (Counter(source).most_common(1)[0][0],)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        while True:  # seldom for long, but where a few places are drawn from hundreds of symbols
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        while True:  # rarely repeated, except for short sources over hundreds of symbols
             source = some(letters(self.symbols), length, generator)
             times = sorted(Counter(source).values())
             if len(times) == 1 or times[-1] > times[-2]:
                 return source
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return _untied(self.symbols, length)
 
 
-class Histogram(Task):
-    """N symbols; the answer is how often each symbol of the alphabet occurs, in the alphabet's order.
+class Histogram(Spec, Task):
+    """N symbols; the target is the number of occurrences of each symbol, in the alphabet's order.
 
-    A positive control too, with more to say: as many numbers as there are symbols (after Weiss et al. 2021, arXiv
-    2106.06981, where each place is answered with its own symbol's number).
+    A positive control, too, with a longer target: as many numbers as there are symbols (after Weiss et al. 2021, arXiv
+    2106.06981, where the target of each position is its own symbol's number).
 
     >>> Histogram(symbols=3).row("c a c c")
     'c a c c -> 1 0 3'
@@ -130,17 +132,17 @@ class Histogram(Task):
         times = Counter(source)
         return tuple(str(times[letter]) for letter in letters(self.symbols))
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         return some(letters(self.symbols), length, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return self.symbols**length
 
 
-class BucketSort(Task):
+class BucketSort(Spec, Task):
     """N symbols, sorted; repeats stay.
 
-    Separates counting from order: the source's order means nothing, and what is to come depends on what was said
+    Separates counting from order: the source's order is irrelevant, and the next symbol depends on those predicted so far
     (Delétang et al. 2022, arXiv 2207.02098).
 
     >>> BucketSort().row("c a b a")
@@ -159,26 +161,26 @@ class BucketSort(Task):
         times = Counter(source)
         return tuple(letter for letter in letters(self.symbols) for _ in range(times[letter]))
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         return some(letters(self.symbols), length, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return self.symbols**length
 
 
 @cache
 def _untied(symbols: int, length: int) -> int:
-    """How many words have a most frequent symbol: which it is, where it stands, and the rest, in which none stands as often."""
+    """Count the words with a single most frequent symbol: its choices, its positions, and words of rarer symbols elsewhere."""
     return symbols * sum(
         comb(length, times) * _words(symbols - 1, length - times, times - 1) for times in range(1, length + 1)
     )
 
 
 def _words(symbols: int, length: int, times: int) -> int:
-    """How many words there are in which no symbol occurs more often than so many times.
+    """Count the words in which no symbol occurs more than ``times`` times.
 
-    Words of one symbol alone have the exponential series p = Σ xⁿ/n! up to x to the power ``times``; words of all symbols
-    have its power. From q = pˢ follows q′p = s p′q, and from that each coefficient of q from those before it (Euler).
+    Words of one symbol have the exponential generating function p = Σ xⁿ/n! up to x to the power ``times``; words of s
+    symbols have q = pˢ. From q′p = s p′q follows each coefficient of q from those before it (Euler).
 
     >>> _words(2, 3, 2)  # all eight, but aaa and bbb
     6

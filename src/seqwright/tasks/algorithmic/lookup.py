@@ -1,4 +1,4 @@
-"""Tasks whose answer stands somewhere in the source, and is found by its place or by what stands beside it."""
+"""Tasks whose target is in the source, and is found by its position or by the symbols beside it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from seqwright.core.spec import Count
-from seqwright.tasks.algorithmic.task import Several, Task, capitals, distinct, letters, some
+from seqwright.core.spec import Count, Spec
+from seqwright.tasks.alphabets import Several, capitals, distinct, letters, some
+from seqwright.tasks.task import Task
 
 YES, NO = "1", "0"
 
 
-class EvenPairs(Task):
-    """N symbols, each a or b: is the first one the last? Then a changes to b as often as b to a, hence the name.
+class EvenPairs(Spec, Task):
+    """N symbols, each a or b: 1 if the first is the last, as then the numbers of ab and of ba together are even.
 
-    Separates looking up two places, for which one head without depth is enough (Delétang et al. 2022, arXiv 2207.02098).
+    Needs the lookup of two positions, for which one head in one layer is enough (Delétang et al. 2022, arXiv 2207.02098).
 
     >>> EvenPairs().row("a b b a")
     'a b b a -> 1'
@@ -37,20 +38,20 @@ class EvenPairs(Task):
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (YES if source[0] == source[-1] else NO,)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         return some(letters(2), length, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return 2**length
 
 
-class AssociativeRecall(Task):
-    """N keys, each followed by its value, and then some of the keys; the answer is their values in the order asked.
+class AssociativeRecall(Spec, Task):
+    """N keys, each followed by its value, and then some of the keys as queries; the target is their values in order.
 
-    All keys differ, so N is at most the number of symbols; no key is asked twice, so N is at least the number of queries.
+    All keys differ, so N is at most the number of symbols; no query is repeated, so N is at least the number of queries.
 
     Separates attention from a fixed state, and depth 1 from 2 (multi-query associative recall: Arora et al. 2023, arXiv
-    2312.04927; there the queries stand among filler).
+    2312.04927; there the queries are among filler).
 
     >>> AssociativeRecall().row("c B a A d B a c")
     'c B a A d B a c -> A B'
@@ -74,23 +75,23 @@ class AssociativeRecall(Task):
         return capitals(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
-        pairs, asked = source[: -self.queries], source[-self.queries :]
+        pairs, queries = source[: -self.queries], source[-self.queries :]
         value = dict(zip(pairs[::2], pairs[1::2], strict=True))
-        return tuple(value[key] for key in asked)
+        return tuple(value[key] for key in queries)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         keys = distinct(letters(self.symbols), length, generator)
         values = some(capitals(self.symbols), length, generator)
         return _pairs(keys, values) + distinct(keys, self.queries, generator)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return perm(self.symbols, length) * self.symbols**length * perm(length, self.queries)
 
 
-class Induction(Task):
-    """N symbols, of which the last occurred exactly once before; the answer is what followed it there.
+class Induction(Spec, Task):
+    """N symbols, of which the last occurred exactly once before; the target is the symbol after that occurrence.
 
-    Separates depth 1 from 2: one head looks at the symbol before, a second finds where that was the last one (Olsson et al.
+    Separates depth 1 from 2: one head attends to the preceding symbol, a second finds the position after the last symbol (Olsson et al.
     2022, arXiv 2209.11895).
 
     >>> Induction().row("c a b c d a")
@@ -112,25 +113,25 @@ class Induction(Task):
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (source[source.index(source[-1]) + 1],)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        last, place = int(generator.integers(self.symbols)), int(generator.integers(length - 2))
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        last, before = int(generator.integers(self.symbols)), int(generator.integers(length - 2))
         others = letters(self.symbols)[:last] + letters(self.symbols)[last + 1 :]
         again = letters(self.symbols)[last]
         rest = some(others, length - 2, generator)
-        return (*rest[:place], again, *rest[place:], again)
+        return (*rest[:before], again, *rest[before:], again)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return self.symbols * (length - 2) * (self.symbols - 1) ** (length - 2)
 
 
-class Hops(Task):
-    """N nodes in random order, each followed by its successor, and a start; the answer is the node some hops on.
+class Hops(Spec, Task):
+    """N nodes in random order, each followed by its successor, and a start; the target is the node some hops on.
 
-    The nodes form one cycle, longer than twice the hops: no hop can be saved, nor is it shorter to walk back. N is at most
+    The nodes form one cycle, longer than twice the hops, so that no shorter path exists in either direction. N is at most
     the number of symbols.
 
-    Separates depth, and what lets it train (residual, norm): each hop looks up what the last one found. Following pointers
-    in parallel is the subject of Sanford et al. 2024 (arXiv 2402.09268).
+    Needs depth, and the parts by which depth trains (residual, norm): each hop looks up the result of the last one.
+    Following pointers in parallel is the subject of Sanford et al. 2024 (arXiv 2402.09268).
 
     >>> Hops().row("d a b e a c c b e d a")
     'd a b e a c c b e d a -> b'
@@ -160,16 +161,16 @@ class Hops(Task):
             node = successor[node]
         return (node,)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         cycle = distinct(letters(self.symbols), length, generator)
         order = generator.permutation(length).tolist()
-        nodes, successors = [cycle[place] for place in order], [cycle[place + 1 - length] for place in order]
+        nodes, successors = [cycle[index] for index in order], [cycle[index + 1 - length] for index in order]
         return (*_pairs(nodes, successors), cycle[0])
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return perm(self.symbols, length) * factorial(length)  # a cycle from its start on, and the order of its pairs
 
 
 def _pairs(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
-    """One of the first, one of the second, and so on."""
+    """Interleave two sequences."""
     return tuple([symbol for pair in zip(first, second, strict=True) for symbol in pair])

@@ -1,4 +1,4 @@
-"""Tasks whose source is built by rules: a number is more than its digits, a bracket belongs to another."""
+"""Tasks whose source has structure: numbers and brackets."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from seqwright.tasks.algorithmic.task import Several, Task, numerals, some
+from seqwright.core.spec import Spec
+from seqwright.tasks.alphabets import Several, numerals, some
+from seqwright.tasks.task import Task
 
 PLUS = "+"
 CLOSING = {"(": ")", "[": "]"}
 
 
-class ReversedAddition(Task):
-    """Two numbers of N digits, least digit first, with + between; the answer is their sum, N + 1 digits, least first.
+class ReversedAddition(Spec, Task):
+    """Two numbers of N digits, least digit first, with + between; the target is their sum, N + 1 digits, least first.
 
     ``symbols`` is the base, and numbers may end in zeros.
 
-    Separates what positions mean: a digit needs the two of its own place and what is carried from the one before (least
+    Needs positions: a digit depends on the two digits of its own position and on the carry from the one before (least
     digit first as in Lee et al. 2023, arXiv 2307.03381).
 
     >>> ReversedAddition().row("5 2 + 7 1")  # 25 + 17 = 042
@@ -43,22 +45,22 @@ class ReversedAddition(Task):
             total.append(str(digit))
         return (*total, str(carried))
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         digits = some(numerals(self.symbols), 2 * length, generator)
         return (*digits[:length], PLUS, *digits[length:])
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return self.symbols ** (2 * length)
 
 
-class Dyck(Task):
-    """The first N brackets of a word of two kinds that closes all it opens; the answer is the one that may close next.
+class Dyck(Spec, Task):
+    """The first N brackets of a balanced word of two kinds of bracket; the target is the one that may close next.
 
-    Never more than ``depth`` are open, and at least one is at the end. The last bracket is a closing one: were it an opening
-    one, as it mostly is, its partner would be the answer and nothing else need be looked at.
+    Never more than ``depth`` are open, and at least one is open at the end. The last bracket is a closing one: if it were
+    an opening one, as it mostly is, its partner would be the target and the other brackets would be irrelevant.
 
-    Separates heads and depth: the bracket that is still open stands before all that were closed since (Yao et al. 2021,
-    arXiv 2105.11115; there every bracket is asked for).
+    Needs heads and depth: the bracket that is still open is before all that were closed since (Yao et al. 2021, arXiv
+    2105.11115; there the target has every bracket).
 
     >>> Dyck().row("( [ [ ] ( )")
     '( [ [ ] ( ) -> ]'
@@ -85,7 +87,7 @@ class Dyck(Task):
                 opened.pop()
         return (CLOSING[opened[-1]],)
 
-    def _source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
         chance, kinds = _chances(self.depth, length), some(tuple(CLOSING), length, generator)
         source, opened = [], []
         for left, kind, coin in zip(range(length, 0, -1), kinds, generator.random(length).tolist(), strict=True):
@@ -96,23 +98,23 @@ class Dyck(Task):
                 source.append(CLOSING[opened.pop()])
         return tuple(source)
 
-    def _space(self, length: int) -> int:
+    def count_sources(self, length: int) -> int:
         return _ways(self.depth, length)[length][0]
 
 
 @cache
 def _ways(depth: int, length: int) -> list[list[int]]:
-    """``[left][open]``: how many ways there are to go on for so many brackets, close one last, and still have one open."""
+    """Return ``[left][open]``: the number of continuations of so many brackets that end with a closing one and leave one open."""
     ways = [[], [0, 0] + [1] * (depth - 1)]
     while len(ways) <= length:
-        after = [*ways[-1], 0]  # nothing goes on from deeper than ``depth``
+        after = [*ways[-1], 0]  # no continuation exists from deeper than ``depth``
         ways.append([2 * after[now + 1] + (after[now - 1] if now else 0) for now in range(depth + 1)])
     return ways
 
 
 @cache
 def _chances(depth: int, length: int) -> list[list[float]]:
-    """``[left][open]``: with which chance the next bracket opens, so that every way on is equally likely."""
+    """Return ``[left][open]``: the probability of an opening bracket, such that every continuation is equally likely."""
     ways = _ways(depth, length)
     chances = [[], [0.0] * (depth + 1)]  # the last one closes
     for left in range(2, length + 1):

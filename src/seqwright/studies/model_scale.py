@@ -1,8 +1,9 @@
-"""What the models of a study have in common: how large they are, how long they train, and on how much."""
+"""The size of the models, the training and the data of a study; the only one of its files that builds a whole transformer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from seqwright.core.spec import Above, Count, Rate, Spec, vary
 from seqwright.data.batch import Pair
@@ -15,10 +16,32 @@ from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.position import SinusoidalPosition
 from seqwright.nn.stack import StackSpec
-from seqwright.studies.ladder.on_file import BATCH, LadderSize
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.schedule import WarmupCosine
 from seqwright.training.trainer import TrainingSpec
+
+SIDES = ("encoder", "decoder")
+CROSS_ATTENTION = "decoder.blocks.cross"
+ATTENTIONS = ("encoder.blocks.mixer", "decoder.blocks.mixer", CROSS_ATTENTION)
+FEEDFORWARD, RESIDUAL = "blocks.feedforward", "blocks.residual"
+DECODER_MASK = "decoder.blocks.mixer.mask"
+"""Paths into a transformer's spec: of its stacks, its attentions, and of parts within a stack."""
+
+
+def both_sides(part: str, value: object) -> dict[str, Any]:
+    """Return edits that set a part of the encoder and of the decoder."""
+    return {f"{side}.{part}": value for side in SIDES}
+
+
+def every_attention(field: str, value: object) -> dict[str, Any]:
+    """Return edits that set a field of all three attentions."""
+    return {f"{attention}.{field}": value for attention in ATTENTIONS}
+
+
+def size_edits(*, width: int, layers: int, heads: int) -> dict[str, Any]:
+    """Return edits that give a transformer another size; its feed-forward is twice as wide as the model."""
+    sizes = {**both_sides("layers", layers), **both_sides(f"{FEEDFORWARD}.inner", 2 * width)}
+    return {"width": width, **every_attention("heads", heads), **sizes}
 
 
 class ModelScale(Spec):
@@ -27,9 +50,9 @@ class ModelScale(Spec):
     Attributes:
         width, heads, layers: of each side of a model; the feed-forward is twice as wide.
         dropout: none for tasks whose rows never run out.
-        steps, rate, batch: of training.
-        train, test: rows of each task to train on, and to ask.
-        lengths: the shortest and longest row to train on; a task that begins later begins where it does.
+        steps, rate, batch: of training: optimiser steps, the learning rate, rows a batch.
+        train, test: the number of training rows and of test rows of each task.
+        lengths: the shortest and longest training row; a task that begins later begins where it does.
     """
 
     width: Count = 16
@@ -45,20 +68,29 @@ class ModelScale(Spec):
 
     @classmethod
     def of(cls, pairs: Sequence[Pair], *, quick: bool = False) -> ModelScale:
-        """The ladder's rule for a file (:meth:`Size.of`), with two layers, so that depth is a part that can go."""
-        size = LadderSize.of(pairs)
+        """Choose a size for a file: width 32 and 2 heads, from 5,000 rows on 64 and 4; 120 passes, 400 to 1,500 steps."""
+        wide, batch = len(pairs) >= 5000, 64
+        steps = min(1500, max(400, 120 * len(pairs) // batch))
         return cls(
-            width=size.width,
-            heads=size.heads,
+            width=64 if wide else 32,
+            heads=4 if wide else 2,
             dropout=0.1,
-            steps=min(400, size.steps) if quick else size.steps,
+            steps=min(400, steps) if quick else steps,
             rate=0.005,
-            batch=BATCH,
+            batch=batch,
             test=60 if quick else 200,
         )
 
+    def summary(self) -> str:
+        """Say in a line how large the models are and how to change it."""
+        layers, heads = (f"{n} {noun}{'s' * (n > 1)}" for n, noun in ((self.layers, "layer"), (self.heads, "head")))
+        return (
+            f"models: width {self.width}, {layers} a side, {heads}; {self.steps} steps of up to {self.batch} rows"
+            " (change them with --set, such as --set width=16)"
+        )
+
     def spec(self, vocabulary: Vocabulary) -> TransformerSpec:
-        """The whole model, which every part is taken from and added to: the paper's last rung, a size larger."""
+        """Return the whole model, which parts are taken from and added to: the paper's last rung, a size larger."""
         block = BlockSpec(
             feedforward=FeedForwardSpec(inner=2 * self.width),
             mixer=AttentionSpec(heads=self.heads, mask=CausalMask()),
@@ -75,7 +107,7 @@ class ModelScale(Spec):
         )
 
     def training(self, vocabulary: Vocabulary) -> TrainingSpec:
-        """How every model is trained."""
+        """Return how every model is trained."""
         return TrainingSpec(
             steps=self.steps,
             rate=self.rate,

@@ -1,0 +1,102 @@
+"""Tasks: for each length a space of sources, and the exact target of each of them."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from seqwright.core.errors import SeqwrightError
+from seqwright.core.place import Place
+
+
+class Task(Place):
+    """A task with sources of any length, all equally likely, and the one correct target of each.
+
+    The meaning of a length is the task's own: the number of symbols to copy, of digits of a number, of pairs to look up.
+
+    A task of one's own gives the abstract methods, and where not every length makes sense ``shortest`` and ``longest``.
+    """
+
+    __slots__ = ()
+    rooms: ClassVar[tuple[str, ...]] = ("seqwright.tasks.algorithmic",)
+
+    @abstractmethod
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        """Draw one of the sources of a length that makes sense, all equally likely."""
+
+    @abstractmethod
+    def count_sources(self, length: int) -> int:
+        """Return the number of different sources of a length that makes sense."""
+
+    @abstractmethod
+    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
+        """Return the exact target, never empty."""
+
+    @abstractmethod
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        """Return the symbols that sources up to this length may have."""
+
+    @abstractmethod
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        """Return the symbols that their targets may have."""
+
+    @property
+    def name(self) -> str:
+        """The name in tables and options: ``reversed-addition`` for ``ReversedAddition``."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+    @property
+    def shortest(self) -> int:
+        """The least length that makes sense."""
+        return 1
+
+    @property
+    def longest(self) -> int | None:
+        """The greatest length that the symbols allow; ``None`` where any does."""
+        return None
+
+    def source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        """Draw one of the sources of a length, all equally likely.
+
+        Raises:
+            SeqwrightError: the task has none of this length.
+        """
+        self.require(length)
+        return self.draw_source(length, generator)
+
+    def space(self, length: int) -> int:
+        """Return the number of different sources of a length.
+
+        Raises:
+            SeqwrightError: the task has none of this length.
+        """
+        self.require(length)
+        return self.count_sources(length)
+
+    def alphabet(self, longest: int) -> tuple[str, ...]:
+        """Return the symbols that either side may have, each once."""
+        return tuple(dict.fromkeys(self.source_symbols(longest) + self.target_symbols(longest)))
+
+    def row(self, source: str) -> str:
+        """Write a source, given with spaces, and its target as a row of text."""
+        return f"{source} -> {' '.join(self.answer(tuple(source.split())))}"
+
+    def require(self, length: int) -> None:
+        """Check that a length makes sense.
+
+        Raises:
+            SeqwrightError: it does not.
+        """
+        if length < self.shortest:
+            raise SeqwrightError(
+                f"{self.name} has no source of length {length}", fix=f"its lengths begin at {self.shortest}"
+            )
+        if self.longest is not None and length > self.longest:
+            raise SeqwrightError(
+                f"{self.name} has no source of length {length}",
+                fix=f"ask for {self.longest} at most, or give it more symbols",
+            )
