@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 import seqwright as sw
 from seqwright.core.errors import SeqwrightError
+from seqwright.data.options import PreprocessingOptions
 from seqwright.runs.folder import RunFolder
-from seqwright.runs.options import PreprocessingOptions
 from seqwright.runs.prepare import prepare
 from seqwright.runs.train import train
 from tests.cli.test_own_data import FEW, FEW_TEXT, tell
