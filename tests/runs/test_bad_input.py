@@ -91,7 +91,7 @@ def test_standard_input_goes_by_its_name(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("edit", "part"),
-    [("sources=MarkedSources", "no part .sources."), ("evaluation.by=exact_match", "no targets to match")],
+    [("sources=MarkedSources", "has no part 'sources'"), ("evaluation.by=exact_match", "no targets to match")],
 )
 def test_what_text_has_not(tmp_path: Path, edit: str, part: str):
     (tmp_path / "t.txt").write_text("to be or not to be\n" * 200)
