@@ -1,22 +1,22 @@
-"""How fast does it answer? Words a CPU second, greedy and with a beam of five, beside other decoders.
+"""Decoding speed: words per CPU second, greedy and with a beam of five, beside other decoders.
 
     python benchmarks/decoding.py PAIRS WORDS FOLDER [--number 10000] [--turns 3]
         [--yoyodyne DATA FOLDER | --peer GREEDY BEAM] [--ctranslate FOLDER]
 
 A rotary transformer of exactly the size of Yoyodyne's own test (4 + 4 layers, width 64, feed-forward 256, 4 heads, rotary
 positions in both halves and across) is trained briefly by ``seqwright train`` on PAIRS, ``word<TAB>s y m b o l s``, so that
-answers end by themselves. Then it answers the words in WORDS (the first column counts), repeated until there are enough,
-as ``seqwright predict`` does: a stream, in order. FOLDER keeps the trained models for the next time.
+answers have an end. Then it answers the words in WORDS (the first column), repeated until there are enough, as
+``seqwright predict`` does: a stream, in order. FOLDER keeps the trained models for the next run.
 
-Beside it, by turns:
+Beside it, in turns:
 
-* ours without a cache: the same weights, every step reading the whole prefix anew (fewer words);
-* Yoyodyne, by ``peers/yoyodyne.py`` (DATA and FOLDER are what that takes; it has its own trained model of the same size
-  and asks for the words of the same language), or the figures that it gave another time;
+* ours without a cache: the same weights, every step reading the whole prefix again (fewer words);
+* Yoyodyne, by ``peers/yoyodyne.py`` (with its arguments DATA and FOLDER; it has its own trained model of the same size and
+  answers words of the same language), or its figures of an earlier run;
 * CTranslate2 with *the same weights*, by ``peers/ctranslate.py``. It has no positions across, so that this pair of
-  columns is of a second model without them. First both answer alike, and how often they do is printed.
+  columns is of a second model without them. First the fraction of equal answers is printed.
 
-Times are CPU seconds, user and system, of one thread, starting up left out. The last line is JSON.
+Times are CPU seconds, user and system, of one thread, without starting up. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ SEARCHES: dict[str, Decoding] = {"greedy": Greedy(), "beam 5": Beam(width=5)}
 UNPENALISED: dict[str, Decoding] = {"greedy": Greedy(), "beam 5": Beam(width=5, length_penalty=0)}
 
 Rates = dict[str, float]
-"""Words a CPU second, by way of searching."""
+"""Words per CPU second, by search."""
 
 
 def trained(pairs: Path, folder: Path, steps: int, *, across: bool) -> Run:
-    """A model of Yoyodyne's size, with positions across or without; trained if there is none yet."""
+    """Return a model of Yoyodyne's size, with positions across or without; it is trained if there is none yet."""
     if not (folder / "result.json").exists():
         edits = {
             "model.width": 64,
@@ -72,7 +72,7 @@ def trained(pairs: Path, folder: Path, steps: int, *, across: bool) -> Run:
 
 
 class Rereading:
-    """A model that keeps nothing: what it has read of an answer it reads again for the next token."""
+    """A model without a cache, which reads the whole answer again for each token."""
 
     incremental = False
 
@@ -84,26 +84,26 @@ def without_cache(run: Run) -> Run:
     return Run(run.folder, run.manifest, Rereading(run.model), run.device)  # type: ignore[arg-type]
 
 
-def answered(run: Run, words: list[str], decoder: Decoding) -> tuple[list[str], float]:
-    """What the run says, and words a CPU second of saying it."""
+def answered(run: Run, words: list[str], decoding: Decoding) -> tuple[list[str], float]:
+    """Return the run's answers, and its words per CPU second."""
     began = resource.getrusage(resource.RUSAGE_SELF)
-    said = [found[0].text for found in run.answers(words, decoder)]
+    answers = [found[0].text for found in run.answers(words, decoding)]
     ended = resource.getrusage(resource.RUSAGE_SELF)
-    return said, len(words) / (ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime)
+    return answers, len(words) / (ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime)
 
 
 def ours(run: Run, words: list[str], searches: dict[str, Decoding]) -> Callable[[], Rates]:
-    return lambda: {name: answered(run, words, decoder)[1] for name, decoder in searches.items()}
+    return lambda: {name: answered(run, words, decoding)[1] for name, decoding in searches.items()}
 
 
 def yoyodyne(data: Path, language: str, folder: Path) -> Callable[[], Rates]:
-    """The peer in its own environment, by its own script."""
+    """Return a turn of the peer in its own environment, by its own script."""
     command = [sys.executable, str(PEERS / "yoyodyne.py"), str(data), str(folder), "--languages", language]
 
     def turn() -> Rates:
         options = ["--models", "rotary", "--measure", "decode"]
-        said = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
-        greedy, beam = (json.loads(line)["words_per_cpu_second"] for line in said.splitlines()[-2:])
+        out = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
+        greedy, beam = (json.loads(line)["words_per_cpu_second"] for line in out.splitlines()[-2:])
         return {"greedy": greedy, "beam 5": beam}
 
     return turn
@@ -120,72 +120,74 @@ class CTranslate:
     def answered(self, beam: int) -> tuple[list[str], float]:
         paths = [str(self.run.path), str(self.folder / "words.txt"), str(self.folder)]
         command = [sys.executable, str(PEERS / "ctranslate.py"), *paths, "--beam", str(beam)]
-        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        said = (self.folder / "said.txt").read_text(encoding="utf-8").splitlines()
-        return said, json.loads(told.splitlines()[-1])["words_per_cpu_second"]
+        out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        answers = (self.folder / "said.txt").read_text(encoding="utf-8").splitlines()
+        return answers, json.loads(out.splitlines()[-1])["words_per_cpu_second"]
 
     def turn(self) -> Rates:
         return {"greedy": self.answered(1)[1], "beam 5": self.answered(5)[1]}
 
     def alike(self) -> Rates:
-        """The fraction of words that both answer the same."""
+        """Return the fraction of words with equal answers."""
         found = {}
-        for (name, decoder), beam in zip(UNPENALISED.items(), (1, 5), strict=True):
-            mine, theirs = answered(self.run, self.words, decoder)[0], self.answered(beam)[0]
-            found[name] = sum(a == b for a, b in zip(mine, theirs, strict=True)) / len(mine)
+        for (name, decoding), beam in zip(UNPENALISED.items(), (1, 5), strict=True):
+            one, other = answered(self.run, self.words, decoding)[0], self.answered(beam)[0]
+            found[name] = sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
         return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path, help="what to train on")
-    parser.add_argument("words", type=Path, help="what to ask")
-    parser.add_argument("folder", type=Path, help="where the trained models go")
+    parser.add_argument("pairs", type=Path, help="training pairs")
+    parser.add_argument("words", type=Path, help="words to answer")
+    parser.add_argument("folder", type=Path, help="folder of the trained models")
     parser.add_argument("--number", type=int, default=10_000, help="words to answer in a turn")
     parser.add_argument("--uncached", type=int, default=1_000, help="words to answer in a turn without a cache")
     parser.add_argument("--steps", type=int, default=800, help="steps of training")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--yoyodyne", type=Path, nargs=2, metavar=("DATA", "FOLDER"), help="run Yoyodyne each turn")
-    parser.add_argument("--language", default="ice", help="the language that Yoyodyne has learnt")
-    parser.add_argument("--peer", type=float, nargs=2, metavar=("GREEDY", "BEAM"), help="Yoyodyne's words a CPU second")
+    parser.add_argument("--language", default="ice", help="the language of Yoyodyne's model")
+    parser.add_argument(
+        "--peer", type=float, nargs=2, metavar=("GREEDY", "BEAM"), help="Yoyodyne's words per CPU second"
+    )
     parser.add_argument("--ctranslate", type=Path, metavar="FOLDER", help="run CTranslate2 each turn")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are started here
     torch.set_num_threads(1)
     print(machine("cpu"), flush=True)
-    column = [line.split("\t")[0] for line in asked.words.read_text(encoding="utf-8").splitlines()]
-    words = list(islice(cycle(column), asked.number))
-    run = trained(asked.pairs, asked.folder / "across", asked.steps, across=True)
+    column = [line.split("\t")[0] for line in arguments.words.read_text(encoding="utf-8").splitlines()]
+    words = list(islice(cycle(column), arguments.number))
+    run = trained(arguments.pairs, arguments.folder / "across", arguments.steps, across=True)
     contestants = {
         "ours": ours(run, words, SEARCHES),
-        "ours, no cache": ours(without_cache(run), words[: asked.uncached], SEARCHES),
+        "ours, no cache": ours(without_cache(run), words[: arguments.uncached], SEARCHES),
     }
     against = {"ours, no cache": "ours"}
-    if asked.yoyodyne or asked.peer:
+    if arguments.yoyodyne or arguments.peer:
         contestants["Yoyodyne"] = (
-            yoyodyne(asked.yoyodyne[0], asked.language, asked.yoyodyne[1])
-            if asked.yoyodyne
-            else lambda: dict(zip(SEARCHES, asked.peer, strict=True))
+            yoyodyne(arguments.yoyodyne[0], arguments.language, arguments.yoyodyne[1])
+            if arguments.yoyodyne
+            else lambda: dict(zip(SEARCHES, arguments.peer, strict=True))
         )
         against["Yoyodyne"] = "ours"
     same: Rates = {}
-    if asked.ctranslate:
-        second = trained(asked.pairs, asked.folder / "not-across", asked.steps, across=False)
-        peer = CTranslate(second, words, asked.ctranslate.resolve())
+    if arguments.ctranslate:
+        second = trained(arguments.pairs, arguments.folder / "not-across", arguments.steps, across=False)
+        peer = CTranslate(second, words, arguments.ctranslate.resolve())
         same = peer.alike()
         alike = ", ".join(f"{fraction:.4f} ({name})" for name, fraction in same.items())
-        print(f"CTranslate2 and ours say the same of this fraction of the words: {alike}", flush=True)
+        print(f"Fraction of words with equal answers of CTranslate2 and ours: {alike}", flush=True)
         contestants["ours, not across"] = ours(second, words, UNPENALISED)
         contestants["CTranslate2"] = peer.turn
         against["CTranslate2"] = "ours, not across"
     turns: dict[str, list[Rates]] = {name: [] for name in contestants}
-    for at in range(asked.turns):
+    for at in range(arguments.turns):
         for name, turn in contestants.items():
             turns[name].append(turn())
-            told = "".join(f"{rate:10.0f} ({search})" for search, rate in turns[name][-1].items())
-            print(f"turn {at + 1}: {name:20}{told}", flush=True)
-    found: dict[str, Any] = {"measured": "decoding", "words": asked.number, "same_answers": same}
-    print(f"\n{'words a CPU second':20}" + "".join(f"{search:>10}" for search in SEARCHES))
+            rates = "".join(f"{rate:10.0f} ({search})" for search, rate in turns[name][-1].items())
+            print(f"turn {at + 1}: {name:20}{rates}", flush=True)
+    found: dict[str, Any] = {"measured": "decoding", "words": arguments.number, "same_answers": same}
+    print(f"\n{'words per CPU second':20}" + "".join(f"{search:>10}" for search in SEARCHES))
     for name, rates in turns.items():
         middle = {search: median(rate[search] for rate in rates) for search in SEARCHES}
         found[name] = {search: round(rate, 1) for search, rate in middle.items()}
@@ -196,10 +198,10 @@ def main() -> None:
             for search in SEARCHES
         }
         found[f"{other} / {name}"] = {search: round(median(each), 2) for search, each in ratios.items()}
-        told = ", ".join(
+        factors = ", ".join(
             f"{search} {median(each):.2f} (from {min(each):.2f} to {max(each):.2f})" for search, each in ratios.items()
         )
-        print(f"{other} is faster than {name} by: {told}")
+        print(f"{other} is faster than {name} by: {factors}")
     print(json.dumps(found))
 
 

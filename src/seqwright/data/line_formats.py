@@ -83,12 +83,12 @@ class FirstLineDecides(Spec, LineFormat):
     """
 
     def resolved(self, first: Line) -> TabSeparated:
-        """Return the format of a file with this first line.
+        r"""Return the format of a file with this first line.
 
         Raises:
             SeqwrightError: the line has neither two nor three columns.
 
-        >>> FirstLineDecides().resolved(Line("go\\twent\\tV;PST", "", "")).features
+        >>> FirstLineDecides().resolved(Line("go\twent\tV;PST", "", "")).features
         3
         """
         columns = first.text.count("\t") + 1

@@ -40,9 +40,9 @@ class AsIs(Spec, Normalisation):
 
 
 class NFC(Spec, Normalisation):
-    """Composed: a letter and its accent are one code point wherever Unicode has one.
+    r"""Composed: a letter and its accent are one code point wherever Unicode has one.
 
-    >>> len("e\\u0301"), len(NFC().apply("e\\u0301"))
+    >>> len("e\u0301"), len(NFC().apply("e\u0301"))
     (2, 1)
     """
 

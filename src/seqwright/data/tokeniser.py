@@ -47,9 +47,9 @@ class Characters(Spec, Tokeniser):
 
 
 class Graphemes(Spec, Tokeniser):
-    """Symbols are extended grapheme clusters, which readers see as one character (Unicode Standard Annex 29).
+    r"""Symbols are extended grapheme clusters, which readers see as one character (Unicode Standard Annex 29).
 
-    >>> [len(symbol) for symbol in Graphemes().split("e\\u0301a")]  # é, a
+    >>> [len(symbol) for symbol in Graphemes().split("e\u0301a")]  # é, a
     [2, 1]
     """
 

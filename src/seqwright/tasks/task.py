@@ -11,6 +11,7 @@ import numpy as np
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.place import Place
+from seqwright.tasks.alphabets import some
 
 
 class Task(Place):
@@ -18,19 +19,12 @@ class Task(Place):
 
     The meaning of a length is the task's own: the number of symbols to copy, of digits of a number, of pairs to look up.
 
-    A task of one's own gives the abstract methods, and where not every length makes sense ``shortest`` and ``longest``.
+    A task of one's own gives ``answer`` and ``source_symbols``, the methods whose defaults do not fit, and where not every
+    length makes sense ``shortest`` and ``longest``.
     """
 
     __slots__ = ()
     rooms: ClassVar[tuple[str, ...]] = ("seqwright.tasks.algorithmic",)
-
-    @abstractmethod
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        """Draw one of the sources of a length that makes sense, all equally likely."""
-
-    @abstractmethod
-    def count_sources(self, length: int) -> int:
-        """Return the number of different sources of a length that makes sense."""
 
     @abstractmethod
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
@@ -40,9 +34,17 @@ class Task(Place):
     def source_symbols(self, longest: int) -> tuple[str, ...]:
         """Return the symbols that sources up to this length may have."""
 
-    @abstractmethod
     def target_symbols(self, longest: int) -> tuple[str, ...]:
-        """Return the symbols that their targets may have."""
+        """Return the symbols that their targets may have: by default, those of sources."""
+        return self.source_symbols(longest)
+
+    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
+        """Draw one of the sources of a length that makes sense, all equally likely: by default, any word of that length."""
+        return some(self.source_symbols(length), length, generator)
+
+    def count_sources(self, length: int) -> int:
+        """Return the number of sources that :meth:`draw_source` may draw."""
+        return len(self.source_symbols(length)) ** length
 
     @property
     def name(self) -> str:

@@ -18,25 +18,7 @@ FILLER = "."
 """A symbol that is not copied."""
 
 
-class _Letters(Spec, Task):
-    """A task whose sources and targets consist of letters."""
-
-    symbols: Symbols = 8
-
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        return some(letters(self.symbols), length, generator)
-
-    def count_sources(self, length: int) -> int:
-        return self.symbols**length
-
-
-class Copy(_Letters):
+class Copy(Spec, Task):
     """The source again: N symbols, which may repeat.
 
     Needs positions: with repeats, content alone does not determine the next symbol. The version with and without
@@ -46,11 +28,16 @@ class Copy(_Letters):
     'b a b -> b a b'
     """
 
+    symbols: Symbols = 8
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(source)
 
 
-class UniqueCopy(_Letters):
+class UniqueCopy(Spec, Task):
     """The source again: N symbols, none of them twice, so N is at most the number of symbols.
 
     Needs width rather than positions: it is enough to find the symbol after the last predicted one, but all symbols must
@@ -66,6 +53,9 @@ class UniqueCopy(_Letters):
     def longest(self) -> int:
         return self.symbols
 
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
+
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(source)
 
@@ -76,7 +66,7 @@ class UniqueCopy(_Letters):
         return perm(self.symbols, length)
 
 
-class Reverse(_Letters):
+class Reverse(Spec, Task):
     """The source backwards: N symbols, which may repeat.
 
     Needs cross-attention that counts from the end, and shows the capacity of a fixed state (Delétang et al. 2022, arXiv
@@ -85,6 +75,11 @@ class Reverse(_Letters):
     >>> Reverse().row("a b c")
     'a b c -> c b a'
     """
+
+    symbols: Symbols = 8
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(source[::-1])

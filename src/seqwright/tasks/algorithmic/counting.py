@@ -29,17 +29,8 @@ class Parity(Spec, Task):
     def source_symbols(self, longest: int) -> tuple[str, ...]:
         return numerals(2)
 
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
-        return numerals(2)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (str(source.count("1") % 2),)
-
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        return some(numerals(2), length, generator)
-
-    def count_sources(self, length: int) -> int:
-        return 2**length
 
 
 class CycleNavigation(Spec, Task):
@@ -67,12 +58,6 @@ class CycleNavigation(Spec, Task):
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (str((source.count("+") - source.count("-")) % self.size),)
 
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        return some(MOVES, length, generator)
-
-    def count_sources(self, length: int) -> int:
-        return len(MOVES) ** length
-
 
 class Majority(Spec, Task):
     """N symbols, one of them more frequent than any other; the target is that one.
@@ -91,9 +76,6 @@ class Majority(Spec, Task):
         return 3  # without a tie, one or two symbols are all the same
 
     def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
         return letters(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
@@ -132,12 +114,6 @@ class Histogram(Spec, Task):
         times = Counter(source)
         return tuple(str(times[letter]) for letter in letters(self.symbols))
 
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        return some(letters(self.symbols), length, generator)
-
-    def count_sources(self, length: int) -> int:
-        return self.symbols**length
-
 
 class BucketSort(Spec, Task):
     """N symbols, sorted; repeats stay.
@@ -154,18 +130,9 @@ class BucketSort(Spec, Task):
     def source_symbols(self, longest: int) -> tuple[str, ...]:
         return letters(self.symbols)
 
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         times = Counter(source)
         return tuple(letter for letter in letters(self.symbols) for _ in range(times[letter]))
-
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        return some(letters(self.symbols), length, generator)
-
-    def count_sources(self, length: int) -> int:
-        return self.symbols**length
 
 
 @cache

@@ -38,12 +38,6 @@ class EvenPairs(Spec, Task):
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (YES if source[0] == source[-1] else NO,)
 
-    def draw_source(self, length: int, generator: np.random.Generator) -> tuple[str, ...]:
-        return some(letters(2), length, generator)
-
-    def count_sources(self, length: int) -> int:
-        return 2**length
-
 
 class AssociativeRecall(Spec, Task):
     """N keys, each followed by its value, and then some of the keys as queries; the target is their values in order.
@@ -107,9 +101,6 @@ class Induction(Spec, Task):
     def source_symbols(self, longest: int) -> tuple[str, ...]:
         return letters(self.symbols)
 
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (source[source.index(source[-1]) + 1],)
 
@@ -149,9 +140,6 @@ class Hops(Spec, Task):
         return self.symbols
 
     def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
         return letters(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
