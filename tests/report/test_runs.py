@@ -160,7 +160,7 @@ def test_an_evaluations_page_says_what_was_measured():
     assert "BLEU" not in text
     assert [section.title for section in page.sections][1:] == [
         "By source length",
-        "What is said for what",
+        "Confused symbols",
         "The worst answers",
     ]
     assert 'aria-label="Heat map of confusions: c for b 15 times"' in page.html()
@@ -168,7 +168,7 @@ def test_an_evaluations_page_says_what_was_measured():
 
 def test_one_row_and_a_perfect_file():
     one = evaluated(AnsweredRow(("a",), ("b",), ("b",)))
-    assert [section.title for section in one.sections] == ["How well"]
+    assert [section.title for section in one.sections] == ["Measures"]
     assert one.summary == ("1 of 1 source is answered exactly: 1.00.",)
     wrong = evaluated(AnsweredRow(("a",), ("b",), ()), AnsweredRow(("a",), ("c",), ()))
     assert wrong.summary[0].startswith("0 of 1 source in 2 rows are answered exactly")

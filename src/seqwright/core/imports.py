@@ -51,11 +51,10 @@ def import_module_of_parts(name: str) -> None:
 def _import_file(path: Path) -> None:
     if not path.is_file():
         raise SeqwrightError(f"--import {path}: there is no such file", fix="name a Python file, or a module")
-    there = sys.modules.get(path.stem)
-    if there is not None:
-        if _file(there) != path.resolve():
-            raise SeqwrightError(f"--import {path}: another module is called {path.stem}", fix="rename the file")
-        return
+    if path.resolve() in map(_file, list(sys.modules.values())):
+        return  # once more, or under the name of its package: its parts have taken their places
+    if path.stem in sys.modules:
+        raise SeqwrightError(f"--import {path}: another module is called {path.stem}", fix="rename the file")
     spec = spec_from_file_location(path.stem, path.resolve())
     assert spec is not None, "it ends in .py"
     assert spec.loader is not None, "it ends in .py"
@@ -108,7 +107,7 @@ def _modules(value: Any) -> Iterator[str]:
 
 def _file(module: Any) -> Path | None:
     file = getattr(module, "__file__", None)
-    return None if not isinstance(file, str) else Path(file).resolve()
+    return None if not isinstance(file, str) else Path(file)
 
 
 def _name(module: Any) -> str:

@@ -1,4 +1,4 @@
-"""The page of an evaluation: how well a file was answered, where not, and what was said instead."""
+"""The page of an evaluation: accuracy, errors by source length, confused symbols and the worst answers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ MEASURED = {
     "exact_match": ("exact match", "sources answered with a target and nothing else, of all sources"),
     "wer": ("WER", "word error rate: 1 − exact match"),
     "per": ("PER", "symbol error rate: edits to the nearest target, for each gold symbol"),
-    "loss": ("loss", "mean nats a token, shown the truth before it, END counted"),
+    "loss": ("loss", "mean nats a token, given the true tokens before it, END counted"),
     "perplexity": ("perplexity", "exp(loss)"),
-    "token_accuracy": ("token accuracy", "tokens that are the likeliest, shown the truth before them"),
+    "token_accuracy": ("token accuracy", "tokens that are the most probable, given the true tokens before them"),
     "bleu": ("BLEU", "0 to 100, by sacrebleu"),
     "chrf": ("chrF", "0 to 100, by sacrebleu"),
 }
-"""What can stand in the first table: its field, its name, and what it is."""
+"""Rows of the first table: field, name and meaning."""
 
 CONFUSED = 15
-"""Rows of the table of confusions at most."""
+"""The maximum number of rows of the table of confusions."""
 
 MAPPED = 12
-"""Symbols on either side of the map of confusions at most."""
+"""The maximum number of symbols on either side of the map of confusions."""
 
 
 @dataclass(frozen=True)
@@ -42,47 +42,47 @@ class Around:
 
 
 def evaluation_page(measures: Mapping[str, Any], *, title: str, facts: Sequence[tuple[str, str]] = ()) -> Page:
-    """An evaluation as a page.
+    """Return the page of an evaluation.
 
     Args:
         measures: what ``seqwright evaluate --json`` prints (``msgspec.to_builtins`` of a ``Measures``).
         title: the page's.
-        facts: how it came about: the run, the file, the decoder.
+        facts: names and values, such as the run and the file.
     """
     sections = (
-        Section("How well", tuple(_headline(measures))),
+        Section("Measures", tuple(_headline(measures))),
         Section("By source length", tuple(_by_length(measures))),
-        Section("What is said for what", tuple(_confusion(measures["confusion"]))),
+        Section("Confused symbols", tuple(_confusion(measures["confusion"]))),
         Section("The worst answers", tuple(_worst(measures["worst"]))),
     )
     return Page(title, tuple(_lead(measures)), tuple(facts), tuple(section for section in sections if section.parts))
 
 
 def _lead(measures: Mapping[str, Any]) -> Iterator[str]:
-    rate_of, asked = measures["exact_match"], measures["sources"]
-    right = round(rate_of * asked)
-    among = f" in {count(measures['rows'], 'row')}" if measures["rows"] != asked else ""
+    exact_match, sources = measures["exact_match"], measures["sources"]
+    right = round(exact_match * sources)
+    among = f" in {count(measures['rows'], 'row')}" if measures["rows"] != sources else ""
     yield (
-        f"{right:,} of {count(asked, 'source')}{among} {'is' if right == 1 else 'are'} "
-        f"answered exactly: {_told(rate_of, measures['intervals'].get('exact_match'), ', 95 % interval ')}."
+        f"{right:,} of {count(sources, 'source')}{among} {'is' if right == 1 else 'are'} "
+        f"answered exactly: {_with_interval(exact_match, measures['intervals'].get('exact_match'), ', 95 % interval ')}."
     )
 
 
-def _told(value: float, interval: Sequence[float] | None, between: str) -> str:
+def _with_interval(value: float, interval: Sequence[float] | None, between: str) -> str:
     return rate(value) + ("" if interval is None else f"{between}{rate(interval[0])} to {rate(interval[1])}")
 
 
 def _headline(measures: Mapping[str, Any]) -> Iterator[Part]:
     rows = []
-    for name, (said, meaning) in MEASURED.items():
+    for name, (label, meaning) in MEASURED.items():
         value, interval = measures.get(name), measures["intervals"].get(name)
         if value is None:
             continue
         signature = measures.get("signatures", {}).get(name)
         ends = "–" if interval is None else f"{_exact(interval[0])} to {_exact(interval[1])}"
         counted = f"{meaning} ({signature})" if signature else meaning
-        rows.append((Text(said, "strong"), _exact(value), ends, counted))
-    yield Table(("measure", "value", "95 % interval", "what it is"), tuple(rows), frozenset({1, 2}))
+        rows.append((Text(label, "strong"), _exact(value), ends, counted))
+    yield Table(("measure", "value", "95 % interval", "meaning"), tuple(rows), frozenset({1, 2}))
     yield Prose(
         "Intervals: percentile bootstrap, sources being redrawn. Where all answers are equally good they have no width, "
         "and for a single source there is none."
@@ -90,7 +90,7 @@ def _headline(measures: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _exact(value: float) -> str:
-    """In the four digits that a comparison of two runs needs."""
+    """Format a value with the four digits that a comparison of two runs needs."""
     return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}" if abs(value) < 1e6 else number(value)
 
 
@@ -105,7 +105,7 @@ def _by_length(measures: Mapping[str, Any]) -> Iterator[Part]:
     overall = measures["exact_match"]
     panel = charts.Panel("exact match", marks, (0.0, 1.0), overall)
     says = "Exact match by source length: " + "; ".join(
-        f"{_range(part)}: {_told(part['exact_match'], part['interval'], ', ')}" for part in bins
+        f"{_range(part)}: {_with_interval(part['exact_match'], part['interval'], ', ')}" for part in bins
     )
     yield Figure(
         (charts.dots("by-length", says, [panel], [mark.row for mark in marks]),),
@@ -124,7 +124,7 @@ def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
         return
     yield Figure(
         (confusion_map(confusion),),
-        f"Rows: the gold symbol; columns: what is said instead; how often. {visible('')}: nothing, so a row of it holds "
+        f"Rows: the gold symbol; columns: the predicted symbol; counts. {visible('')}: nothing, so a row of it holds "
         "symbols put in, a column of it symbols left out. Correct symbols are not shown.",
     )
     yield Heading("The most frequent")
@@ -138,7 +138,7 @@ def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
         )
         for one in confusion[:CONFUSED]
     )
-    yield Table(("gold", "said", "times", "of such gold symbols", ""), rows, frozenset({2, 3}))
+    yield Table(("gold", "predicted", "times", "of such gold symbols", ""), rows, frozenset({2, 3}))
 
 
 def _kind(one: Mapping[str, Any]) -> Text:
@@ -148,7 +148,7 @@ def _kind(one: Mapping[str, Any]) -> Text:
 
 
 def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:
-    """A heat map of how often which symbol is said for which, those that are confused most first.
+    """Return a heat map of the counts of predicted symbols by gold symbol, the most confused first.
 
     Args:
         confusion: ``gold``, ``predicted`` and ``count``, most frequent first.
@@ -157,11 +157,11 @@ def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:
     rows, columns = dict[str, None](), dict[str, None]()  # in the order in which they come
     squares = []
     for one in confusion:
-        gold, said = visible(one["gold"]), visible(one["predicted"])
-        if len(rows | {gold: None}) <= MAPPED and len(columns | {said: None}) <= MAPPED:
-            rows[gold] = columns[said] = None
+        gold, predicted = visible(one["gold"]), visible(one["predicted"])
+        if len(rows | {gold: None}) <= MAPPED and len(columns | {predicted: None}) <= MAPPED:
+            rows[gold] = columns[predicted] = None
             ink = "#000000" if one["count"] > 0.45 * most else "#fffffe"
-            squares.append({"gold": gold, "said": said, "count": one["count"], "ink": ink})
+            squares.append({"gold": gold, "predicted": predicted, "count": one["count"], "ink": ink})
     looks = {
         "labelFontSize": 15,
         "labelAngle": 0,
@@ -171,19 +171,19 @@ def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:
         "titleFontSize": 13,
     }
     base = alt.Chart(alt.Data(values=squares)).encode(
-        x=alt.X("said:N", title="said", sort=None)
+        x=alt.X("predicted:N", title="predicted", sort=None)
         .scale(domain=list(columns), padding=0.05)
         .axis(orient="top", **looks),
         y=alt.Y("gold:N", title="gold", sort=None).scale(domain=list(rows), padding=0.05).axis(**looks),
     )
     colour = alt.Color("count:Q", legend=None).scale(scheme="cividis", domain=[0, most])
     filled = base.mark_rect(cornerRadius=3).encode(color=colour)
-    told = base.mark_text(fontSize=13).encode(
+    counts = base.mark_text(fontSize=13).encode(
         text=alt.Text("count:Q", format=",d"), color=alt.Color("ink:N", scale=None)
     )
-    layers = alt.layer(filled, told).resolve_scale(color="independent")
+    layers = alt.layer(filled, counts).resolve_scale(color="independent")
     says = "Heat map of confusions: " + "; ".join(
-        f"{square['said']} for {square['gold']} {square['count']:,} times" for square in squares[:20]
+        f"{square['predicted']} for {square['gold']} {square['count']:,} times" for square in squares[:20]
     )
     return charts.draw("confusion", says, layers.properties(width=alt.Step(52), height=alt.Step(34)))
 
@@ -192,7 +192,7 @@ def _worst(worst: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
     if not worst:
         return
     yield Prose(
-        "Wanted and said, symbol under symbol; coloured and bold where they differ, "
+        "Target and answer, symbol under symbol; coloured and bold where they differ, "
         + f"{visible('')} where one has none."
     )
     yield Cards(tuple(side_by_side(row["source"], row["aligned"], _note(row)) for row in worst))

@@ -13,10 +13,10 @@ from seqwright.report.lines import ChartLine, Strip, strips
 from seqwright.report.page import Figure, Page, Part, Prose, Section, Table, Text
 
 SMOOTH = 50
-"""A point of the smoothed loss is the mean of one in so many of all steps around it."""
+"""A point of the smoothed loss is the mean over this fraction (one in so many) of all steps."""
 
 EVALUATIONS = 16
-"""Rows of the table of evaluations at most."""
+"""The maximum number of rows of the table of evaluations."""
 
 
 def curves_page(
@@ -29,7 +29,7 @@ def curves_page(
     notes: Sequence[str] = (),
     best_step: int | None = None,
 ) -> Page:
-    """A training run as a page; it may be finished, stopped or not begun.
+    """Return the page of a training run, which may be finished, stopped or not begun.
 
     Args:
         lines: of ``metrics.jsonl``: those with ``loss`` are steps (``step``, ``epoch``, ``loss``, ``rate``,
@@ -37,8 +37,8 @@ def curves_page(
             may be missing, ``None`` or not a number.
         title: the page's.
         settings: each setting's value by its path.
-        data: what was read: names and what is to be said of them.
-        facts: how the run came about, such as its command.
+        data: names and descriptions of the data.
+        facts: further names and values, such as the command.
         notes: sentences about the run, which lead the page.
         best_step: the step whose weights were kept; without it, the best evaluation's.
     """
@@ -48,7 +48,7 @@ def curves_page(
     sections = (
         Section("Curves", tuple(_curves(steps, evaluations, best))),
         Section("Evaluations", tuple(_evaluations(evaluations, best))),
-        Section("Data", (Table(("", "what was read"), tuple((Text(name, "strong"), said) for name, said in data)),)),
+        Section("Data", (Table(("", "description"), tuple((Text(name, "strong"), text) for name, text in data)),)),
         Section("Settings", (Table(("setting", "value"), tuple(_settings(settings))),)),
     )
     wanted = (True, bool(evaluations), bool(data), bool(settings))
@@ -61,7 +61,7 @@ def curves_page(
 
 
 def best_evaluation(evaluations: Sequence[Mapping[str, Any]], step: int | None = None) -> Mapping[str, Any] | None:
-    """The evaluation at a step, or else the one with the highest exact match, of equals the lowest loss, then the first.
+    """Return the evaluation at a step, or else the one with the highest exact match, of equals the lowest loss, then the first.
 
     >>> best_evaluation([{"step": 1, "dev_loss": 2.0}, {"step": 2, "dev_loss": 1.0}, {"step": 3, "dev_loss": None}])
     {'step': 2, 'dev_loss': 1.0}
@@ -82,7 +82,7 @@ def _finite(value: Any) -> TypeGuard[float]:
 
 
 def _values(lines: Sequence[Mapping[str, Any]], key: str) -> np.ndarray:
-    """A column as floats, what is missing being not a number."""
+    """Return a column as floats; a missing value becomes NaN."""
     return np.array([np.nan if line.get(key) is None else line[key] for line in lines], dtype=np.float64)
 
 
@@ -93,13 +93,13 @@ def _line(name: str, lines: Sequence[Mapping[str, Any]], key: str, **look: Any) 
 def _lead(
     steps: Sequence[Mapping[str, Any]], evaluations: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None
 ) -> Iterator[str]:
-    """What the curves say, in sentences."""
+    """Yield sentences about the curves."""
     if not steps:
         yield "No step has been made yet."
         return
-    told = [f"dev {key}{number(best[name])}" for name, key in DEV.items() if best and _finite(best.get(name))]
-    if best and told:
-        yield f"The weights of step {best['step']:,} of {steps[-1]['step']:,} are kept: {listing(told)}."
+    measured = [f"dev {key}{number(best[name])}" for name, key in DEV.items() if best and _finite(best.get(name))]
+    if best and measured:
+        yield f"The weights of step {best['step']:,} of {steps[-1]['step']:,} are kept: {listing(measured)}."
     elif not evaluations:
         yield f"{count(len(steps), 'step')} so far, and no evaluation yet."
     broken = [line["step"] for line in steps if not _finite(line.get("loss"))]
@@ -109,7 +109,7 @@ def _lead(
 
 
 DEV = {"dev_exact_match": "exact match ", "dev_loss": "loss "}
-"""What an evaluation measures, and what a sentence calls it."""
+"""The measurements of an evaluation, and their names in sentences."""
 
 
 def _facts(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -126,7 +126,7 @@ def _facts(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
 def _curves(
     steps: Sequence[Mapping[str, Any]], evaluations: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None
 ) -> Iterator[Part]:
-    """The strips that there is something to show in."""
+    """Yield the figure of all strips that have data."""
     loss = _line("training", steps, "loss", look="faint").finite()
     window = max(1, len(loss.steps) // SMOOTH)
     dev = _line("dev", evaluations, "dev_loss", look="dashed").finite()
@@ -157,20 +157,20 @@ def _curves(
 
 
 def _evaluations(evaluations: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> Iterator[Part]:
-    """As a table: the one whose weights are kept, the last one, and of the others as many as one reads."""
+    """Yield a table of evaluations: the one whose weights are kept, the last one, and a selection of the others."""
     every = -(-len(evaluations) // EVALUATIONS)
     step = None if best is None else best["step"]
     kept = [
         line
-        for place, line in enumerate(evaluations)
-        if place % every == 0 or line is evaluations[-1] or line["step"] == step
+        for index, line in enumerate(evaluations)
+        if index % every == 0 or line is evaluations[-1] or line["step"] == step
     ]
     if len(kept) < len(evaluations):
         yield Prose(f"{len(kept)} of {len(evaluations):,}; metrics.jsonl has all.")
     rows = tuple(
         (
             f"{line['step']:,}",
-            *(_told(line.get(key)) for key in ("dev_loss", "dev_exact_match")),
+            *(_figure(line.get(key)) for key in ("dev_loss", "dev_exact_match")),
             Text("kept", "good") if line["step"] == step else "",
         )
         for line in kept
@@ -178,7 +178,7 @@ def _evaluations(evaluations: Sequence[Mapping[str, Any]], best: Mapping[str, An
     yield Table(("step", "dev loss", "dev exact match", ""), rows, frozenset({0, 1, 2}))
 
 
-def _told(value: Any) -> str:
+def _figure(value: Any) -> str:
     return "–" if value is None else f"{value:.4f}" if _finite(value) else number(float(value))
 
 

@@ -1,1 +1,1 @@
-"""Runs: a model trained on your own sequences, kept in a folder that can be stopped, resumed, asked and measured."""
+"""Runs: models trained on your own sequences, each in a folder from which it continues, answers and is evaluated."""
