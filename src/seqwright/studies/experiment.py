@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from seqwright import __version__
 from seqwright.studies.cell import Cell, pace
 from seqwright.studies.executor import Executor, LocalExecutor, WorkUnit
@@ -78,8 +80,11 @@ class Experiment:
             progress: called with the work done and in all, and the units done and in all.
 
         Raises:
-            SeqwrightError: the folder cannot be used, or a worker keeps dying.
+            SeqwrightError: a model cannot be built, the folder cannot be used, or a worker keeps dying.
         """
+        with torch.device("meta"):  # what does not fit is reported before anything is trained
+            for cell in self.cells:
+                cell.spec.checked().build()  # pyright: ignore[reportAttributeAccessIssue]  # every family is a Spec too
         units = self.units()
         with opened(out, self.manifest()) as store:
             results = {unit.key: store.load(unit.key) for unit in units}
