@@ -101,11 +101,11 @@ class ModelSpec(Place):
 
     @abstractmethod
     def max_length(self, side: Side) -> int | None:
-        """The longest sequence that fits on a side, marks included; ``None`` where any length does."""
+        """Return the longest sequence that fits on a side, marks included; ``None`` where any length does."""
 
     @abstractmethod
     def vocabulary_size(self, side: Side) -> int | None:
-        """The number of ids that a side may hold; ``None`` where the model reads numbers."""
+        """Return the number of ids that a side may hold; ``None`` where the model reads numbers."""
 
     @property
     @abstractmethod

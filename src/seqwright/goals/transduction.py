@@ -172,5 +172,5 @@ class Transduction(Spec, Goal):
 
 
 def _cell(text: str) -> str:
-    """Return a text as one cell of one line: tabs and line ends as ``\\t`` and ``\\n`` (``--jsonl`` has texts exactly)."""
+    r"""Return a text as one cell of one line: tabs and line ends as ``\t`` and ``\n`` (``--jsonl`` has texts exactly)."""
     return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

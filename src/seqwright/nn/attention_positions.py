@@ -33,7 +33,7 @@ class KeyMask:
         return self.compute()
 
     def forbidden(self, dtype: torch.dtype) -> Float[Tensor, "b 1 q k"] | None:
-        """A term for the scores, 0 at allowed keys and far below every score elsewhere; ``None`` where every key is allowed."""
+        """Return a term for the scores, 0 at allowed keys and far below every score elsewhere; ``None`` where every key is allowed."""
         if self.pattern == "all":
             return None
         if self._forbidden is None:

@@ -1,4 +1,4 @@
-"""Attention masks as rules on positions: may the query at one position attend to the key at another?
+"""Attention masks as rules on two positions, of a query and of a key.
 
 A rule is elementwise on two positions, so one rule serves whole batches, cached steps and packed rows alike. Padding
 (position −1) is excluded by :class:`seqwright.nn.attention_positions.AttentionPositions`, not by a mask.

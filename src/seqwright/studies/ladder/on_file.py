@@ -1,4 +1,4 @@
-"""The ladder on a file of one's own: which of the parts does this data need?
+"""The ladder on a file of one's own, which shows the parts that this data needs.
 
 The rungs are the paper's; the size is chosen for the data. Before the last rung nothing can pad, so there a batch holds
 rows of equal lengths only: such batches are smaller, so the same steps show those rungs fewer rows. The first rung reads

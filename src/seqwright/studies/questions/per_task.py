@@ -83,7 +83,7 @@ def _named(task: str, pair: Pair) -> Pair:
 
 
 class PerTaskStudy(Spec, Study):
-    """A comparison of one model for a mixture of tasks with a model for each: is every task learnt, or only the mean?"""
+    """A comparison of one model for a mixture of tasks with a model for each of them."""
 
     name = "per-task"
     question = "Is every task learnt, or only the mean?"
