@@ -31,7 +31,7 @@ RUNGS = (
 
 
 def trained(rung: str, variant: str, task: str, steps: int) -> torch.nn.Module:
-    """The rung's model after some training, as the ladder trains it."""
+    """Train a rung's model as the ladder trains it."""
     cells = {(cell.base, cell.variant, cell.data.name): cell for cell in paper_cells()}
     cell = cells[rung, variant, task]
     data, model = cell.data.drawn(), sw.build(cell.spec, seed=1).train()
