@@ -69,11 +69,6 @@ class SymbolTable:
         """The number of ids."""
         return len(self.symbols) + 3
 
-    @property
-    def forbidden(self) -> tuple[int, ...]:
-        """The ids that are never generated."""
-        return (self.start,)
-
     @cached_property
     def numbers(self) -> dict[str, int]:
         """Each symbol's number."""
@@ -95,10 +90,11 @@ class SymbolTable:
 
 
 class StoredVocabulary(Spec, tag="Symbols"):
-    """A vocabulary as a file keeps it; without ``source_symbols`` both sides share the symbols."""
+    """The symbols of some data, as a run's folder keeps them; see :class:`Vocabulary`."""
 
     symbols: tuple[str, ...]
     source_symbols: tuple[str, ...] | None = None
+    source_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +108,7 @@ class Vocabulary:
     Attributes:
         symbols: those of targets, and of sources where these have no symbols of their own.
         source_symbols: those of sources; ``None`` where both sides share one table.
+        source_only: symbols of a shared table that no target has, and that are therefore never generated.
         marks: the marks around sources.
 
     >>> vocabulary = Vocabulary(("0", "1"))
@@ -125,6 +122,7 @@ class Vocabulary:
     symbols: tuple[str, ...]
     source_symbols: tuple[str, ...] | None = None
     marks: SourceMarks = field(default_factory=BareSources)
+    source_only: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> Vocabulary:
@@ -134,11 +132,11 @@ class Vocabulary:
     @classmethod
     def from_stored(cls, stored: StoredVocabulary, marks: SourceMarks | None = None) -> Vocabulary:
         """Return the vocabulary of a file."""
-        return cls(stored.symbols, stored.source_symbols, marks or BareSources())
+        return cls(stored.symbols, stored.source_symbols, marks or BareSources(), stored.source_only)
 
     def stored(self) -> StoredVocabulary:
         """Return the vocabulary as a file keeps it."""
-        return StoredVocabulary(symbols=self.symbols, source_symbols=self.source_symbols)
+        return StoredVocabulary(symbols=self.symbols, source_symbols=self.source_symbols, source_only=self.source_only)
 
     @property
     def shared(self) -> bool:
@@ -152,6 +150,10 @@ class Vocabulary:
     @cached_property
     def source(self) -> SymbolTable:
         return self.target if self.source_symbols is None else SymbolTable(self.source_symbols)
+
+    def table(self, side: Side) -> SymbolTable:
+        """Return the table of one side."""
+        return self.target if side == "target" else self.source
 
     @property
     def start(self) -> int:
@@ -184,7 +186,7 @@ class Vocabulary:
     @property
     def forbidden(self) -> tuple[int, ...]:
         """The ids that are never generated."""
-        return (self.start,)
+        return (self.start, *self.target.encode(self.source_only))
 
     def encode(self, symbols: Sequence[str]) -> list[int]:
         """Return the numbers of target symbols; see :meth:`SymbolTable.encode`."""
@@ -200,17 +202,17 @@ class Vocabulary:
 
     def decode(self, ids: Sequence[int], side: Side = "target") -> tuple[str, ...]:
         """Return the symbols of these ids, with START, END and PAD as ``<start>``, ``<end>`` and ``<pad>``."""
-        names = (*(self.target if side == "target" else self.source).symbols, "<start>", "<end>", "<pad>")
+        names = (*self.table(side).symbols, "<start>", "<end>", "<pad>")
         return tuple(names[number] for number in ids)
 
     def unknown(self, symbols: Iterable[str], side: Side = "target") -> list[str]:
         """Return the symbols that are not in a side's table, in order."""
-        numbers = (self.target if side == "target" else self.source).numbers
+        numbers = self.table(side).numbers
         return [symbol for symbol in symbols if symbol not in numbers]
 
     def known(self, symbols: Iterable[str], side: Side = "target") -> tuple[str, ...]:
         """Return the symbols that are in a side's table, in order."""
-        numbers = (self.target if side == "target" else self.source).numbers
+        numbers = self.table(side).numbers
         return tuple(symbol for symbol in symbols if symbol in numbers)
 
     def known_pair(self, pair: Pair) -> Pair:

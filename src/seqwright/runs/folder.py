@@ -18,7 +18,7 @@ from seqwright.core.imports import ImportedModule, missing_modules
 from seqwright.core.model import ModelSpec
 from seqwright.core.spec import Count, Spec, part_from_json
 from seqwright.data.preprocessing import Preprocessing
-from seqwright.data.vocabulary import Vocabulary
+from seqwright.data.vocabulary import StoredVocabulary, Vocabulary
 from seqwright.goals.recipe import Recipe
 from seqwright.runs import old_form
 
@@ -60,12 +60,6 @@ class Manifest(Spec):
     source: Source
     limit: Count
     imports: tuple[ImportedModule, ...] = ()
-
-
-class Symbols(Spec):
-    """The vocabulary, as its file keeps it."""
-
-    symbols: tuple[str, ...]
 
 
 class Result(Spec):
@@ -214,7 +208,7 @@ class RunFolder:
         for name, content in kept.items():
             self._write(self.path / KEPT_DATA / name, content)
         self._write(self.model_file, manifest.recipe.model.to_json(indent=2))  # pyright: ignore[reportAttributeAccessIssue]
-        self._write(self.vocabulary_file, Symbols(symbols=vocabulary.symbols).to_json())
+        self._write(self.vocabulary_file, vocabulary.stored().to_json())
         self.write_manifest(manifest)
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -248,9 +242,9 @@ class RunFolder:
         """Read ``model.json``."""
         return self._decoded(self.model_file, self._json(self.model_file), ModelSpec)
 
-    def symbols(self) -> tuple[str, ...]:
-        """Read the symbols of ``vocabulary.json``."""
-        return self._decoded(self.vocabulary_file, self._json(self.vocabulary_file), Symbols).symbols
+    def symbols(self) -> StoredVocabulary:
+        """Read ``vocabulary.json``."""
+        return self._decoded(self.vocabulary_file, self._json(self.vocabulary_file), StoredVocabulary)
 
     def result(self) -> Result | None:
         """Read ``result.json``; ``None`` while the run has not ended."""
