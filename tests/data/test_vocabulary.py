@@ -6,7 +6,8 @@ import torch
 from seqwright.core.errors import SeqwrightError
 from seqwright.data.batch import Pair
 from seqwright.data.corpus import Corpus
-from seqwright.data.vocabulary import MarkedSources, Scalars, StoredVocabulary, Vocabulary
+from seqwright.data.scalars import Scalars
+from seqwright.data.vocabulary import MarkedSources, StoredVocabulary, Vocabulary
 from seqwright.tasks.paper import EIGHT
 
 BITS = Vocabulary(("0", "1"))

@@ -18,7 +18,8 @@ from seqwright.evaluation.metrics import TextMetric
 from seqwright.evaluation.text import TextMeasures
 from seqwright.goals.trained import Prediction, TrainedModel
 from seqwright.runs.attention import attention_of
-from seqwright.runs.folder import Manifest, RunFolder
+from seqwright.runs.folder import RunFolder
+from seqwright.runs.manifest import Manifest
 from seqwright.runs.old_form import current_parameters
 from seqwright.runs.training_run import Weights
 from seqwright.training.checkpoint import load_weights, read_checkpoint
