@@ -1,4 +1,4 @@
-"""The doctor's exam: faults put into models of seven kinds, and healthy models that look odd. Which are found, and named rightly?
+"""Accuracy of the doctor on faulty models of seven kinds and on healthy models that look odd.
 
     python benchmarks/doctor.py [--seeds 1] [--only gpt healthy] [--unseen] [--users] [-v]
 
@@ -34,7 +34,7 @@ def examined(case: Case, seed: int) -> Report:
 
 
 def judged(case: Case, report: Report) -> str:
-    """One word for what the doctor said of a case."""
+    """Return a word for the doctor's result on a case."""
     failed = {finding.check for finding in report.failed}
     if case.fault is None:
         return "false alarm" if failed else "healthy"
@@ -48,7 +48,7 @@ def judged(case: Case, report: Report) -> str:
 
 
 def table(said: Sequence[tuple[Case, str, Report]]) -> None:
-    """Per check: how often it is the fault, and what became of that."""
+    """Print for each check the number of cases with its fault, and the results on them."""
     by_check: dict[str, list[str]] = defaultdict(list)
     alarms: dict[str, int] = defaultdict(int)
     for case, word, report in said:

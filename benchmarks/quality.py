@@ -1,4 +1,4 @@
-"""How well the defaults train: word error rates on the SIGMORPHON 2021 low-resource pronunciations.
+"""Quality of the defaults: word error rates on the SIGMORPHON 2021 low-resource pronunciations.
 
 Each language is trained with its official split and the defaults, nothing set: the dev rows choose the weights, the
 test rows are asked once, at the end, by generating. A word is wrong unless every phone is right.
@@ -41,7 +41,7 @@ def seqwright(*arguments: str) -> str:
 
 
 def measure(data: Path, out: Path, language: str, seed: int, options: list[str]) -> dict[str, object]:
-    """Train one model, or go on with it, and ask it the test rows greedily and by beam search."""
+    """Train one model, or continue its training, and evaluate it on the test rows greedily and by beam search."""
     run = out / f"{language}-{seed}"
     if (run / "run.json").exists():
         seqwright("train", "--resume", str(run), "--json")

@@ -1,4 +1,4 @@
-"""The paper's last rung as one would write it with ``torch.nn.Transformer``: one model at a time, one script.
+"""The paper's last rung in a script around ``torch.nn.Transformer``, one model at a time.
 
 This is what the ladder's ensembles are measured against, in speed and in what comes out. It shares no code with them.
 """
@@ -57,7 +57,7 @@ class Seq2SeqTransformer(nn.Module):
 
 
 def rows(device: str) -> tuple[Tensor, Tensor]:
-    """All 200 rows: sources ``[200 4]``, and targets between SOS and EOS ``[200 6]``."""
+    """Return all 200 rows: sources ``[200 4]``, and targets between SOS and EOS ``[200 6]``."""
     pairs = [tuple([int(s) for s in side] for side in line.split()) for line in SEQUENCES for _ in range(COPIES)]
     sources = [source + [PAD] * (4 - len(source)) for source, _ in pairs]
     targets = [[SOS, *target, EOS] + [PAD] * (4 - len(target)) for _, target in pairs]
@@ -65,7 +65,7 @@ def rows(device: str) -> tuple[Tensor, Tensor]:
 
 
 def train(seed: int, *, epochs: int = EPOCHS, device: str = "cpu") -> tuple[Seq2SeqTransformer, float]:
-    """One model and its last training loss."""
+    """Train one model; return it and its last training loss."""
     torch.manual_seed(seed)
     model = Seq2SeqTransformer().to(device)
     source, target = rows(device)
@@ -87,7 +87,7 @@ def train(seed: int, *, epochs: int = EPOCHS, device: str = "cpu") -> tuple[Seq2
 
 @torch.no_grad()
 def exact_match(model: Seq2SeqTransformer) -> float:
-    """The fraction of the eight that are answered by generating, a chosen token staying chosen."""
+    """Return the fraction of the eight sequences that are answered by generating, token by token."""
     model.eval()
     source, target = rows(next(model.parameters()).device.type)
     source, target = source[::COPIES], target[::COPIES]

@@ -1,4 +1,4 @@
-"""How fast does it train? Target symbols a CPU second, beside the same model in other hands.
+"""Training speed in target symbols per CPU second, beside the same model in other tools.
 
     python benchmarks/training.py small DATA [--yoyodyne FOLDER | --peer RATE]
     python benchmarks/training.py large PAIRS
@@ -60,7 +60,7 @@ from seqwright.training.trainer import SingleModel, Trainer
 PEERS = Path(__file__).parent / "peers"
 
 Turn = Callable[[], float]
-"""Goes once through the words; target symbols a CPU second."""
+"""A pass over the words, which returns target symbols per CPU second."""
 
 
 def cpu_seconds(who: int = resource.RUSAGE_SELF) -> float:
@@ -74,7 +74,7 @@ def read(path: Path) -> list[Pair]:
 
 
 def recipe(vocabulary: Vocabulary, *, width: int, dropout: float, rotary: bool, precision: str) -> Recipe:
-    """Four and four layers, four heads; everything else as either peer has it."""
+    """Return a recipe of four and four layers and four heads, with everything else as in the peer."""
     edits: dict[str, object] = {
         "model.width": width,
         "model.embedding.deviation": width**-0.5,
@@ -97,7 +97,7 @@ def recipe(vocabulary: Vocabulary, *, width: int, dropout: float, rotary: bool, 
 
 
 def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> float:
-    """One pass: target symbols a CPU second."""
+    """Make one pass and return the target symbols per CPU second."""
     began, symbols = cpu_seconds(), 0
     for _ in range(len(sampler.epoch_plan)):
         batch = next(sampler)
@@ -107,7 +107,7 @@ def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> f
 
 
 def ours(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, chosen: Recipe) -> Turn:
-    """The loop that runs are trained by."""
+    """Return a turn of our trainer."""
     model = build(chosen.model).train()
     draw_from(model, torch.Generator().manual_seed(0))
     sampler = Sampler(PairExamples(pairs, vocabulary), batching, torch.Generator().manual_seed(0))
@@ -123,7 +123,7 @@ def ours(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, chosen: 
 
 
 class Plain(nn.Module):
-    """What one writes around ``torch.nn.Transformer``."""
+    """A model of ``torch.nn.Transformer`` as users write it."""
 
     def __init__(self, symbols: int, outputs: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Plain(nn.Module):
 
 
 def plain(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, width: int, precision: str) -> Turn:
-    """A loop around ``torch.nn.Transformer``, Adam and nothing else."""
+    """Return a turn of a plain loop around ``torch.nn.Transformer`` and Adam."""
     torch.manual_seed(0)
     model = Plain(vocabulary.size, vocabulary.outputs, width, 0.1).train()
     optimiser = torch.optim.Adam(model.parameters(), lr=0.001)
@@ -175,7 +175,7 @@ def plain(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, width: 
 
 
 def yoyodyne(data: Path, language: str, folder: Path) -> Turn:
-    """The peer in its own environment, by its own script."""
+    """Return a turn of the peer in its own environment, by its own script."""
     command = [sys.executable, str(PEERS / "yoyodyne.py"), str(data), str(folder), "--languages", language]
 
     def turn() -> float:
@@ -187,7 +187,7 @@ def yoyodyne(data: Path, language: str, folder: Path) -> Turn:
 
 
 def in_turns(turns: dict[str, Turn], number: int, against: dict[str, str]) -> dict[str, object]:
-    """Every contestant once a turn, and the ratios of each turn to what it is ``against``."""
+    """Take turns; return the rates, and each turn's ratios to those that a name is ``against``."""
     rates: dict[str, list[float]] = {name: [] for name in turns}
     for at in range(number):
         for name, turn in turns.items():
@@ -205,7 +205,7 @@ def in_turns(turns: dict[str, Turn], number: int, against: dict[str, str]) -> di
 
 
 def batchings(pairs: Iterable[Pair], rows: int) -> dict[str, Batching]:
-    """``rows`` at random, and about as many of like lengths: what so many hold on average, as training's default is."""
+    """Return batchings of ``rows`` at random, and of about as many rows of similar lengths, as training's default."""
     symbols = [len(pair.source) + len(pair.target) + 2 for pair in pairs]
     tokens = round(rows * sum(symbols) / len(symbols))
     return {"same rows": PaddedBatches(rows=rows), "like lengths": TokenBatches(tokens=tokens)}

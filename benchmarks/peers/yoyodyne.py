@@ -1,4 +1,4 @@
-"""Yoyodyne beside us: word error rates, training speed and decoding speed of a peer on the same words.
+"""Word error rates, training speed and decoding speed of Yoyodyne on the same words.
 
 Yoyodyne (CUNY-CL) is the nearest tool to ours that is alive. It is put into a virtual environment of its own, trained
 on pronunciations with the settings of its own regression test for Icelandic, lets its own criterion choose the
@@ -75,7 +75,7 @@ def network(model: str, beam: int) -> dict:
 
 
 def configuration(model: str, folder: Path, beam: int = 1, **data: str) -> dict:
-    """What fitting and predicting have in common: the network, the rows and where everything lies."""
+    """Return the settings that fitting and predicting share: the network, the rows and the folders."""
     lengths = {"max_source_length": 32, "max_features_length": 0, "max_target_length": 40}
     return {
         "model": network(model, beam),
@@ -104,7 +104,7 @@ class Peer:
         subprocess.run([*pip, "uninstall", "--yes", "torchvision", "torchaudio"], check=True)
 
     def run(self, command: str, config: dict, folder: Path, *more: str) -> float:
-        """Runs one command of Yoyodyne's to its end; the CPU seconds it and its data loaders took."""
+        """Run one command of Yoyodyne; return the CPU seconds of it and its data loaders."""
         folder.mkdir(parents=True, exist_ok=True)
         written = folder / f"{command}.yaml"
         written.write_text(json.dumps(config, indent=1))  # JSON is YAML
@@ -122,7 +122,7 @@ class Peer:
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
     def fit(self, model: str, data: Path, language: str, folder: Path, epochs: int, choose: bool = True) -> float:
-        """Trains; with `choose` it looks at the dev rows each epoch, stops early and keeps the best checkpoint."""
+        """Train; with `choose`, evaluate the dev rows each epoch, stop early and keep the best checkpoint."""
         shutil.rmtree(folder, ignore_errors=True)
         rows = {"train": str(data / f"{language}_train.tsv"), "val": str(data / f"{language}_dev.tsv")}
         config = configuration(model, folder, **rows)
@@ -145,7 +145,7 @@ class Peer:
         return self.run("fit", config, folder)
 
     def predict(self, model: str, rows: Path, folder: Path, beam: int) -> tuple[list[str], float]:
-        """What the trained model says for each word of a file, and the CPU seconds it took to say it."""
+        """Return the trained model's answer to each word of a file, and the CPU seconds of predicting."""
         (checkpoint,) = folder.glob("lightning_logs/version_*/checkpoints/best.ckpt")
         said = folder / "said.txt"
         config = configuration(model, folder, beam, predict=str(rows))
@@ -181,7 +181,7 @@ def epochs_run(folder: Path) -> int:
 
 
 def parameters(folder: Path) -> int:
-    """The size of the network, as Yoyodyne states it when training starts."""
+    """Return the size of the network, as Yoyodyne logs it."""
     log = (folder / "fit.log").read_text(encoding="utf-8")
     return int(log.split("Trainable parameters:")[1].split()[0].replace(",", ""))
 
