@@ -1,6 +1,6 @@
 """The paper's last rung in a script around ``torch.nn.Transformer``, one model at a time.
 
-This is what the ladder's ensembles are measured against, in speed and in what comes out. It shares no code with them.
+The ladder's ensembles are compared with it in speed and in results. It shares no code with them.
 """
 
 from __future__ import annotations
@@ -91,11 +91,11 @@ def exact_match(model: Seq2SeqTransformer) -> float:
     model.eval()
     source, target = rows(next(model.parameters()).device.type)
     source, target = source[::COPIES], target[::COPIES]
-    said = torch.full_like(target[:, :1], SOS)
+    generated = torch.full_like(target[:, :1], SOS)
     for _ in range(10):
-        said = torch.cat([said, model(source, said)[:, -1:].argmax(-1)], 1)
+        generated = torch.cat([generated, model(source, generated)[:, -1:].argmax(-1)], 1)
     right = 0
-    for wanted, row in zip(target.tolist(), said.tolist(), strict=True):
+    for wanted, row in zip(target.tolist(), generated.tolist(), strict=True):
         answer = row[1 : row.index(EOS) + 1] if EOS in row else row[1:]
         right += answer == [token for token in wanted[1:] if token != PAD]
     return right / len(SEQUENCES)

@@ -180,8 +180,8 @@ def yoyodyne(data: Path, language: str, folder: Path) -> Turn:
 
     def turn() -> float:
         options = ["--models", "rotary", "--measure", "train"]
-        said = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
-        return json.loads(said.splitlines()[-1])["symbols_per_cpu_second"]
+        out = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return json.loads(out.splitlines()[-1])["symbols_per_cpu_second"]
 
     return turn
 
@@ -211,23 +211,23 @@ def batchings(pairs: Iterable[Pair], rows: int) -> dict[str, Batching]:
     return {"same rows": PaddedBatches(rows=rows), "like lengths": TokenBatches(tokens=tokens)}
 
 
-def small(asked: argparse.Namespace) -> dict[str, object]:
-    pairs = read(asked.data / f"{asked.language}_train.tsv")
+def small(arguments: argparse.Namespace) -> dict[str, object]:
+    pairs = read(arguments.data / f"{arguments.language}_train.tsv")
     vocabulary = Vocabulary.of(pairs)
     chosen = recipe(vocabulary, width=64, dropout=0.2, rotary=True, precision="float32")
     turns: dict[str, Turn] = {}
-    if asked.yoyodyne:
-        turns["Yoyodyne"] = yoyodyne(asked.data, asked.language, asked.yoyodyne)
-    elif asked.peer:
-        turns["Yoyodyne"] = lambda: asked.peer
+    if arguments.yoyodyne:
+        turns["Yoyodyne"] = yoyodyne(arguments.data, arguments.language, arguments.yoyodyne)
+    elif arguments.peer:
+        turns["Yoyodyne"] = lambda: arguments.peer
     for name, batching in batchings(pairs, 100).items():
         turns[f"ours, {name}"] = ours(pairs, vocabulary, batching, chosen)
     against = {name: "Yoyodyne" for name in turns if name != "Yoyodyne"} if "Yoyodyne" in turns else {}
-    return in_turns(turns, asked.turns, against)
+    return in_turns(turns, arguments.turns, against)
 
 
-def large(asked: argparse.Namespace) -> dict[str, object]:
-    pairs = random.Random(0).sample(read(asked.pairs), asked.words)
+def large(arguments: argparse.Namespace) -> dict[str, object]:
+    pairs = random.Random(0).sample(read(arguments.pairs), arguments.words)
     vocabulary = Vocabulary.of(pairs)
     turns: dict[str, Turn] = {}
     against: dict[str, str] = {}
@@ -239,14 +239,14 @@ def large(asked: argparse.Namespace) -> dict[str, object]:
         for name, batching in both.items():
             turns[f"ours, {precision}, {name}"] = ours(pairs, vocabulary, batching, chosen)
             against[f"ours, {precision}, {name}"] = peer
-    return in_turns(turns, asked.turns, against)
+    return in_turns(turns, arguments.turns, against)
 
 
-def text(asked: argparse.Namespace) -> dict[str, object]:
+def text(arguments: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         began = cpu_seconds(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-m", "seqwright", "train", "--text", str(asked.text), "--model", "nanogpt-cpu"]
-        options = [part for edit in asked.edits for part in ("--set", edit)]
+        command = [sys.executable, "-m", "seqwright", "train", "--text", str(arguments.text), "--model", "nanogpt-cpu"]
+        options = [part for edit in arguments.edits for part in ("--set", edit)]
         subprocess.run([*command, *options, "--out", f"{folder}/run", "--json"], check=True, stdout=subprocess.DEVNULL)
         seconds = cpu_seconds(resource.RUSAGE_CHILDREN) - began
         result = json.loads(Path(folder, "run", "result.json").read_text())
@@ -256,8 +256,8 @@ def text(asked: argparse.Namespace) -> dict[str, object]:
         "val_loss": round(result["dev_loss"], 4),
         "steps": result["steps"],
     }
-    if asked.peer:
-        theirs, loss = asked.peer
+    if arguments.peer:
+        theirs, loss = arguments.peer
         print(f"nanoGPT: {theirs:.0f} CPU seconds, loss {loss:.4f}; ours is {theirs / seconds:.2f} times as fast")
         found |= {"nanogpt_cpu_seconds": theirs, "nanogpt_val_loss": loss, "ratio": round(theirs / seconds, 2)}
     return found
@@ -283,11 +283,11 @@ def main() -> None:
     kind.add_argument("--peer", type=float, nargs=2, metavar=("SECONDS", "LOSS"))
     kind.add_argument("--set", action="append", default=[], dest="edits", help="passed on to train")
     kind.set_defaults(measure=text)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are started here
     torch.set_num_threads(1)
     print(machine("cpu"), flush=True)
-    print(json.dumps({"measured": f"training, {asked.kind}", **asked.measure(asked)}))
+    print(json.dumps({"measured": f"training, {arguments.kind}", **arguments.measure(arguments)}))
 
 
 if __name__ == "__main__":

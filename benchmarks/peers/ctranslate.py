@@ -172,7 +172,9 @@ def main() -> None:
     translator = ctranslate2.Translator(
         str(arguments.folder / "model"), device="cpu", inter_threads=1, intra_threads=1, compute_type="float32"
     )
-    sources = [[letter for letter in word if letter in symbols] for word in arguments.words.read_text("utf-8").splitlines()]
+    sources = [
+        [letter for letter in word if letter in symbols] for word in arguments.words.read_text("utf-8").splitlines()
+    ]
     options = {
         "beam_size": arguments.beam,
         "length_penalty": 0,

@@ -1,10 +1,10 @@
 """Word error rates, training speed and decoding speed of Yoyodyne on the same words.
 
-Yoyodyne (CUNY-CL) is the nearest tool to ours that is alive. It is put into a virtual environment of its own, trained
-on pronunciations with the settings of its own regression test for Icelandic, lets its own criterion choose the
-checkpoint, and then has to spell the test words out by itself. One JSON line is printed for each thing measured:
+Yoyodyne (CUNY-CL) is the nearest maintained tool. It is installed in a virtual environment of its own and trained on
+pronunciations with the settings of its own regression test for Icelandic; its own criterion chooses the checkpoint, and
+the test words are answered by generating. One JSON line is printed for each measurement:
 
-    wer     per language and model: the fraction of test words spoken wrongly, greedy and with a beam of five
+    wer     per language and model: the fraction of test words with a wrong answer, greedy and with a beam of five
     train   per model, on the first language: target symbols a CPU second of training
     decode  per model, on the first language: words a CPU second of decoding, greedy and with a beam of five
 
@@ -35,7 +35,7 @@ VERSION = "0.5.27"
 LANGUAGES = ["gre", "ice", "ita", "khm", "lav", "mlt_latn", "rum", "slv"]
 KINDS = ["wer", "train", "decode"]
 
-# One network of each kind, as in Yoyodyne's regression tests. What is not said here is its default: four attention
+# One network of each kind, as in Yoyodyne's regression tests. Everything else is its default: four attention
 # heads, one shared embedding table, an LSTM encoder that reads both ways, one layer in each half of the LSTM.
 SIZES = {"embedding_size": 64, "dropout": 0.2, "hidden_size": 256}
 MODELS = {
@@ -147,12 +147,12 @@ class Peer:
     def predict(self, model: str, rows: Path, folder: Path, beam: int) -> tuple[list[str], float]:
         """Return the trained model's answer to each word of a file, and the CPU seconds of predicting."""
         (checkpoint,) = folder.glob("lightning_logs/version_*/checkpoints/best.ckpt")
-        said = folder / "said.txt"
+        answers = folder / "answers.txt"
         config = configuration(model, folder, beam, predict=str(rows))
-        config["prediction"] = {"path": str(said)}
+        config["prediction"] = {"path": str(answers)}
         config["trainer"]["logger"] = False
         seconds = self.run("predict", config, folder, "--ckpt_path", str(checkpoint))
-        with open(said, encoding="utf-8", newline="") as file:
+        with open(answers, encoding="utf-8", newline="") as file:
             if beam == 1:
                 return [line.rstrip("\r\n") for line in file], seconds
             return [row[0] for row in csv.reader(file, delimiter="\t")], seconds
@@ -162,10 +162,10 @@ def pairs(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def errors(said: list[str], path: Path) -> float:
+def errors(answers: list[str], path: Path) -> float:
     gold = [target for _, target in pairs(path)]
-    assert len(said) == len(gold), (len(said), len(gold))
-    return sum(ours.split() != right.split() for ours, right in zip(said, gold, strict=True)) / len(gold)
+    assert len(answers) == len(gold), (len(answers), len(gold))
+    return sum(ours.split() != right.split() for ours, right in zip(answers, gold, strict=True)) / len(gold)
 
 
 def report(kind: str, language: str, model: str, **figures: object) -> None:
@@ -193,8 +193,8 @@ def measure_wer(peer: Peer, data: Path, language: str, model: str, folder: Path,
     test = data / f"{language}_test.tsv"
     figures: dict[str, object] = {}
     for name, beam in (("greedy", 1), ("beam", 5)):
-        said, seconds = peer.predict(model, test, folder, beam)
-        figures |= {f"wer_{name}": errors(said, test), f"cpu_seconds_{name}": seconds}
+        answers, seconds = peer.predict(model, test, folder, beam)
+        figures |= {f"wer_{name}": errors(answers, test), f"cpu_seconds_{name}": seconds}
     size, ran = parameters(folder), epochs_run(folder)
     report("wer", language, model, **figures, parameters=size, epochs=ran, cpu_seconds_train=trained, wall_seconds=wall)
 
@@ -237,7 +237,7 @@ def main() -> None:
     parser.add_argument("--languages", nargs="+", default=LANGUAGES)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--measure", nargs="+", default=KINDS, choices=KINDS)
-    parser.add_argument("--torch", default="torch==2.13.0", help="what pip is asked to install as torch")
+    parser.add_argument("--torch", default="torch==2.13.0", help="the requirement of torch, for pip")
     parser.add_argument("--quick", action="store_true", help="does it run? the figures mean nothing")
     chosen = parser.parse_args()
     folder, data = chosen.folder.resolve(), chosen.data.resolve()
