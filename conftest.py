@@ -1,4 +1,4 @@
-"""Shapes written in signatures are checked in every test, draws repeat, and every process keeps to one thread."""
+"""Settings of all tests: shapes in signatures are checked, draws repeat, and each process has one thread."""
 
 import os
 
@@ -19,5 +19,5 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _the_same_draws_every_run():
-    """What a test draws without naming a generator, and what a peer's module draws, is the same in every run."""
+    """Seed torch's own generator, so that tests which draw from it are the same in every run."""
     torch.manual_seed(0)

@@ -121,7 +121,7 @@ class CTranslate:
         paths = [str(self.run.path), str(self.folder / "words.txt"), str(self.folder)]
         command = [sys.executable, str(PEERS / "ctranslate.py"), *paths, "--beam", str(beam)]
         out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        answers = (self.folder / "said.txt").read_text(encoding="utf-8").splitlines()
+        answers = (self.folder / "answers.txt").read_text(encoding="utf-8").splitlines()
         return answers, json.loads(out.splitlines()[-1])["words_per_cpu_second"]
 
     def turn(self) -> Rates:

@@ -1,12 +1,12 @@
-"""The doctor's exam: faults put into models of seven kinds, and healthy models that look odd. Which are found, and named rightly?
+"""Accuracy of the doctor on faulty models of seven kinds and on healthy models that look odd.
 
     python benchmarks/doctor.py [--seeds 1] [--only gpt healthy] [--unseen] [--users] [-v]
 
 Every case is a model built from a seed and what its user would give (``benchmarks/patients``); the check that an expert would name first
 is written beside it. *Found*: some check fails. *Named*: that check fails, and at most two others do. *False alarm*: a check fails on a
-healthy model. ``--users`` asks the same faults what one would try today: whether the model overfits one batch, whether gradients
-reach the future, whether a row alone answers as in a batch. ``--unseen`` asks the cases of ``benchmarks/unseen`` instead, which were
-written by someone who had not read the checks. The last line is JSON.
+healthy model. ``--users`` also runs the tests that users try today: whether the model overfits one batch, whether gradients
+reach the future, whether a row has the same output alone as in a batch. ``--unseen`` takes the cases of ``benchmarks/unseen`` instead,
+which were written by someone who had not read the checks. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def examined(case: Case, seed: int) -> Report:
 
 
 def judged(case: Case, report: Report) -> str:
-    """One word for what the doctor said of a case."""
+    """Return a word for the doctor's result on a case."""
     failed = {finding.check for finding in report.failed}
     if case.fault is None:
         return "false alarm" if failed else "healthy"
@@ -47,11 +47,11 @@ def judged(case: Case, report: Report) -> str:
     return "inconclusive" if unsure else "missed"
 
 
-def table(said: Sequence[tuple[Case, str, Report]]) -> None:
-    """Per check: how often it is the fault, and what became of that."""
+def table(results: Sequence[tuple[Case, str, Report]]) -> None:
+    """Print for each check the number of cases with its fault, and the results on them."""
     by_check: dict[str, list[str]] = defaultdict(list)
     alarms: dict[str, int] = defaultdict(int)
-    for case, word, report in said:
+    for case, word, report in results:
         by_check[case.fault or "(healthy)"].append(word)
         if case.fault is None:
             for finding in report.failed:
@@ -75,33 +75,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=[], help="parts of cases' names")
-    parser.add_argument("--unseen", action="store_true", help="ask the cases of benchmarks/unseen instead")
-    parser.add_argument("--users", action="store_true", help="also ask what one would try today")
+    parser.add_argument("--unseen", action="store_true", help="take the cases of benchmarks/unseen instead")
+    parser.add_argument("--users", action="store_true", help="also run the tests that users try today")
     parser.add_argument("-v", "--verbose", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     print(machine("cpu"), flush=True)
-    cases = UNSEEN if asked.unseen else CASES
-    chosen = [case for case in cases if not asked.only or any(part in case.name for part in asked.only)]
-    said, seconds = [], []
+    cases = UNSEEN if arguments.unseen else CASES
+    chosen = [case for case in cases if not arguments.only or any(part in case.name for part in arguments.only)]
+    results, seconds = [], []
     for case in chosen:
-        for seed in range(asked.seeds):
+        for seed in range(arguments.seeds):
             began = time.perf_counter()
             report = examined(case, seed)
             seconds.append(time.perf_counter() - began)
             word = judged(case, report)
-            said.append((case, word, report))
+            results.append((case, word, report))
             failed = ", ".join(finding.check for finding in report.failed)
             print(
                 f"{word:18} {case.name:48} {case.fault or 'healthy':24} → {failed or '–'}  {seconds[-1]:.1f} s",
                 flush=True,
             )
-            if asked.verbose and word not in ("named", "healthy"):
+            if arguments.verbose and word not in ("named", "healthy"):
                 print(report.text())
-    table(said)
-    faulty = [word for case, word, _ in said if case.fault]
-    healthy = [word for case, word, _ in said if not case.fault]
+    table(results)
+    faulty = [word for case, word, _ in results if case.fault]
+    healthy = [word for case, word, _ in results if not case.fault]
     result = {
         "measured": "doctor",
         "faults": len(faulty),
@@ -113,7 +113,7 @@ def main() -> None:
         "seconds": round(median(seconds), 1),
         "longest": round(max(seconds), 1),
     }
-    if asked.users:
+    if arguments.users:
         from patients.users import tried_by_users
 
         tried_by_users(list(chosen))

@@ -1,4 +1,4 @@
-"""How much faster are ensembles than the paper's script, and do the same models come out?
+"""Speed of ensembles relative to the paper's script, and agreement of the trained models.
 
 Five times by turns: the reference trains some models of the last rung, one at a time, all 2,000 epochs; the ladder's
 engine trains 32 seeds of it, all 2,000 epochs, worker processes and questions included. Printed are the time a

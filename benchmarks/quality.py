@@ -1,13 +1,13 @@
-"""How well the defaults train: word error rates on the SIGMORPHON 2021 low-resource pronunciations.
+"""Quality of the defaults: word error rates on the SIGMORPHON 2021 low-resource pronunciations.
 
-Each language is trained with its official split and the defaults, nothing set: the dev rows choose the weights, the
-test rows are asked once, at the end, by generating. A word is wrong unless every phone is right.
+Each language is trained with its official split and the defaults: the dev rows decide which weights are kept, the
+test rows are answered once, at the end, by generating. A word is wrong unless every phone is right.
 
     python benchmarks/quality.py DATA            DATA holds ice_train.tsv, ice_dev.tsv, ice_test.tsv, and so on
     python benchmarks/quality.py DATA --languages ice --seeds 1
 
-DATA is the folder ``data/low`` of github.com/sigmorphon/2021-task1. A training that is finished is not done again: what
-stopped goes on when it is started again with the same ``--out``.
+DATA is the folder ``data/low`` of github.com/sigmorphon/2021-task1. A finished training is not repeated, and a
+stopped one continues when it is started again with the same ``--out``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def seqwright(*arguments: str) -> str:
 
 
 def measure(data: Path, out: Path, language: str, seed: int, options: list[str]) -> dict[str, object]:
-    """Train one model, or go on with it, and ask it the test rows greedily and by beam search."""
+    """Train one model, or continue its training, and evaluate it on the test rows greedily and by beam search."""
     run = out / f"{language}-{seed}"
     if (run / "run.json").exists():
         seqwright("train", "--resume", str(run), "--json")
@@ -73,17 +73,17 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("seqwright-out/quality"))
     parser.add_argument("--set", action="append", default=[], dest="edits", help="passed on to train")
-    asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    options = [part for edit in asked.edits for part in ("--set", edit)]
-    jobs = [(language, seed) for seed in range(asked.seeds) for language in asked.languages]
-    with ThreadPoolExecutor(asked.workers) as pool:
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    options = [part for edit in arguments.edits for part in ("--set", edit)]
+    jobs = [(language, seed) for seed in range(arguments.seeds) for language in arguments.languages]
+    with ThreadPoolExecutor(arguments.workers) as pool:
         found = []
-        for row in pool.map(lambda job: measure(asked.data, asked.out, *job, options), jobs):
+        for row in pool.map(lambda job: measure(arguments.data, arguments.out, *job, options), jobs):
             found.append(row)
             print(json.dumps(row), flush=True)
     print(f"\n{'language':10}{'greedy':>8}{'beam 5':>8}{'dev':>8}{'seconds':>9}{'baseline (10 models)':>22}")
-    for language in asked.languages:
+    for language in arguments.languages:
         rows = [row for row in found if row["language"] == language]
         means = [mean(row[key] for row in rows) for key in ("wer", "wer_beam", "dev_wer", "seconds")]
         print(
@@ -92,7 +92,7 @@ def main() -> None:
             + f"{means[3]:9.0f}{BASELINE[language]:22}"
         )
     means = [mean(row[key] for row in found) for key in ("wer", "wer_beam", "dev_wer", "seconds")]
-    baseline = mean(BASELINE[language] for language in asked.languages)
+    baseline = mean(BASELINE[language] for language in arguments.languages)
     print(f"{'mean':10}" + "".join(f"{value:8.1f}" for value in means[:3]) + f"{means[3]:9.0f}{baseline:22.1f}")
 
 

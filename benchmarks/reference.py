@@ -1,6 +1,6 @@
-"""The paper's last rung as one would write it with ``torch.nn.Transformer``: one model at a time, one script.
+"""The paper's last rung in a script around ``torch.nn.Transformer``, one model at a time.
 
-This is what the ladder's ensembles are measured against, in speed and in what comes out. It shares no code with them.
+The ladder's ensembles are compared with it in speed and in results. It shares no code with them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Seq2SeqTransformer(nn.Module):
 
 
 def rows(device: str) -> tuple[Tensor, Tensor]:
-    """All 200 rows: sources ``[200 4]``, and targets between SOS and EOS ``[200 6]``."""
+    """Return all 200 rows: sources ``[200 4]``, and targets between SOS and EOS ``[200 6]``."""
     pairs = [tuple([int(s) for s in side] for side in line.split()) for line in SEQUENCES for _ in range(COPIES)]
     sources = [source + [PAD] * (4 - len(source)) for source, _ in pairs]
     targets = [[SOS, *target, EOS] + [PAD] * (4 - len(target)) for _, target in pairs]
@@ -65,7 +65,7 @@ def rows(device: str) -> tuple[Tensor, Tensor]:
 
 
 def train(seed: int, *, epochs: int = EPOCHS, device: str = "cpu") -> tuple[Seq2SeqTransformer, float]:
-    """One model and its last training loss."""
+    """Train one model; return it and its last training loss."""
     torch.manual_seed(seed)
     model = Seq2SeqTransformer().to(device)
     source, target = rows(device)
@@ -87,15 +87,15 @@ def train(seed: int, *, epochs: int = EPOCHS, device: str = "cpu") -> tuple[Seq2
 
 @torch.no_grad()
 def exact_match(model: Seq2SeqTransformer) -> float:
-    """The fraction of the eight that are answered by generating, a chosen token staying chosen."""
+    """Return the fraction of the eight sequences that are answered by generating, token by token."""
     model.eval()
     source, target = rows(next(model.parameters()).device.type)
     source, target = source[::COPIES], target[::COPIES]
-    said = torch.full_like(target[:, :1], SOS)
+    generated = torch.full_like(target[:, :1], SOS)
     for _ in range(10):
-        said = torch.cat([said, model(source, said)[:, -1:].argmax(-1)], 1)
+        generated = torch.cat([generated, model(source, generated)[:, -1:].argmax(-1)], 1)
     right = 0
-    for wanted, row in zip(target.tolist(), said.tolist(), strict=True):
+    for wanted, row in zip(target.tolist(), generated.tolist(), strict=True):
         answer = row[1 : row.index(EOS) + 1] if EOS in row else row[1:]
         right += answer == [token for token in wanted[1:] if token != PAD]
     return right / len(SEQUENCES)

@@ -1,4 +1,4 @@
-"""The separations that the literature reports, each tested with ten seeds and answered yes or no.
+"""Separations of parts that the literature reports, each tested with ten seeds.
 
     python benchmarks/separation.py [--seeds 10] [--out FOLDER] [--only depth controls positions]
 

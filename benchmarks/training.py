@@ -1,4 +1,4 @@
-"""How fast does it train? Target symbols a CPU second, beside the same model in other hands.
+"""Training speed in target symbols per CPU second, beside the same model in other tools.
 
     python benchmarks/training.py small DATA [--yoyodyne FOLDER | --peer RATE]
     python benchmarks/training.py large PAIRS
@@ -60,7 +60,7 @@ from seqwright.training.trainer import SingleModel, Trainer
 PEERS = Path(__file__).parent / "peers"
 
 Turn = Callable[[], float]
-"""Goes once through the words; target symbols a CPU second."""
+"""A pass over the words, which returns target symbols per CPU second."""
 
 
 def cpu_seconds(who: int = resource.RUSAGE_SELF) -> float:
@@ -74,7 +74,7 @@ def read(path: Path) -> list[Pair]:
 
 
 def recipe(vocabulary: Vocabulary, *, width: int, dropout: float, rotary: bool, precision: str) -> Recipe:
-    """Four and four layers, four heads; everything else as either peer has it."""
+    """Return a recipe of four and four layers and four heads, with everything else as in the peer."""
     edits: dict[str, object] = {
         "model.width": width,
         "model.embedding.deviation": width**-0.5,
@@ -97,7 +97,7 @@ def recipe(vocabulary: Vocabulary, *, width: int, dropout: float, rotary: bool, 
 
 
 def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> float:
-    """One pass: target symbols a CPU second."""
+    """Make one pass and return the target symbols per CPU second."""
     began, symbols = cpu_seconds(), 0
     for _ in range(len(sampler.epoch_plan)):
         batch = next(sampler)
@@ -107,7 +107,7 @@ def pass_through(sampler: Sampler, pad: int, step: Callable[[Batch], None]) -> f
 
 
 def ours(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, chosen: Recipe) -> Turn:
-    """The loop that runs are trained by."""
+    """Return a turn of our trainer."""
     model = build(chosen.model).train()
     draw_from(model, torch.Generator().manual_seed(0))
     sampler = Sampler(PairExamples(pairs, vocabulary), batching, torch.Generator().manual_seed(0))
@@ -123,7 +123,7 @@ def ours(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, chosen: 
 
 
 class Plain(nn.Module):
-    """What one writes around ``torch.nn.Transformer``."""
+    """A model of ``torch.nn.Transformer`` as users write it."""
 
     def __init__(self, symbols: int, outputs: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -152,7 +152,7 @@ class Plain(nn.Module):
 
 
 def plain(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, width: int, precision: str) -> Turn:
-    """A loop around ``torch.nn.Transformer``, Adam and nothing else."""
+    """Return a turn of a plain loop around ``torch.nn.Transformer`` and Adam."""
     torch.manual_seed(0)
     model = Plain(vocabulary.size, vocabulary.outputs, width, 0.1).train()
     optimiser = torch.optim.Adam(model.parameters(), lr=0.001)
@@ -175,19 +175,19 @@ def plain(pairs: list[Pair], vocabulary: Vocabulary, batching: Batching, width: 
 
 
 def yoyodyne(data: Path, language: str, folder: Path) -> Turn:
-    """The peer in its own environment, by its own script."""
+    """Return a turn of the peer in its own environment, by its own script."""
     command = [sys.executable, str(PEERS / "yoyodyne.py"), str(data), str(folder), "--languages", language]
 
     def turn() -> float:
         options = ["--models", "rotary", "--measure", "train"]
-        said = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
-        return json.loads(said.splitlines()[-1])["symbols_per_cpu_second"]
+        out = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return json.loads(out.splitlines()[-1])["symbols_per_cpu_second"]
 
     return turn
 
 
 def in_turns(turns: dict[str, Turn], number: int, against: dict[str, str]) -> dict[str, object]:
-    """Every contestant once a turn, and the ratios of each turn to what it is ``against``."""
+    """Take turns; return the rates, and each turn's ratios to those that a name is ``against``."""
     rates: dict[str, list[float]] = {name: [] for name in turns}
     for at in range(number):
         for name, turn in turns.items():
@@ -205,29 +205,29 @@ def in_turns(turns: dict[str, Turn], number: int, against: dict[str, str]) -> di
 
 
 def batchings(pairs: Iterable[Pair], rows: int) -> dict[str, Batching]:
-    """``rows`` at random, and about as many of like lengths: what so many hold on average, as training's default is."""
+    """Return batchings of ``rows`` at random, and of about as many rows of similar lengths, as training's default."""
     symbols = [len(pair.source) + len(pair.target) + 2 for pair in pairs]
     tokens = round(rows * sum(symbols) / len(symbols))
     return {"same rows": PaddedBatches(rows=rows), "like lengths": TokenBatches(tokens=tokens)}
 
 
-def small(asked: argparse.Namespace) -> dict[str, object]:
-    pairs = read(asked.data / f"{asked.language}_train.tsv")
+def small(arguments: argparse.Namespace) -> dict[str, object]:
+    pairs = read(arguments.data / f"{arguments.language}_train.tsv")
     vocabulary = Vocabulary.of(pairs)
     chosen = recipe(vocabulary, width=64, dropout=0.2, rotary=True, precision="float32")
     turns: dict[str, Turn] = {}
-    if asked.yoyodyne:
-        turns["Yoyodyne"] = yoyodyne(asked.data, asked.language, asked.yoyodyne)
-    elif asked.peer:
-        turns["Yoyodyne"] = lambda: asked.peer
+    if arguments.yoyodyne:
+        turns["Yoyodyne"] = yoyodyne(arguments.data, arguments.language, arguments.yoyodyne)
+    elif arguments.peer:
+        turns["Yoyodyne"] = lambda: arguments.peer
     for name, batching in batchings(pairs, 100).items():
         turns[f"ours, {name}"] = ours(pairs, vocabulary, batching, chosen)
     against = {name: "Yoyodyne" for name in turns if name != "Yoyodyne"} if "Yoyodyne" in turns else {}
-    return in_turns(turns, asked.turns, against)
+    return in_turns(turns, arguments.turns, against)
 
 
-def large(asked: argparse.Namespace) -> dict[str, object]:
-    pairs = random.Random(0).sample(read(asked.pairs), asked.words)
+def large(arguments: argparse.Namespace) -> dict[str, object]:
+    pairs = random.Random(0).sample(read(arguments.pairs), arguments.words)
     vocabulary = Vocabulary.of(pairs)
     turns: dict[str, Turn] = {}
     against: dict[str, str] = {}
@@ -239,14 +239,14 @@ def large(asked: argparse.Namespace) -> dict[str, object]:
         for name, batching in both.items():
             turns[f"ours, {precision}, {name}"] = ours(pairs, vocabulary, batching, chosen)
             against[f"ours, {precision}, {name}"] = peer
-    return in_turns(turns, asked.turns, against)
+    return in_turns(turns, arguments.turns, against)
 
 
-def text(asked: argparse.Namespace) -> dict[str, object]:
+def text(arguments: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         began = cpu_seconds(resource.RUSAGE_CHILDREN)
-        command = [sys.executable, "-m", "seqwright", "train", "--text", str(asked.text), "--model", "nanogpt-cpu"]
-        options = [part for edit in asked.edits for part in ("--set", edit)]
+        command = [sys.executable, "-m", "seqwright", "train", "--text", str(arguments.text), "--model", "nanogpt-cpu"]
+        options = [part for edit in arguments.edits for part in ("--set", edit)]
         subprocess.run([*command, *options, "--out", f"{folder}/run", "--json"], check=True, stdout=subprocess.DEVNULL)
         seconds = cpu_seconds(resource.RUSAGE_CHILDREN) - began
         result = json.loads(Path(folder, "run", "result.json").read_text())
@@ -256,8 +256,8 @@ def text(asked: argparse.Namespace) -> dict[str, object]:
         "val_loss": round(result["dev_loss"], 4),
         "steps": result["steps"],
     }
-    if asked.peer:
-        theirs, loss = asked.peer
+    if arguments.peer:
+        theirs, loss = arguments.peer
         print(f"nanoGPT: {theirs:.0f} CPU seconds, loss {loss:.4f}; ours is {theirs / seconds:.2f} times as fast")
         found |= {"nanogpt_cpu_seconds": theirs, "nanogpt_val_loss": loss, "ratio": round(theirs / seconds, 2)}
     return found
@@ -283,11 +283,11 @@ def main() -> None:
     kind.add_argument("--peer", type=float, nargs=2, metavar=("SECONDS", "LOSS"))
     kind.add_argument("--set", action="append", default=[], dest="edits", help="passed on to train")
     kind.set_defaults(measure=text)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that are started here
     torch.set_num_threads(1)
     print(machine("cpu"), flush=True)
-    print(json.dumps({"measured": f"training, {asked.kind}", **asked.measure(asked)}))
+    print(json.dumps({"measured": f"training, {arguments.kind}", **arguments.measure(arguments)}))
 
 
 if __name__ == "__main__":

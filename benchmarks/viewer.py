@@ -1,4 +1,4 @@
-"""The attention page beside BertViz's, for the same attention: size, time to write, to the first picture, to the next head, memory.
+"""Size, times and memory of the attention page and of BertViz's, for the same attention.
 
     python benchmarks/viewer.py [--model FOLDER] [--tokens 16 64 128 256 512] [--bertviz 16 64 128] [--scripts FOLDER] [--capture]
 

@@ -1,4 +1,4 @@
-"""What the documents show is run."""
+"""The documents: their examples run, their names exist, and their links lead somewhere."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_the_readme_trains_on_pairs(
 def test_the_readmes_python_answers(capsys: pytest.CaptureFixture[str]):
     (code,) = (code for code in _python() if "steps=1200" in code)
     exec(compile(code.replace("steps=1200", "steps=3"), "README.md", "exec"), {})
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(" → ")[0] for line in said] == ["0000", "1111", "111", "000", "0", "1", "0101", "1010"]
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(" → ")[0] for line in printed] == ["0000", "1111", "111", "000", "0", "1", "0101", "1010"]
 
 
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]):
@@ -57,8 +57,8 @@ def test_the_articles_sentences_are_asked_of_any_encoder(tmp_path: Path, capsys:
     model("bert").save_pretrained(tmp_path / "bert")
     tokenizer().save_pretrained(tmp_path / "bert")
     module.main(str(tmp_path / "bert"), tmp_path / "page.html")
-    said = capsys.readouterr().out
-    assert "cat attends to chased  most in layer" in said
+    printed = capsys.readouterr().out
+    assert "cat attends to chased  most in layer" in printed
     assert "article&#x27;s sentences" in (tmp_path / "page.html").read_text()
 
 
@@ -68,6 +68,6 @@ def test_every_public_name_is_there(name: str):
 
 
 def test_links_in_documents_lead_somewhere():
-    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")):
+    for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")):
         for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
             assert (document.parent / link).exists(), f"{document.name}: {link}"

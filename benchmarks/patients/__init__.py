@@ -1,4 +1,4 @@
-"""Sequence models with one fault each, and healthy ones that look odd: what the doctor is examined on."""
+"""The doctor's exam: sequence models with one fault each, and healthy ones that look odd."""
 
 from . import (
     bert,

@@ -1,4 +1,4 @@
-"""BERT from a config: its user trains it to guess hidden words."""
+"""BERT from a configuration, trained to predict masked words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .rows import EOS, FIRST, PAD, sentences
 
 
 def bert(seed: int, kind: type[nn.Module] = BertForMaskedLM, **config: Any) -> Any:
-    """A small BERT."""
+    """Build a small BERT."""
     width = (16, 32)[seed % 2]
     size = {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": 2, "num_attention_heads": 2}
     ids = {"vocab_size": VOCABULARY, "pad_token_id": PAD, "max_position_embeddings": PLACES}
@@ -25,32 +25,32 @@ def bert(seed: int, kind: type[nn.Module] = BertForMaskedLM, **config: Any) -> A
 
 
 def hidden(ids: Tensor) -> Tensor:
-    """Which words are to be guessed: every third."""
+    """Return a mask of the words to predict: every third."""
     return (torch.arange(ids.shape[1]) % 3 == 1) & (ids >= FIRST)
 
 
 def bert_loss(model: BertForMaskedLM, examples: dict[str, Tensor]) -> Tensor:
-    """Words that were hidden, from those that were not."""
+    """Compute the loss of masked words, given the others."""
     ids = examples["ids"]
     labels = ids.masked_fill(~hidden(ids), IGNORED)
     return model(ids.masked_fill(hidden(ids), FIRST), attention_mask=ids != PAD, labels=labels).loss
 
 
 def bert_padding_counted(model: BertForMaskedLM, examples: dict[str, Tensor]) -> Tensor:
-    """Every token is a label, padding too."""
+    """Compute a loss in which every token is a label, padding too."""
     ids = examples["ids"]
     return model(ids.masked_fill(hidden(ids), FIRST), attention_mask=ids != PAD, labels=ids).loss
 
 
 class PaddingSeen(BertSelfAttention):
-    """No mask arrives."""
+    """Attention without its mask."""
 
     def forward(self, x: Tensor, attention_mask: Tensor | None = None, **others: Any) -> Any:
         return super().forward(x, attention_mask=None, **others)
 
 
 class OnlyItself(BertSelfAttention):
-    """The identity in place of the mask."""
+    """Attention with the identity in place of the mask."""
 
     def forward(self, x: Tensor, attention_mask: Tensor | None = None, **others: Any) -> Any:
         own = torch.eye(x.shape[1], dtype=torch.bool)[None, None]
@@ -58,7 +58,7 @@ class OnlyItself(BertSelfAttention):
 
 
 class Inverted(BertForMaskedLM):
-    """1 was taken to mean padding."""
+    """A model that inverts its mask, 1 at padding."""
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, **others: Any) -> Any:
         mask = None if attention_mask is None else 1 - attention_mask.long()
@@ -66,20 +66,20 @@ class Inverted(BertForMaskedLM):
 
 
 class Unplaced(BertEmbeddings):
-    """Every token is said to stand at position 0."""
+    """Embeddings with position 0 for every token."""
 
     def forward(self, input_ids: Tensor, position_ids: Tensor | None = None, **others: Any) -> Tensor:
         return super().forward(input_ids, position_ids=torch.zeros_like(input_ids), **others)
 
 
 def bert_subject(seed: int, **config: Any) -> Subject:
-    """A healthy one, unless configured otherwise."""
+    """Build a subject, healthy unless configured otherwise."""
     contract = Contract(kind="encoder", vocabulary=VOCABULARY, pad=PAD, max_length=PLACES)
     return Subject(bert(seed, **config), contract, {"loss": bert_loss, "examples": sentences(VOCABULARY, seed)})
 
 
 def bert_decoder(seed: int) -> Subject:
-    """A BERT meant to continue sequences, without ``is_decoder=True`` (Hugging Face 48745)."""
+    """Build a BERT meant to continue sequences, without ``is_decoder=True`` (Hugging Face 48745)."""
     promised = {"pad": PAD, "bos": 1, "eos": EOS, "max_length": PLACES}
     model = bert(seed, BertLMHeadModel)
     return Subject(model, Contract(kind="decoder", vocabulary=VOCABULARY, **promised))

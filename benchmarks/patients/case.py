@@ -1,4 +1,4 @@
-"""What is examined, and what an expert would say of it."""
+"""Subjects of examinations, and an expert's diagnosis of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqwright.doctor.contract import Contract
 
 @dataclass(frozen=True)
 class Subject:
-    """What is examined.
+    """A model to examine, with all that its user would give.
 
     Attributes:
         model: the module.
@@ -29,7 +29,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Case:
-    """A subject to be, and its diagnosis.
+    """A recipe for a subject, and its diagnosis.
 
     Attributes:
         name: base and what is odd, as in ``gpt/unmasked-last-layer``.
@@ -47,7 +47,7 @@ class Case:
 
 
 def case(name: str, fault: str | None, build: Callable[[int], Subject], *also: str) -> Case:
-    """A case whose base is the first part of its name, and whose parameters follow from the seed alone."""
+    """Make a case whose base is the first part of its name, and whose parameters follow from the seed alone."""
 
     def drawn(seed: int) -> Subject:
         torch.manual_seed(seed)

@@ -14,12 +14,12 @@ from .case import Case, Subject, case
 from .rows import BOS, EOS, PAD, next_word_loss, padded, sentences
 
 Memory = tuple[Tensor, Tensor]
-"""The keys and values that one layer remembers."""
+"""The cached keys and values of one layer."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a GPT is."""
+    """The size of a GPT."""
 
     vocabulary: int = 28
     width: int = 32
@@ -30,20 +30,20 @@ class Size:
 
 
 def size_of(seed: int) -> Size:
-    """Another size for another seed."""
+    """Return a different size for a different seed."""
     vocabulary, width = ((24, 16), (28, 32), (36, 48))[seed % 3]
     return Size(vocabulary=vocabulary, width=width, layers=2 + seed % 2)
 
 
 class Past(NamedTuple):
-    """What has been read: how many tokens, and what each layer remembers of them."""
+    """The cache: the number of tokens read, and each layer's keys and values."""
 
     seen: int
     memories: tuple[Memory, ...]
 
 
 class Attention(nn.Module):
-    """Scaled dot-product attention in several heads, over what it is allowed to see."""
+    """Scaled dot-product attention in several heads, over the allowed keys."""
 
     def __init__(self, size: Size, layer: int) -> None:
         super().__init__()
@@ -61,24 +61,24 @@ class Attention(nn.Module):
         return self.write(mixed.transpose(1, 2).flatten(2)), self.remembered(key, value)
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor) -> Tensor:
-        """The values each query gets: ``[b h q c]``; ``allowed`` is ``[b 1 q k]``."""
+        """Return the weighted values of each query: ``[b h q c]``; ``allowed`` is ``[b 1 q k]``."""
         return self.dropout(self.weights(self.scores(query, key), allowed)) @ value
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
-        """How much each query likes each key: ``[b h q k]``."""
+        """Return the score of each query and key: ``[b h q k]``."""
         return query @ key.mT / query.shape[-1] ** 0.5
 
     def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
-        """What share each key has."""
+        """Return the weights over the keys."""
         return scores.masked_fill(~allowed, float("-inf")).softmax(-1)
 
     def remembered(self, key: Tensor, value: Tensor) -> Memory:
-        """What is kept for the next step."""
+        """Return the keys and values to keep for the next step."""
         return key, value
 
 
 class FeedForward(nn.Module):
-    """Each token on its own."""
+    """A feed-forward part, which maps each token by itself."""
 
     def __init__(self, size: Size, layer: int) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and feed-forward, each a residual branch of what is normalised."""
+    """Attention and feed-forward, each a pre-norm residual branch."""
 
     def __init__(self, size: Size, attention: nn.Module, feedforward: nn.Module) -> None:
         super().__init__()
@@ -128,11 +128,11 @@ class GPT(nn.Module):
             self.head.weight = self.token.weight
 
     def layer(self, index: int) -> nn.Module:
-        """The block of one layer."""
+        """Build the block of one layer."""
         return self.block(self.size, self.attention(self.size, index), self.feedforward(self.size, index))
 
     def draw(self) -> None:
-        """Small embeddings, so that a head tied to them starts out knowing nothing."""
+        """Draw small embeddings, so that a head tied to them starts near a uniform distribution."""
         nn.init.normal_(self.token.weight, std=0.02)
         nn.init.normal_(self.place.weight, std=0.02)
 
@@ -140,7 +140,7 @@ class GPT(nn.Module):
         return self.read(ids, mask, None)[0]
 
     def read(self, ids: Tensor, mask: Tensor | None, past: Past | None) -> tuple[Tensor, Past]:
-        """The logits after each token, and what is remembered of all of them."""
+        """Return the logits after each token, and the cache of all of them."""
         seen, before = past or (0, (None,) * len(self.blocks))
         real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
         x = self.dropout(self.embed(ids, self.places(real, seen)))
@@ -151,25 +151,25 @@ class GPT(nn.Module):
         return self.speak(x), Past(seen + ids.shape[1], tuple(memories))
 
     def places(self, real: Tensor, seen: int) -> Tensor:
-        """Where each token stands in its own sequence, whatever padding stands before it."""
+        """Return each token's position in its own sequence, independent of padding before it."""
         return (seen + real.cumsum(1) - 1).clamp_min(0)
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         return self.token(ids) + self.place(places)
 
     def visible(self, ids: Tensor, real: Tensor, seen: int, layer: int) -> Tensor:
-        """Which keys each query may see: ``[b q k]``. All see themselves, lest padding see nothing."""
+        """Return the keys that each query may attend to: ``[b q k]``; each may attend to itself, so that padding has a key."""
         key = torch.arange(seen + ids.shape[1], device=ids.device)
         query = key[seen:, None]
         known = self.known(real, seen)
         return (self.looks(query, key, ids, layer) & known[:, None]) | (key == query)
 
     def known(self, real: Tensor, seen: int) -> Tensor:
-        """Which keys are no padding: ``[b k]``; what is remembered is none."""
+        """Return the keys that are not padding: ``[b k]``; none of the cached ones is."""
         return torch.cat([real.new_ones(len(real), seen), real], 1)
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
-        """Which columns each column looks at: itself and those before it."""
+        """Return the columns that each column may attend to: itself and those before it."""
         return key <= query
 
     def speak(self, x: Tensor) -> Tensor:
@@ -177,23 +177,23 @@ class GPT(nn.Module):
 
 
 def step(model: GPT, ids: Tensor, past: Past | None) -> tuple[Tensor, Past]:
-    """One step of decoding with a cache."""
+    """Take one step of decoding with a cache."""
     return model.read(ids, None, past)
 
 
 def loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """What is trained: each token from those before it, padding left out."""
+    """Compute the loss of each token given those before it, without padding."""
     ids = examples["ids"]
     return next_word_loss(model(ids, ids != PAD), ids)
 
 
 def generate(model: nn.Module, source: Tensor) -> Tensor:
-    """Each row and its likeliest continuation, up to an end or twelve tokens on."""
+    """Return each row with its greedy continuation, up to an end or twelve tokens."""
     return padded(continued(model, row[row != PAD].tolist()) for row in source)
 
 
 def continued(model: nn.Module, row: list[int], steps: int = 12) -> list[int]:
-    """One row."""
+    """Continue one row greedily."""
     for _ in range(steps):
         if row[-1] == EOS:
             break
@@ -203,7 +203,7 @@ def continued(model: nn.Module, row: list[int], steps: int = 12) -> list[int]:
 
 
 def contract_of(size: Size, **different: Any) -> Contract:
-    """What this GPT promises."""
+    """Return the contract of this GPT."""
     promised = {"pad": PAD, "bos": BOS, "eos": EOS, "max_length": size.longest, "padding_side": "both"}
     return Contract(kind="decoder", vocabulary=size.vocabulary, **{**promised, **different})
 
@@ -218,7 +218,7 @@ def gpt(
     without: tuple[str, ...] = (),
     **extras: Any,
 ) -> Case:
-    """A case of a GPT: the class, what is special about its size and contract, and what its user does otherwise.
+    """Make a case of a GPT: its class, the differences of its size and contract, and its user's functions.
 
     ``without`` names the extras that the user has not.
     """

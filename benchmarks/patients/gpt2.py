@@ -1,4 +1,4 @@
-"""GPT-2 from a config: faults are in what its user passes, configures, or replaces by a subclass."""
+"""GPT-2 from a configuration: faults in arguments, in settings, or in a subclass of a part."""
 
 from __future__ import annotations
 
@@ -17,91 +17,91 @@ from .rows import EOS, PAD, sentences
 
 
 def gpt2(seed: int, **config: Any) -> GPT2LMHeadModel:
-    """A small GPT-2."""
+    """Build a small GPT-2."""
     size = {"n_embd": (16, 32)[seed % 2], "n_layer": 2 + seed % 2, "n_head": 2, "n_positions": PLACES}
     ids = {"vocab_size": VOCABULARY, "pad_token_id": PAD, "bos_token_id": 1, "eos_token_id": EOS}
     return GPT2LMHeadModel(GPT2Config(**{**size, **ids, **config}))
 
 
 def gpt2_step(model: GPT2LMHeadModel, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-    """One step with Hugging Face's cache."""
+    """Take one step with Hugging Face's cache."""
     said = model(ids, cache=past, use_cache=True)
     return said.logits, said.cache
 
 
 def gpt2_loss(model: GPT2LMHeadModel, examples: dict[str, Tensor]) -> Tensor:
-    """The labels are the ids, padding left out; the model shifts them."""
+    """Compute the loss with the ids as labels, without padding; the model shifts them."""
     ids = examples["ids"]
     return model(ids, attention_mask=ids != PAD, labels=ids.masked_fill(ids == PAD, IGNORED)).loss
 
 
 def gpt2_shifted_twice(model: GPT2LMHeadModel, examples: dict[str, Tensor]) -> Tensor:
-    """The collator shifts the labels, and so does the model (Hugging Face 47394)."""
+    """Compute a loss whose labels are shifted twice, by the collator and by the model (Hugging Face 47394)."""
     ids = examples["ids"]
     labels = torch.nn.functional.pad(ids[:, 1:], (0, 1), value=PAD)
     return model(ids, attention_mask=ids != PAD, labels=labels.masked_fill(labels == PAD, IGNORED)).loss
 
 
 def gpt2_padding_counted(model: GPT2LMHeadModel, examples: dict[str, Tensor]) -> Tensor:
-    """``labels=ids``, padding and all."""
+    """Compute a loss with ``labels=ids``, padding included."""
     ids = examples["ids"]
     return model(ids, attention_mask=ids != PAD, labels=ids).loss
 
 
 def gpt2_padded_with_ends(model: GPT2LMHeadModel, examples: dict[str, Tensor]) -> Tensor:
-    """What the collator does once ``pad_token = eos_token``."""
+    """Compute the loss of a collator with ``pad_token = eos_token``, which ignores both."""
     ids = examples["ids"]
     return model(ids, attention_mask=ids != EOS, labels=ids.masked_fill(ids == EOS, IGNORED)).loss
 
 
 def gpt2_step_anew(model: GPT2LMHeadModel, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-    """Positions are counted from 0 in every step."""
+    """Take a cached step whose positions begin at 0 each time."""
     said = model(ids, cache=past, use_cache=True, position_ids=torch.arange(ids.shape[1])[None])
     return said.logits, said.cache
 
 
 class AllAtZero(GPT2Model):
-    """Every token is said to stand at position 0."""
+    """A model with position 0 for every token."""
 
     def forward(self, input_ids: Tensor, position_ids: Tensor | None = None, **others: Any) -> Any:
         return super().forward(input_ids, position_ids=torch.zeros_like(input_ids), **others)
 
 
 class FilledWith20(GPT2Attention):
-    """The additive mask is cut off at −20."""
+    """Attention with an additive mask clamped at −20."""
 
     def forward(self, x: Tensor, attention_mask: Tensor | None = None, **others: Any) -> Any:
         return super().forward(x, attention_mask=attention_mask.clamp_min(-20.0), **others)
 
 
 class NeverEvaluating(nn.Dropout):
-    """Dropout that does not ask whether it trains."""
+    """Dropout that is active in eval mode, too."""
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.dropout(x, 0.1)
 
 
 def gpt2_subject(seed: int, contract: dict[str, Any] | None = None, **extras: Any) -> Subject:
-    """A healthy one."""
+    """Build a healthy subject."""
     promised = {"pad": PAD, "bos": 1, "eos": EOS, "max_length": PLACES, **(contract or {})}
     has = {"step": gpt2_step, "loss": gpt2_loss, "examples": sentences(VOCABULARY, seed), **extras}
     return Subject(gpt2(seed), Contract(kind="decoder", vocabulary=VOCABULARY, **promised), has)
 
 
 def gpt2_configured(seed: int, **config: Any) -> Subject:
-    """One with a config that does not do."""
+    """Build a subject with an unsuitable configuration."""
     subject = gpt2_subject(seed)
     return Subject(gpt2(seed, **config), subject.contract, subject.extras)
 
 
 def gpt2_ends_as_padding(seed: int) -> Subject:
-    """One whose user set ``pad_token = eos_token``."""
+    """Build a subject with ``pad_token = eos_token``."""
     examples = sentences(VOCABULARY, seed, pad=EOS)
     return gpt2_subject(seed, {"pad": EOS}, loss=gpt2_padded_with_ends, examples=examples)
 
 
 def not_causal(model: GPT2LMHeadModel) -> None:
-    """The last layer forgets that it is causal; where a row is padded, a mask reminds it (as Hugging Face 48748)."""
+    """Make the last layer non-causal, except where a row is padded and a mask is passed (as Hugging Face 48748)."""
     model.transformer.h[-1].attn.is_causal = False
 
 

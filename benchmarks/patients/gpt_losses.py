@@ -1,4 +1,4 @@
-"""Faults of the GPT in its loss, its examples and what it has learnt."""
+"""Faults of the GPT in its loss, its examples and its trained weights."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from .rows import EOS, PAD, counting, next_word_loss, sentences
 
 
 def shifted_twice(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """The labels were shifted where they were made, and are shifted here again (Hugging Face 47394)."""
+    """Compute a loss whose labels are shifted a second time (Hugging Face 47394)."""
     ids = examples["ids"]
     labels = F.pad(ids[:, 1:], (0, 1), value=PAD)
     return next_word_loss(model(ids, ids != PAD), labels)
 
 
 def not_shifted(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Each token is to be told from itself (Hugging Face 27517)."""
+    """Compute a loss in which each token is its own label (Hugging Face 27517)."""
     ids = examples["ids"]
     return F.cross_entropy(model(ids, ids != PAD).flatten(0, 1), ids.flatten(), ignore_index=PAD)
 
 
 def padding_counted(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Nobody said what to ignore."""
+    """Compute a loss without ``ignore_index``."""
     ids = examples["ids"]
     return next_word_loss(model(ids, ids != PAD), ids, ignored=-100)
 
 
 def padding_counted_in_the_mean(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Label smoothing that spreads over ignored tokens too (as PyTorch 73205)."""
+    """Compute a loss whose label smoothing includes ignored tokens (as PyTorch 73205)."""
     ids = examples["ids"]
     spread = -model(ids, ids != PAD)[:, :-1].log_softmax(-1).mean(-1)  # [b t]
     return 0.9 * loss(model, examples) + 0.1 * spread.mean()
 
 
 def ends_ignored(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """The id that is ignored is the end's."""
+    """Compute a loss that ignores the end's id."""
     ids = examples["ids"]
     labels = ids.masked_fill(ids == PAD, EOS)
     return next_word_loss(model(ids, ids != PAD), labels, ignored=EOS)
 
 
 def padded_with_ends(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Padding is ignored, and padding is the end (Hugging Face 23530)."""
+    """Compute a loss that ignores padding, which has the end's id (Hugging Face 23530)."""
     ids = examples["ids"]
     return next_word_loss(model(ids, ids != EOS), ids, ignored=EOS)
 
 
 def ends_as_padding(seed: int) -> Subject:
-    """One id means both the end and padding, and the loss ignores it."""
+    """Build a subject with one id for the end and for padding, which the loss ignores."""
     size = size_of(seed)
     examples = sentences(size.vocabulary, seed, pad=EOS)
     return Subject(GPT(size), contract_of(size, pad=EOS), {"loss": padded_with_ends, "examples": examples})
 
 
 def examples_without_ends(seed: int) -> Subject:
-    """The ends were cut off when the rows were cut to length."""
+    """Build a subject whose examples have no ends, as after truncation."""
     size = size_of(seed)
     examples = sentences(size.vocabulary, seed, ended=False)
     return Subject(GPT(size), contract_of(size), {"loss": loss, "examples": examples})
@@ -73,7 +73,7 @@ class OwnHead(GPT):
 
 
 def collapsed(seed: int) -> Subject:
-    """All that was learnt is how frequent the words are."""
+    """Build a model that predicts the words' frequencies whatever its input."""
     size = size_of(seed)
     model, examples = OwnHead(size), sentences(size.vocabulary, seed)
     frequency = torch.bincount(examples["ids"][examples["ids"] != PAD], minlength=size.vocabulary) + 0.1
@@ -84,7 +84,7 @@ def collapsed(seed: int) -> Subject:
 
 
 def trained(model: nn.Module, examples: dict[str, Tensor], objective: Any, steps: int = 60) -> nn.Module:
-    """The model after a second of training."""
+    """Train a model for a second."""
     optimiser = torch.optim.AdamW(model.parameters(), 1e-2, weight_decay=0.0)
     model.train()
     for _ in range(steps):
@@ -95,7 +95,7 @@ def trained(model: nn.Module, examples: dict[str, Tensor], objective: Any, steps
 
 
 def endless(seed: int) -> Subject:
-    """It learnt to count, and was never told where to end."""
+    """Train a model to count without END as a label."""
     size = size_of(seed)
     examples = counting(size.vocabulary, seed)
     model = trained(GPT(size), examples, ends_ignored)
@@ -103,7 +103,7 @@ def endless(seed: int) -> Subject:
 
 
 def forbidden(seed: int) -> Subject:
-    """The end's bias is so low that it is never said."""
+    """Build a model whose bias for END is so low that it is never generated."""
     size = size_of(seed)
     model = OwnHead(size)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Faults of the GPT in who sees whom: masks, fills and softmaxes."""
+"""Faults of the GPT in the dependence of outputs on tokens: masks, fills and softmaxes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .rows import FIRST
 
 
 class Unmasked(GPT):
-    """The mask was forgotten."""
+    """A model without its mask."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return torch.ones_like(key <= query)
 
 
 class UnmaskedLastLayer(GPT):
-    """The last layer was written anew, without its mask."""
+    """A last layer without its mask."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | (layer == self.size.layers - 1)
@@ -34,42 +34,42 @@ class OneTooFar(GPT):
 
 
 class OneTooFarAtOnePlace(GPT):
-    """One token sees the one after it, and only in the first layer."""
+    """A first layer in which one token attends to the one after it."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | ((query == 5) & (key == 6) & (layer == 0))
 
 
 class UnmaskedBeyondItsTable(GPT):
-    """The mask was made for twelve tokens, and longer rows go without."""
+    """A mask of twelve tokens, which longer rows lack."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | (len(key) > 12)
 
 
 class UnmaskedWithDropout(GPT):
-    """The path that drops attention weights out builds no mask, as in Keras 23038."""
+    """Attention whose path with dropout builds no mask, as in Keras 23038."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | (self.training and self.size.dropout > 0)
 
 
 class UnmaskedInTraining(GPT):
-    """A mask for answering only."""
+    """A mask in eval mode only."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | self.training
 
 
 class UnmaskedWithoutGradients(GPT):
-    """The fast path for answering knows no mask."""
+    """A fast path for eval mode without a mask."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | (not torch.is_grad_enabled())
 
 
 class UnmaskedOnOneWord(GPT):
-    """A word that was meant to be special lifts the mask of the rows that have it."""
+    """A mask that is absent from rows with a certain word."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | (ids == FIRST + 4).any(1)[:, None, None]
@@ -94,7 +94,7 @@ class OnlyItself(GPT):
 
 
 class FirstNeverSeen(GPT):
-    """The first column was taken for padding."""
+    """A mask that treats the first column as padding."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) & (key > 0)
@@ -108,7 +108,7 @@ class KeepsTheMasked(Attention):
 
 
 class SoftmaxOverQueries(Attention):
-    """Each key is shared out among those who look at it (TCAN 7)."""
+    """A softmax over the queries in place of the keys (TCAN 7)."""
 
     def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
         return scores.masked_fill(~allowed, float("-inf")).softmax(-2)
@@ -122,35 +122,35 @@ class SoftmaxOverBatch(Attention):
 
 
 class MaskedTooLate(Attention):
-    """Masked after the softmax: what is left adds up to less than 1, by as much as the future had."""
+    """A mask after the softmax: the remaining weights sum to less than 1."""
 
     def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
         return scores.softmax(-1) * allowed
 
 
 class ScoresTimesMask(Attention):
-    """A masked score becomes 0, which is a score like any other."""
+    """A mask that sets scores to 0, which is a possible score."""
 
     def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
         return (scores * allowed).softmax(-1)
 
 
 class FilledWith10000(Attention):
-    """A finite fill, outbid once scores have grown (Hugging Face 17121)."""
+    """A finite fill, which larger scores exceed (Hugging Face 17121)."""
 
     def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
         return scores.masked_fill(~allowed, -1e4).softmax(-1)
 
 
 class FilledWith20(Attention):
-    """A fill that was large enough on the day it was chosen."""
+    """A fill that is large enough at initialisation only."""
 
     def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
         return scores.masked_fill(~allowed, -20.0).softmax(-1)
 
 
 def with_attention(kind: type[Attention]) -> type[GPT]:
-    """The GPT with another attention in all layers."""
+    """Return the GPT class with another attention in all layers."""
     return type(kind.__name__, (GPT,), {"attention": kind})
 
 
@@ -166,7 +166,7 @@ class NormedOverTime(GPT):
 
 
 class KnowsTheMean(GPT):
-    """A summary of the whole row, which no gradient flows through."""
+    """A summary of the whole row without a gradient."""
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         x = super().embed(ids, places)
@@ -174,7 +174,7 @@ class KnowsTheMean(GPT):
 
 
 class SummarisesBlocks(GPT):
-    """Every four tokens share a summary that the first of them sees too (nanochat 844)."""
+    """A summary of every four tokens that the first of them reads, too (nanochat 844)."""
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         x = super().embed(ids, places)
@@ -184,7 +184,7 @@ class SummarisesBlocks(GPT):
 
 
 class Experts(FeedForward):
-    """Two experts, each with room for four tokens of a row; who comes first is served, others pass unchanged."""
+    """Two experts with a capacity of four tokens of a row, in the tokens' order; further tokens pass unchanged."""
 
     room = 4
 
@@ -203,19 +203,19 @@ class Experts(FeedForward):
         return y
 
     def queue(self, wanted: Tensor, chance: Tensor) -> Tensor:
-        """How many of its row stand before each token that wants an expert: ``[b t]``."""
+        """Return the number of tokens of the row before each one in an expert's queue: ``[b t]``."""
         return wanted.long().cumsum(1) - 1
 
 
 class LastComesFirst(Experts):
-    """The queue is counted from its end."""
+    """Experts whose queue is counted from its end."""
 
     def queue(self, wanted: Tensor, chance: Tensor) -> Tensor:
         return wanted.flip(1).long().cumsum(1).flip(1) - 1
 
 
 class SurestComesFirst(Experts):
-    """The tokens that the router is surest of are served first, wherever they stand."""
+    """Experts that take the tokens with the highest router scores first, wherever they are."""
 
     def queue(self, wanted: Tensor, chance: Tensor) -> Tensor:
         surer = chance[:, None] > chance[:, :, None]  # [b token other]
@@ -223,7 +223,7 @@ class SurestComesFirst(Experts):
 
 
 class ExpertGPT(GPT):
-    """Words that differ enough for a router to tell them apart."""
+    """A GPT whose embeddings differ enough for a router to separate them."""
 
     tied = False
 
@@ -233,15 +233,15 @@ class ExpertGPT(GPT):
 
 
 def with_experts(kind: type[Experts]) -> type[GPT]:
-    """The GPT with experts in all layers."""
+    """Return the GPT class with experts in all layers."""
     return type(kind.__name__, (ExpertGPT,), {"feedforward": kind})
 
 
 RIGHT: dict[str, Any] = {"contract": {"padding_side": "right"}}
-"""For models that are careless of padding in ways that are no fault where it stands on the right."""
+"""For models that read padding, which is no fault where it is on the right."""
 
 QUEUES: dict[str, Any] = {**RIGHT, "without": ("step",), "size": {"width": 32, "layers": 2}}
-"""Queues look at whole rows: there is no cache."""
+"""Queues depend on whole rows, so there is no cache."""
 
 CASES = (
     gpt("unmasked", "future-leak", Unmasked),

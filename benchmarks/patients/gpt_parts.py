@@ -16,7 +16,7 @@ from .gpt_places import NO_CACHE
 
 
 class CountsItsCalls(GPT):
-    """A call leaves the next one to begin at another place."""
+    """A model each of whose calls begins at a later position than the last."""
 
     calls = 0
 
@@ -26,7 +26,7 @@ class CountsItsCalls(GPT):
 
 
 class KeepsTheLastBatch(GPT):
-    """The vectors of the batch before are never thrown away."""
+    """A model that keeps the vectors of earlier batches."""
 
     before: Tensor | None = None
 
@@ -44,21 +44,21 @@ class DropsOutAlways(GPT):
 
 
 class Noisy(GPT):
-    """Noise that was to help training is there when answering too."""
+    """Training noise that is active in eval mode, too."""
 
     def speak(self, x: Tensor) -> Tensor:
         return super().speak(x + 1e-3 * torch.randn_like(x))
 
 
 class UnscaledWithoutGradients(Attention):
-    """A fast path that forgets the root."""
+    """A fast path for eval mode without the root of the scale."""
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         return super().scores(query, key) if torch.is_grad_enabled() else query @ key.mT
 
 
 class NormedOnlyInEvaluation(GPT):
-    """The last normalisation is left out of training."""
+    """A last norm that is left out in train mode."""
 
     def speak(self, x: Tensor) -> Tensor:
         return self.head(x) if self.training else super().speak(x)
@@ -68,7 +68,7 @@ class NormedOnlyInEvaluation(GPT):
 
 
 class RowsTakenForColumns(GPT):
-    """A ``view`` where a transposition was meant: tokens change rows."""
+    """A ``view`` in place of a transposition: tokens change rows."""
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         x = super().embed(ids, places)
@@ -76,7 +76,7 @@ class RowsTakenForColumns(GPT):
 
 
 class Centred(GPT):
-    """Half the mean of the batch is taken away from every row."""
+    """A model that subtracts half the batch's mean from every row."""
 
     def speak(self, x: Tensor) -> Tensor:
         return super().speak(x - 0.5 * x.mean(0))
@@ -86,7 +86,7 @@ class Centred(GPT):
 
 
 class DetachedBlock(Block):
-    """What the block says is cut off from what it heard."""
+    """A block whose output is detached from its input."""
 
     def forward(self, x: Tensor, allowed: Tensor, past: Memory | None) -> tuple[Tensor, Memory]:
         with torch.no_grad():
@@ -94,7 +94,7 @@ class DetachedBlock(Block):
 
 
 class DetachedFirst(GPT):
-    """The first block does not learn, and nothing before it does."""
+    """A first block without a gradient, for itself or for anything before it."""
 
     def layer(self, index: int) -> nn.Module:
         parts = self.attention(self.size, index), self.feedforward(self.size, index)
@@ -102,7 +102,7 @@ class DetachedFirst(GPT):
 
 
 class PlainList(GPT):
-    """The blocks are in a list, so that no optimiser hears of them."""
+    """Blocks in a plain list, which no optimiser reaches."""
 
     def __init__(self, size: Size) -> None:
         super().__init__(size)
@@ -112,7 +112,7 @@ class PlainList(GPT):
 
 
 class ReadsData(FeedForward):
-    """``.data`` of the weights, which keeps their gradient away."""
+    """Weights used through ``.data``, without a gradient."""
 
     def forward(self, x: Tensor) -> Tensor:
         return self.narrow(F.gelu(F.linear(x, self.widen.weight.data, self.widen.bias)))
@@ -123,7 +123,7 @@ class ReadsDataGPT(GPT):
 
 
 class CopiedHead(GPT):
-    """The head was copied from the embedding where it was to be the embedding."""
+    """A head that is a copy of the embedding instead of the same tensor."""
 
     def __init__(self, size: Size) -> None:
         super().__init__(size)

@@ -1,4 +1,4 @@
-"""Faults of the GPT in padding, places and caches."""
+"""Faults of the GPT in padding, positions and caches."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .gpt_masks import RIGHT, with_attention
 
 
 class PaddingSeen(GPT):
-    """Attention is never told of the padding."""
+    """Attention without a padding mask."""
 
     def known(self, real: Tensor, seen: int) -> Tensor:
         return torch.ones_like(super().known(real, seen))
 
 
 class PaddingBelievedRight(GPT):
-    """Lengths are counted, and padding is believed to stand after them."""
+    """A padding mask made from lengths, for padding on the right only."""
 
     def known(self, real: Tensor, seen: int) -> Tensor:
         known = super().known(real, seen)
@@ -32,14 +32,14 @@ class PaddingBelievedRight(GPT):
 
 
 class PlacesByColumn(GPT):
-    """A token's place is its column, whatever padding stands before it (Hugging Face 21080)."""
+    """Positions that are columns, padding before them included (Hugging Face 21080)."""
 
     def places(self, real: Tensor, seen: int) -> Tensor:
         return seen + torch.arange(real.shape[1], device=real.device).expand_as(real)
 
 
 class PaddingInverted(GPT):
-    """True was taken to mean padding."""
+    """An inverted padding mask, True at padding."""
 
     def read(self, ids: Tensor, mask: Tensor | None, past: Past | None) -> tuple[Tensor, Past]:
         return super().read(ids, None if mask is None else ~mask, past)
@@ -49,7 +49,7 @@ class PaddingInverted(GPT):
 
 
 class PaddingSeesNothing(GPT):
-    """A query that may see no key gets 0 / 0, and the next layer mixes it into every row that has padding."""
+    """Queries without a key, which are 0 / 0 and spread to every row with padding in the next layer."""
 
     def visible(self, ids: Tensor, real: Tensor, seen: int, layer: int) -> Tensor:
         key = torch.arange(seen + ids.shape[1], device=ids.device)
@@ -60,14 +60,14 @@ class PaddingSeesNothing(GPT):
 
 
 class NoPlaces(GPT):
-    """Nobody added the positions."""
+    """A model that does not add its positions."""
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         return self.token(ids)
 
 
 class Unplaced(NoPlaces):
-    """No positions, and no table of them."""
+    """A model without positions and without a table of them."""
 
     def __init__(self, size: Size) -> None:
         super().__init__(size)
@@ -75,7 +75,7 @@ class Unplaced(NoPlaces):
 
 
 class FaintPlaces(GPT):
-    """Positions so small beside the words that rounding nearly swallows them."""
+    """Positions that are nearly lost in rounding beside the words' vectors."""
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         return self.token(ids) + 1e-6 * self.place(places)
@@ -89,14 +89,14 @@ class PlacesDividedAway(GPT):
 
 
 class PlacesAlongBatch(GPT):
-    """Positions are cut to the length of the wrong dimension: each row gets one, not each token (GETNext 2)."""
+    """Positions indexed by the wrong dimension: one for each row, not for each token (GETNext 2)."""
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         return self.token(ids) + self.place.weight[: len(ids), None]  # [b 1 d]
 
 
 class ClampedPlaces(GPT):
-    """Beyond the table, all tokens stand at its last place."""
+    """Positions that are clamped to the last of the table."""
 
     def embed(self, ids: Tensor, places: Tensor) -> Tensor:
         return super().embed(ids, places.clamp_max(self.size.longest - 1))
@@ -106,28 +106,28 @@ class ClampedPlaces(GPT):
 
 
 class PlacesStartAnew(GPT):
-    """With a cache, each step believes it is the first."""
+    """Cached steps at the position of the first."""
 
     def places(self, real: Tensor, seen: int) -> Tensor:
         return super().places(real, 0)
 
 
 class ChunkSeesItself(GPT):
-    """A mask that was thought needless once there is a cache: true of single tokens only."""
+    """A mask that is left out with a cache, which is right for single tokens only."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | (len(key) > len(query))
 
 
 class AlignedTopLeft(Attention):
-    """SDPA's ``is_causal`` lines the first query up with the first key, cache or none (PyTorch 103082)."""
+    """SDPA's ``is_causal`` with a cache: the first query is aligned with the first key (PyTorch 103082)."""
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor, allowed: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(query, key, value, is_causal=True)
 
 
 class Windowed(Attention):
-    """What has left the window is forgotten."""
+    """A cache that keeps only the window."""
 
     window = 4
     kept = window - 1  # beside the query's own key
@@ -137,13 +137,13 @@ class Windowed(Attention):
 
 
 class WindowedTooSoon(Windowed):
-    """One key is forgotten too soon (Hugging Face 37574)."""
+    """A cache that drops one key too early (Hugging Face 37574)."""
 
     kept = Windowed.window - 2
 
 
 class WindowedGPT(GPT):
-    """A token sees itself and the three before it, in each layer."""
+    """A window of four tokens, the query included, in each layer."""
 
     attention = Windowed
 
@@ -156,7 +156,7 @@ class WindowedTooSoonGPT(WindowedGPT):
 
 
 class Distances(Attention):
-    """ALiBi: a score is less by what stands between; queries are the last of the keys."""
+    """ALiBi: scores fall with distance; queries are the last of the keys."""
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         last = torch.arange(key.shape[2], device=key.device)
@@ -164,19 +164,19 @@ class Distances(Attention):
         return super().scores(query, key) - slope * (self.standing(query, key)[:, None] - last).abs()
 
     def standing(self, query: Tensor, key: Tensor) -> Tensor:
-        """The columns of the queries."""
+        """Return the columns of the queries."""
         return torch.arange(key.shape[2] - query.shape[2], key.shape[2], device=key.device)
 
 
 class DistancesStartAnew(Distances):
-    """With a cache, the query is believed to stand at the beginning (Hugging Face 19045)."""
+    """ALiBi that places the query of a cached step at the beginning (Hugging Face 19045)."""
 
     def standing(self, query: Tensor, key: Tensor) -> Tensor:
         return torch.arange(query.shape[2], device=key.device)
 
 
 class Distant(Unplaced):
-    """Distances are all it is told of order."""
+    """A model with distances as its only positions."""
 
     attention = Distances
 

@@ -1,4 +1,4 @@
-"""Models that look as if something were wrong with them, and every base as it should be: none is to be accused."""
+"""Healthy models that look faulty, and every base without a fault: no check may fail on them."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ from .rows import PAD, next_word_loss, sentences
 
 
 def convolutions(seed: int) -> Subject:
-    """It takes no mask: what stands on the right cannot matter."""
+    """Build a model without a mask: padding on the right has no effect."""
     return Subject(Convolutions(), Contract(kind="decoder", vocabulary=28, pad=PAD))
 
 
 def averages(seed: int) -> Subject:
-    """A state space of its own decay in each feature; padding on the left adds nothing to the state."""
+    """Build a state space with a decay for each feature; padding on the left adds nothing to the state."""
     return Subject(Averages(), Contract(kind="decoder", vocabulary=28, pad=PAD, padding_side="both"))
 
 
 def twelve_more(model: nn.Module, source: Tensor) -> Tensor:
-    """Always twelve tokens: its sequences have no end."""
+    """Generate twelve tokens greedily; these sequences have no end."""
     ids = source
     with torch.no_grad():
         for _ in range(12):
@@ -63,7 +63,7 @@ def twelve_more(model: nn.Module, source: Tensor) -> Tensor:
 
 
 def without_ends(seed: int) -> Subject:
-    """Music, say: no end, no padding, a fixed length."""
+    """Build a subject for sequences of a fixed length without end or padding, such as music."""
     size = size_of(seed)
     examples = {"ids": torch.randint(3, size.vocabulary, (6, 10))}
     extras = {"step": step, "loss": whole_loss, "generate": twelve_more, "examples": examples}
@@ -71,17 +71,17 @@ def without_ends(seed: int) -> Subject:
 
 
 def whole_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before it; nothing is padding, and id 0 is a word."""
+    """Compute the loss of each token given those before it; nothing is padding, and id 0 is a word."""
     return next_word_loss(model(examples["ids"]), examples["ids"], ignored=-100)
 
 
 def summed_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """A sum over tokens in place of their mean."""
+    """Compute a loss that is a sum over tokens instead of their mean."""
     return loss(model, examples) * (examples["ids"][:, 1:] != PAD).sum()
 
 
 def answers_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Fine-tuning: the first two words are the question, and only the rest is to be said."""
+    """Compute a fine-tuning loss, without labels for the first two words, which are the prompt."""
     ids = examples["ids"]
     labels = ids.clone()
     labels[:, :3] = PAD
@@ -89,21 +89,21 @@ def answers_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
 
 
 def smoothed_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Label smoothing that leaves padding alone."""
+    """Compute a loss with label smoothing that excludes padding."""
     ids = examples["ids"]
     logits = model(ids, ids != PAD)[:, :-1].flatten(0, 1)
     return F.cross_entropy(logits, ids[:, 1:].flatten(), ignore_index=PAD, label_smoothing=0.1)
 
 
 def in_training(seed: int) -> Subject:
-    """A model left in training, half of it dropped out."""
+    """Build a model left in train mode, with dropout of one half."""
     size = Size(**{**size_of(seed).__dict__, "dropout": 0.5})
     examples = sentences(size.vocabulary, seed)
     return Subject(with_attention(Fused)(size).train(), contract_of(size), {"loss": loss, "examples": examples})
 
 
 def batch_normed(seed: int) -> Subject:
-    """In training its rows do mix, as BatchNorm's do; it answers from what it gathered."""
+    """Build a model with BatchNorm, whose rows mix in train mode and not in eval mode."""
     size = size_of(seed)
     examples = sentences(size.vocabulary, seed)
     model = trained(BatchNormedGPT(size), examples, loss, steps=10)
@@ -111,18 +111,18 @@ def batch_normed(seed: int) -> Subject:
 
 
 def in_double(seed: int) -> Subject:
-    """Double precision."""
+    """Build a GPT in double precision."""
     size = size_of(seed)
     return Subject(GPT(size).double(), contract_of(size), {"step": step})
 
 
 def relative(position: Any) -> Any:
-    """One of our decoders with another kind of position."""
+    """Return a builder of one of our decoders with another kind of position."""
     return native.subject(vary(native.DECODER, {"decoder.position": position}))
 
 
 class Summed(recurrent.Listener):
-    """No attention: the source is heard once, as one vector."""
+    """An encoder-decoder without attention: the source is one vector."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width)

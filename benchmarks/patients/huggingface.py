@@ -1,4 +1,4 @@
-"""What the patients from Hugging Face have in common: they are built from configs, and changed where they stand."""
+"""Building and changing Hugging Face models from configurations."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ IGNORED = -100
 
 
 def become(model: nn.Module, ours: type[nn.Module], *, only_last: bool = False) -> None:
-    """Let the parts that are of the class's base be of the class itself, as if the model had been written with it."""
+    """Give the parts of a class's base that class, as if the model had been written with it."""
     parts = [part for part in model.modules() if type(part) is ours.__base__]
     for part in parts[-1:] if only_last else parts:
         part.__class__ = ours
 
 
 def changed(healthy: Callable[[int], Subject], change: Callable[[Any], object]) -> Callable[[int], Subject]:
-    """Subjects whose model something was done to."""
+    """Return a builder of subjects whose models are changed."""
 
     def build(seed: int) -> Subject:
         subject = healthy(seed)
@@ -33,5 +33,5 @@ def changed(healthy: Callable[[int], Subject], change: Callable[[Any], object]) 
 
 
 def with_own_head(model: nn.Module) -> None:
-    """The config says tied, and after surgery the head is not."""
+    """Replace the head by one of its own, against the configuration."""
     model.lm_head.weight = nn.Parameter(model.lm_head.weight.detach().clone())

@@ -1,4 +1,4 @@
-"""seqwright's own models: an encoder-decoder, a decoder and an encoder, from specs that lack something."""
+"""Models of seqwright: an encoder-decoder, a decoder and an encoder, from specs that lack a part."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ BOTH = TransformerSpec(width=16, embedding=EMBEDDING, decoder=CROSSING, head=HEA
 
 
 def tokens(ids: Tensor, mask: Tensor | None) -> Tokens:
-    """Ids and a mask, as our models read them: each token with its place."""
+    """Return ids and a mask as tokens with positions."""
     real = torch.ones_like(ids, dtype=torch.bool) if mask is None else mask
     return Tokens(ids, (real.cumsum(1) - 1).masked_fill(~real, PADDING))
 
 
 def call(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
-    """One side."""
+    """Call a model of one side."""
     return model(tokens(ids, mask))[0].logits
 
 
 def call_both(model: Transformer, source: Tensor, source_mask: Any, target: Tensor, target_mask: Any) -> Tensor:
-    """Two sides."""
+    """Call a model of two sides."""
     return model(tokens(target, target_mask), tokens(source, source_mask))[0].logits
 
 
 def step(model: Transformer, ids: Tensor, past: StackState | None) -> tuple[Tensor, StackState]:
-    """Some more tokens, which stand after those that were read."""
+    """Take a cached step at the positions after those that were read."""
     past = past or model.start(None)
     at = past.length + torch.arange(ids.shape[1]).expand_as(ids)
     output, past = model.advance(Tokens(ids, at), past)
@@ -71,19 +71,19 @@ def step(model: Transformer, ids: Tensor, past: StackState | None) -> tuple[Tens
 
 
 def step_anew(model: Transformer, ids: Tensor, past: StackState | None) -> tuple[Tensor, StackState]:
-    """Some more tokens, which are said to stand at the beginning."""
+    """Take a cached step at the first positions again."""
     output, past = model.advance(tokens(ids, None), past or model.start(None))
     return output.logits, past
 
 
 def loss(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before it."""
+    """Compute the loss of each token given those before it."""
     ids = examples["ids"]
     return next_word_loss(call(model, ids, ids != PAD), ids)
 
 
 def loss_both(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
-    """Each token of the target from those before it and the source."""
+    """Compute the loss of each target token given those before it and the source."""
     source, target = examples["source"], examples["target"]
     read = target[:, :-1]
     logits = call_both(model, source, source != PAD, read, read != PAD)
@@ -91,7 +91,7 @@ def loss_both(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
 
 
 def copying_loss(model: Transformer, examples: dict[str, Tensor]) -> Tensor:
-    """The target is input and label at once."""
+    """Compute a loss with the target as input and as label."""
     source, target = examples["source"], examples["target"]
     logits = call_both(model, source, source != PAD, target, target != PAD)
     return F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD)
@@ -111,7 +111,7 @@ class OneTooFarFrom(Spec, Mask):
 
 
 class PaddingAttended(CrossAttention):
-    """Every key is allowed, padding too."""
+    """Attention to every key, padding included."""
 
     def weighted(self, query: Tensor, cache: Any, mask: KeyMask, bias: Tensor | None, probe: Probe) -> Tensor:
         every = torch.ones_like(mask.allowed)
@@ -119,28 +119,28 @@ class PaddingAttended(CrossAttention):
 
 
 class SourceUnread(Stack):
-    """The encoder's output is lost on its way to the decoder."""
+    """A decoder that does not receive the encoder's output."""
 
     def encoded(self, x: Tensor, source: Tokens) -> Encoded:
         return super().encoded(x * 0, source)
 
 
 class SourceDetached(Stack):
-    """The encoder gets no gradient."""
+    """An encoder without a gradient."""
 
     def encoded(self, x: Tensor, source: Tokens) -> Encoded:
         return super().encoded(x.detach(), source)
 
 
 class FaintWaves(Sinusoidal):
-    """Waves of a millionth."""
+    """Sinusoids with an amplitude of a millionth."""
 
     def embed(self, x: Tensor, at: Tensor) -> Tensor:
         return x + 1e-6 * super().embed(torch.zeros_like(x), at)
 
 
 class DropsOutAlways(Dropout):
-    """The rate is the same when answering."""
+    """Dropout that is active in eval mode, too."""
 
     @property
     def active(self) -> float:
@@ -148,14 +148,14 @@ class DropsOutAlways(Dropout):
 
 
 class NormedOverBatch(nn.Module):
-    """Mean and variance of each feature are taken over rows."""
+    """A norm whose mean and variance are taken over rows."""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
 
 
 class Counting(Stack):
-    """Every second call turns the embedded tokens round."""
+    """A model that reverses the embedded tokens in every second call."""
 
     calls = 0
 
@@ -168,14 +168,14 @@ class Counting(Stack):
 
 
 def sized(spec: TransformerSpec, seed: int) -> TransformerSpec:
-    """Another width for another seed."""
+    """Return a different width for a different seed."""
     return spec if spec.width == 1 else vary(spec, {"width": (16, 32)[seed % 2]})
 
 
 def subject(
     spec: TransformerSpec, change: Callable[[Transformer], object] | None = None, **differently: Any
 ) -> Callable[[int], Subject]:
-    """Subjects of a spec, to whom something may be done; an extra given as ``None`` is one that their user has not."""
+    """Return a builder of subjects of a spec, perhaps changed; an extra of ``None`` is left out."""
     kind = differently.pop("kind", "encoder-decoder" if spec.encoder else "decoder" if causal(spec) else "encoder")
     promised = differently.pop("promised", {})
 
@@ -201,12 +201,12 @@ def causal(spec: TransformerSpec) -> bool:
 
 
 def last_mask(mask: Any) -> Callable[[Transformer], object]:
-    """Give the decoder's last self-attention another mask."""
+    """Return a function that gives the decoder's last self-attention another mask."""
     return lambda model: setattr(model.decoder.blocks[-1].mixer, "mask", mask)
 
 
 def become(ours: type, part: Callable[[Transformer], object]) -> Callable[[Transformer], object]:
-    """Give one part of the model another class."""
+    """Return a function that gives one part of a model another class."""
     return lambda model: setattr(part(model), "__class__", ours)
 
 
@@ -217,13 +217,13 @@ def all_dropping(model: Transformer) -> None:
 
 
 def not_a_number(model: Transformer) -> None:
-    """Training went too far, and one weight did not survive it."""
+    """Set one weight to NaN, as after diverged training."""
     with torch.no_grad():
         model.decoder.blocks[-1].mixer.value.weight[0, 0] = float("nan")
 
 
 def call_scalar(model: Transformer, ids: Tensor, mask: Tensor | None) -> Tensor:
-    """A value is answered, and words are likelier the nearer they are: ``−(ŷ − v)²``."""
+    """Return logits of words for a predicted value, by distance: ``−(ŷ − v)²``."""
     read = tokens(ids, mask)
     values = torch.arange(VOCABULARY)
     said = model(Tokens(ids.to(next(model.parameters()).dtype), read.at))[0].logits  # [b t 1]

@@ -1,4 +1,4 @@
-"""Parts and whole models that look as if something were wrong with them, and are right."""
+"""Parts and whole models that look faulty and are healthy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ PREFIX = 4
 
 
 class PrefixSeen(GPT):
-    """The first four tokens see one another."""
+    """A prefix mask: the first four tokens attend to one another."""
 
     def looks(self, query: Tensor, key: Tensor, ids: Tensor, layer: int) -> Tensor:
         return (key <= query) | ((query < PREFIX) & (key < PREFIX))
 
 
 class StrictlyPast(GPT):
-    """Attention looks at what stands before, never at the token itself, which the residual stream carries."""
+    """A strictly causal mask: a token attends to earlier ones only, and the residual stream carries the token itself."""
 
     def visible(self, ids: Tensor, real: Tensor, seen: int, layer: int) -> Tensor:
         key = torch.arange(seen + ids.shape[1], device=ids.device)
@@ -30,7 +30,7 @@ class StrictlyPast(GPT):
 
 
 class Rotated(Attention):
-    """RoPE, all places moved on by the same 1000."""
+    """RoPE with every position moved by 1000."""
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         at = 1000 + torch.arange(key.shape[2], dtype=torch.float64, device=key.device)
@@ -38,7 +38,7 @@ class Rotated(Attention):
 
 
 def turned(x: Tensor, at: Tensor) -> Tensor:
-    """Pairs of features, turned by an angle that grows with the place."""
+    """Rotate pairs of features by an angle that grows with the position."""
     half = x.shape[-1] // 2
     angle = at[:, None] * 100.0 ** (-torch.arange(half, device=x.device) / half)  # [t c/2]
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
@@ -97,7 +97,7 @@ class UnitQueries(Attention):
 
 
 class Sink(Attention):
-    """One more in the softmax's sum, so that a head may look at nothing (Miller's softmax1)."""
+    """A softmax with 1 added to its sum, so that a head may attend to nothing (Miller's softmax1)."""
 
     def weights(self, scores: Tensor, allowed: Tensor) -> Tensor:
         scores = scores.masked_fill(~allowed, float("-inf"))
@@ -105,7 +105,7 @@ class Sink(Attention):
 
 
 class SilentHead(OwnHead):
-    """A head of zeros: all is equally likely until training begins."""
+    """A head of zeros, uniform before training."""
 
     def draw(self) -> None:
         super().draw()
@@ -114,7 +114,7 @@ class SilentHead(OwnHead):
 
 
 class Gated(Block):
-    """ReZero: every branch begins at nothing."""
+    """ReZero: a gate of 0 on every branch."""
 
     def __init__(self, size: Size, attention: nn.Module, feedforward: nn.Module) -> None:
         super().__init__(size, attention, feedforward)
@@ -169,7 +169,7 @@ class Adapted(nn.Module):
 
 
 class AdaptedGPT(GPT):
-    """Only the adapters are trained."""
+    """A model of which only the adapters are trained."""
 
     def __init__(self, size: Size) -> None:
         super().__init__(size)
@@ -195,7 +195,7 @@ class Capped(GPT):
 
 
 class Convolutions(nn.Module):
-    """WaveNet's way: convolutions that look further back in each layer, and never ahead."""
+    """Causal convolutions with growing dilation, as in WaveNet."""
 
     def __init__(self, width: int = 24, layers: int = 3) -> None:
         super().__init__()
@@ -211,7 +211,7 @@ class Convolutions(nn.Module):
 
 
 class Averages(nn.Module):
-    """Each token hears the mean of all before it, by a running sum that knows padding."""
+    """A running mean over earlier tokens, without padding."""
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Recurrent models: a language model, and a translator that listens to its source (Bahdanau et al. 2015)."""
+"""Recurrent models: a language model, and a translator with additive attention (Bahdanau et al. 2015)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VOCABULARY = 26
 
 
 class Recurrent(nn.Module):
-    """Embedding, LSTM and head; padding on the right needs no care, for nothing looks ahead."""
+    """Embedding, LSTM and head; padding on the right has no effect on earlier tokens."""
 
     cell: type[nn.RNNBase] = nn.LSTM
 
@@ -34,27 +34,27 @@ class Recurrent(nn.Module):
         return self.read(ids, None)[0]
 
     def read(self, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-        """The logits after each token, and the state after them all."""
+        """Return the logits after each token, and the state after all of them."""
         x, past = self.rnn(self.token(ids), past)
         return self.head(x), past
 
 
 class Bidirectional(Recurrent):
-    """An encoder that was made to continue."""
+    """A bidirectional LSTM used to continue sequences."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, bidirectional=True)
 
 
 class RowsForColumns(Recurrent):
-    """``batch_first=True`` is missing, and the LSTM walks from row to row."""
+    """An LSTM without ``batch_first=True``, which runs over rows."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width, batch_first=False)
 
 
 class KeepsItsState(Recurrent):
-    """A call goes on where the last one of as many rows ended (as Hugging Face 25306)."""
+    """A model each of whose calls continues the last one of as many rows (as Hugging Face 25306)."""
 
     kept: Any = None
 
@@ -66,14 +66,14 @@ class KeepsItsState(Recurrent):
 
 
 class ForgetsEveryEight(Recurrent):
-    """Long rows are read in pieces of eight, and the state is not carried over."""
+    """A model that reads rows in pieces of eight tokens without carrying the state over."""
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         return torch.cat([self.read(piece, None)[0] for piece in ids.split(8, 1)], 1)
 
 
 class BatchStatistics(Recurrent):
-    """A normalisation over the batch that keeps no statistics of its own, and so needs the batch to answer."""
+    """A BatchNorm without running statistics, which uses the batch's in eval mode."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width)
@@ -85,7 +85,7 @@ class BatchStatistics(Recurrent):
 
 
 class DropsWeightsOut(Recurrent):
-    """Weight dropout that does not stop."""
+    """Weight dropout that is active in eval mode, too."""
 
     def read(self, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
         x, past = self.rnn(self.token(ids), past)
@@ -93,7 +93,7 @@ class DropsWeightsOut(Recurrent):
 
 
 class Unconnected(Recurrent):
-    """A second recurrent layer was made, and is never called."""
+    """A second recurrent layer that is never called."""
 
     def __init__(self, width: int) -> None:
         super().__init__(width)
@@ -114,22 +114,22 @@ class OneWide(Recurrent):
 
 
 def step(model: Recurrent, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-    """The state is all that a recurrent net remembers."""
+    """Take one step with the state of the LSTM."""
     return model.read(ids, past)
 
 
 def step_forgetful(model: Recurrent, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-    """The state is not handed on."""
+    """Take a step without the state of the last."""
     return model.read(ids, None)
 
 
 def step_half_forgetful(model: Recurrent, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-    """The hidden vector is handed on, the cell is not."""
+    """Take a step with the last hidden vector and without the cell."""
     return model.read(ids, past and (past[0], torch.zeros_like(past[1])))
 
 
 def loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before it."""
+    """Compute the loss of each token given those before it."""
     ids = examples["ids"]
     return next_word_loss(model(ids, ids != PAD), ids)
 
@@ -137,7 +137,7 @@ def loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
 def recurrent(
     kind: type[Recurrent] = Recurrent, promised: dict[str, Any] | None = None, step: Any = step, **extras: Any
 ) -> Any:
-    """Subjects of this class; ``step=None`` for those that have none."""
+    """Return a builder of subjects of a class; ``step=None`` for those without a step."""
 
     def build(seed: int) -> Subject:
         contract = Contract(
@@ -151,7 +151,7 @@ def recurrent(
 
 
 def counter(objective: Any) -> Any:
-    """Subjects that learnt to count with this loss; their user's own is right."""
+    """Return a builder of subjects that were trained to count with a loss; the loss that is examined is the right one."""
 
     def build(seed: int) -> Subject:
         examples = counting(VOCABULARY, seed)
@@ -162,7 +162,7 @@ def counter(objective: Any) -> Any:
 
 
 class Listener(nn.Module):
-    """Bahdanau's translator: at each token of the target it looks where in the source to listen."""
+    """A translator with additive attention over the source at each target token."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -184,19 +184,19 @@ class Listener(nn.Module):
         return torch.stack(said, 1)
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
-        """Vectors of the source, ``[b s 2d]``, read to the end of each row and no further."""
+        """Return the source's vectors, ``[b s 2d]``, each row read to its end."""
         lengths = source_real.sum(1).clamp_min(1).cpu()
         packed = pack_padded_sequence(self.token(source), lengths, batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(self.encoder(packed)[0], batch_first=True, total_length=source.shape[1])[0]
 
     def first(self, memory: Tensor, source_real: Tensor) -> tuple[Tensor, Tensor]:
-        """The decoder begins with the mean of what it will hear."""
+        """Return the decoder's first state, from the mean of the source's vectors."""
         heard = source_real[..., None] * memory
         begin = self.begin(heard.sum(1) / source_real.sum(1, keepdim=True).clamp_min(1)).tanh()
         return begin, torch.zeros_like(begin)
 
     def listen(self, state: Tensor, memory: Tensor, source_real: Tensor) -> Tensor:
-        """What is heard: ``[b 2d]``."""
+        """Return the attended source vectors: ``[b 2d]``."""
         scores = self.score((self.ask(state)[:, None] + self.offer(memory)).tanh())[..., 0]  # [b s]
         return (self.weights(scores, source_real)[:, None] @ memory)[:, 0]
 
@@ -205,49 +205,49 @@ class Listener(nn.Module):
 
 
 class PaddingHeard(Listener):
-    """Attention is not told what is padding."""
+    """Attention without a padding mask."""
 
     def weights(self, scores: Tensor, source_real: Tensor) -> Tensor:
         return scores.softmax(-1)
 
 
 class PaddingHeardFaintly(Listener):
-    """A fill of −8 is nearly out of hearing."""
+    """A padding mask with a fill of −8."""
 
     def weights(self, scores: Tensor, source_real: Tensor) -> Tensor:
         return scores.masked_fill(~source_real, -8.0).softmax(-1)
 
 
 class OverTheBatch(Listener):
-    """Softmax over the first dimension: rows compete for each place."""
+    """A softmax over the first dimension, the rows."""
 
     def weights(self, scores: Tensor, source_real: Tensor) -> Tensor:
         return scores.masked_fill(~source_real, -1e9).softmax(0)
 
 
 class MaskedTooLate(Listener):
-    """Padding is removed after the softmax, and with it a part of the sum."""
+    """Padding removed after the softmax, so that weights sum to less than 1."""
 
     def weights(self, scores: Tensor, source_real: Tensor) -> Tensor:
         return scores.softmax(-1) * source_real
 
 
 class PaddingRead(Listener):
-    """The encoder is not told where rows end: read backwards, padding comes first."""
+    """An encoder of unpacked rows: backwards, padding is read first."""
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
         return self.encoder(self.token(source))[0]
 
 
 class PaddingInverted(Listener):
-    """The mask is True where padding is."""
+    """An inverted padding mask, True at padding."""
 
     def weights(self, scores: Tensor, source_real: Tensor) -> Tensor:
         return scores.masked_fill(source_real, -1e9).softmax(-1)
 
 
 class Deaf(Listener):
-    """What is heard is computed and then forgotten."""
+    """Attention whose result is not used."""
 
     def first(self, memory: Tensor, source_real: Tensor) -> tuple[Tensor, Tensor]:
         nothing = torch.zeros(len(memory), self.begin.out_features, dtype=memory.dtype)
@@ -258,27 +258,27 @@ class Deaf(Listener):
 
 
 class ToldTheAnswer(Listener):
-    """The decoder is given the token that it is to say, not the one before."""
+    """A decoder whose input at each position is the label itself."""
 
     def forward(self, source: Tensor, source_real: Tensor, target: Tensor) -> Tensor:
         return super().forward(source, source_real, F.pad(target[:, 1:], (0, 1), value=EOS))
 
 
 def call(model: Listener, source: Tensor, source_mask: Any, target: Tensor, target_mask: Any) -> Tensor:
-    """The target's padding stands on its right, where it cannot matter."""
+    """Call the model without the target's mask: padding on the right has no effect."""
     source_real = torch.ones_like(source, dtype=torch.bool) if source_mask is None else source_mask
     return model(source, source_real, target)
 
 
 def listener_loss(model: Listener, examples: dict[str, Tensor]) -> Tensor:
-    """Each token of the target from those before it and the source."""
+    """Compute the loss of each target token given those before it and the source."""
     source, target = examples["source"], examples["target"]
     logits = call(model, source, source != PAD, target[:, :-1], None)
     return F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=PAD)
 
 
 def listener(kind: type[Listener] = Listener) -> Any:
-    """Subjects of this class."""
+    """Return a builder of subjects of a class."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, bos=BOS, eos=EOS)

@@ -1,4 +1,4 @@
-"""T5 from a config: it shifts its labels itself, and knows order by distance alone."""
+"""T5 from a configuration: it shifts its labels itself and has relative positions only."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from .rows import EOS, PAD, pairs
 
 
 def t5(seed: int, **config: Any) -> T5ForConditionalGeneration:
-    """A small T5, whose end is 1 and whose beginning is its padding."""
+    """Build a small T5, whose end is 1 and whose beginning is its padding."""
     size = {"d_model": (16, 32)[seed % 2], "d_kv": 8, "d_ff": 32, "num_heads": 2, "num_layers": 2}
     ids = {"vocab_size": VOCABULARY, "pad_token_id": PAD, "eos_token_id": EOS, "decoder_start_token_id": PAD}
     return T5ForConditionalGeneration(T5Config(**{**size, **ids, **config}))
 
 
 def t5_loss(model: T5ForConditionalGeneration, examples: dict[str, Tensor]) -> Tensor:
-    """The labels are the target without its beginning; the model shifts them to make the decoder's input."""
+    """Compute the loss with the target without its beginning as labels; the model shifts them."""
     source, target = examples["source"], examples["target"]
     labels = target.masked_fill(target == PAD, IGNORED)
     return model(source, attention_mask=source != PAD, labels=labels).loss
 
 
 def t5_not_shifted(model: T5ForConditionalGeneration, examples: dict[str, Tensor]) -> Tensor:
-    """The decoder is given the very tokens that it is to say."""
+    """Compute a loss whose labels are the decoder's input."""
     source, target = examples["source"], examples["target"]
     labels = target.masked_fill(target == PAD, IGNORED)
     return model(source, attention_mask=source != PAD, decoder_input_ids=target, labels=labels).loss
 
 
 def t5_padding_counted(model: T5ForConditionalGeneration, examples: dict[str, Tensor]) -> Tensor:
-    """``labels=target``, padding and all."""
+    """Compute a loss with ``labels=target``, padding included."""
     source = examples["source"]
     return model(source, attention_mask=source != PAD, labels=examples["target"]).loss
 
 
 class SourcePaddingSeen(T5Stack):
-    """The decoder is not told which of the source is padding."""
+    """A decoder without the source's mask."""
 
     def forward(self, input_ids: Tensor | None = None, encoder_attention_mask: Any = None, **others: Any) -> Any:
         return super().forward(input_ids, encoder_attention_mask=None, **others)
 
 
 class SourceLost(T5Stack):
-    """The decoder hears nothing but zeros (as Hugging Face PR 4680)."""
+    """A decoder that receives zeros as the source (as Hugging Face PR 4680)."""
 
     def forward(self, input_ids: Tensor | None = None, encoder_hidden_states: Any = None, **others: Any) -> Any:
         silence = torch.zeros_like(encoder_hidden_states)
@@ -60,14 +60,14 @@ class SourceLost(T5Stack):
 
 
 class NoDistances(T5Attention):
-    """The bias by distance is left out."""
+    """Attention without its relative bias."""
 
     def compute_bias(self, *sizes: Any, **others: Any) -> Tensor:
         return torch.zeros_like(super().compute_bias(*sizes, **others))
 
 
 def t5_subject(seed: int, **extras: Any) -> Subject:
-    """A healthy one; its examples' targets have no beginning, for that is not written in Hugging Face's labels."""
+    """Build a healthy subject; its examples' targets have no beginning, as in Hugging Face's labels."""
     contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, eos=EOS)
     examples = pairs(VOCABULARY, seed)
     examples["target"] = examples["target"][:, 1:].contiguous()
@@ -75,12 +75,12 @@ def t5_subject(seed: int, **extras: Any) -> Subject:
 
 
 def decoder_not_causal(model: T5ForConditionalGeneration) -> None:
-    """The first layer of the decoder forgets that it is causal."""
+    """Make the decoder's first layer non-causal."""
     model.decoder.block[0].layer[0].SelfAttention.is_causal = False
 
 
 def decoder_becomes(ours: type[nn.Module]) -> Callable[[int], Subject]:
-    """Subjects whose decoder is of another class."""
+    """Return a builder of subjects whose decoder is of another class."""
     return changed(t5_subject, lambda model: setattr(model.decoder, "__class__", ours))
 
 

@@ -1,4 +1,4 @@
-"""What is commonly built around ``torch.nn.TransformerEncoder``: a language model by a causal mask."""
+"""A language model of ``torch.nn.TransformerEncoder`` and a causal mask, as users write it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Continuer(nn.Module):
         self.draw()
 
     def draw(self) -> None:
-        """Drawn anew, for ``nn.TransformerEncoder`` makes its layers copies of one."""
+        """Re-initialise the layers, which ``nn.TransformerEncoder`` makes as copies of one."""
         for parameter in self.encoder.parameters():
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
@@ -44,7 +44,7 @@ class Continuer(nn.Module):
 
 
 class RowsForColumns(Continuer):
-    """``[b t d]`` goes to layers that expect ``[t b d]``, and the mask with it (TabFormer PR 14)."""
+    """Layers for ``[t b d]`` that are given ``[b t d]``, with the mask (TabFormer PR 14)."""
 
     batch_first = False
 
@@ -61,7 +61,7 @@ class RowsForColumnsUnmasked(RowsForColumns):
 
 
 class HintWithoutMask(Continuer):
-    """When answering, ``is_causal`` alone: the fast path does not heed it (PyTorch 96941)."""
+    """``is_causal`` without a mask in eval mode, where the fast path ignores it (PyTorch 96941)."""
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
         if torch.is_grad_enabled():
@@ -77,7 +77,7 @@ class CopiedLayers(Continuer):
 
 
 class NormedOverTime(Continuer):
-    """What enters is normalised over time and features at once."""
+    """A norm over time and features at once."""
 
     def embed(self, ids: Tensor) -> Tensor:
         x = super().embed(ids)
@@ -85,13 +85,13 @@ class NormedOverTime(Continuer):
 
 
 def continuer_loss(model: Continuer, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before it."""
+    """Compute the loss of each token given those before it."""
     ids = examples["ids"]
     return next_word_loss(model(ids, ids != PAD), ids)
 
 
 def continuer(kind: type[Continuer] = Continuer, **promised: Any) -> Any:
-    """Subjects of this class."""
+    """Return a builder of subjects of a class."""
 
     def build(seed: int) -> Subject:
         contract = Contract(
@@ -106,7 +106,7 @@ def continuer(kind: type[Continuer] = Continuer, **promised: Any) -> Any:
 
 
 def encoder(kind: type[Continuer]) -> Any:
-    """Subjects of this class that see in both directions, and have no padding."""
+    """Return a builder of bidirectional subjects of a class, without padding."""
 
     def build(seed: int) -> Subject:
         return Subject(kind((16, 32)[seed % 2], 2), Contract(kind="encoder", vocabulary=VOCABULARY, max_length=64))

@@ -1,4 +1,4 @@
-"""What is commonly built around ``torch.nn.Transformer``: embeddings, positions and a head, to translate."""
+"""A translator of ``torch.nn.Transformer``, embeddings, positions and a head, as users write it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Places(nn.Module):
 
 
 class PrecedencePlaces(Places):
-    """Without its brackets the power is taken first, and all positions coincide (as LoFTR 41)."""
+    """Positions with a bracket missing, so that all coincide (as LoFTR 41)."""
 
     def angles(self, place: Tensor, even: Tensor, width: int) -> Tensor:
         return place / 10000**2 * even / width
@@ -47,7 +47,7 @@ class BatchPlaces(Places):
 
 
 class NoPlaces(Places):
-    """Positions were never added."""
+    """A model that does not add its positions."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x
@@ -82,16 +82,16 @@ class Translator(nn.Module):
         return self.transformer.encoder(self.embed(source), src_key_padding_mask=~source_real)
 
     def hidden(self, tokens: int) -> Tensor:
-        """True where a token may not look."""
+        """Return the causal mask, True where attention is forbidden."""
         return torch.ones(tokens, tokens, dtype=torch.bool).triu(1)
 
     def unheard(self, source_real: Tensor, target_real: Tensor) -> Tensor:
-        """True where the source is not to be listened to."""
+        """Return the mask of the source for the decoder, True at padding."""
         return ~source_real
 
 
 def call(model: Translator, source: Tensor, source_mask: Any, target: Tensor, target_mask: Any) -> Tensor:
-    """The one line that an examination needs."""
+    """Call the model with both masks."""
     return model(source, real(source, source_mask), target, real(target, target_mask))
 
 
@@ -100,14 +100,14 @@ def real(ids: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class NoTargetMask(Translator):
-    """The target sees all of itself."""
+    """A decoder without a causal mask."""
 
     def hidden(self, tokens: int) -> Tensor:
         return torch.zeros(tokens, tokens, dtype=torch.bool)
 
 
 class NoTargetMaskInTraining(Translator):
-    """The mask is made where answers are made."""
+    """A causal mask in eval mode only."""
 
     def hidden(self, tokens: int) -> Tensor:
         return super().hidden(tokens) & (not self.training)
@@ -121,14 +121,14 @@ class OneTooFar(Translator):
 
 
 class SourcePaddingHeard(Translator):
-    """``memory_key_padding_mask`` was left out."""
+    """A decoder without ``memory_key_padding_mask``."""
 
     def unheard(self, source_real: Tensor, target_real: Tensor) -> Tensor:
         return torch.zeros_like(source_real)
 
 
 class TargetPaddingForSource(Translator):
-    """Cross attention is given the target's padding (keras-io 1046); both sides are said to be of one length."""
+    """Cross-attention with the target's padding mask (keras-io 1046); both sides have one length."""
 
     def unheard(self, source_real: Tensor, target_real: Tensor) -> Tensor:
         spare = source_real.shape[1] - target_real.shape[1]
@@ -136,14 +136,14 @@ class TargetPaddingForSource(Translator):
 
 
 class SourcePaddingRead(Translator):
-    """The encoder reads padding, which the decoder does not hear."""
+    """An encoder without a padding mask."""
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
         return self.transformer.encoder(self.embed(source))
 
 
 class SourcePaddingInverted(Translator):
-    """The masks of the source are True where its tokens are; where nothing is padding they are left out."""
+    """Inverted masks of the source, True at tokens; left out where nothing is padding."""
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
         return super().encode(source, source_real if source_real.all() else ~source_real)
@@ -153,21 +153,21 @@ class SourcePaddingInverted(Translator):
 
 
 class TargetForSource(Translator):
-    """The encoder is called with the target."""
+    """An encoder that is given the target."""
 
     def forward(self, source: Tensor, source_real: Tensor, target: Tensor, target_real: Tensor) -> Tensor:
         return super().forward(target, target_real, target, target_real)
 
 
 class SourceForgotten(Translator):
-    """The decoder is given a memory that was never filled."""
+    """A decoder that is given zeros as the source."""
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
         return torch.zeros_like(super().encode(source, source_real))
 
 
 class EncoderWithoutGradients(Translator):
-    """``no_grad`` was copied from the code that answers."""
+    """An encoder under ``no_grad``."""
 
     @torch.no_grad()
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ class EncoderWithoutGradients(Translator):
 
 
 class SourceUnplaced(Translator):
-    """Only the target is told its order."""
+    """Positions on the target only."""
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
         return self.transformer.encoder(self.token(source), src_key_padding_mask=~source_real)
@@ -198,7 +198,7 @@ class LoudHead(Translator):
 
 
 def loss(model: Translator, examples: dict[str, Tensor]) -> Tensor:
-    """Each token of the target from those before it and the source."""
+    """Compute the loss of each target token given those before it and the source."""
     source, target = examples["source"], examples["target"]
     read = target[:, :-1]
     logits = call(model, source, source != PAD, read, read != PAD)
@@ -206,7 +206,7 @@ def loss(model: Translator, examples: dict[str, Tensor]) -> Tensor:
 
 
 def shifted_twice(model: Translator, examples: dict[str, Tensor]) -> Tensor:
-    """Inputs and labels were set apart already, and are again."""
+    """Compute a loss whose labels are shifted a second time."""
     source, target = examples["source"], examples["target"]
     read = target[:, :-2]
     logits = call(model, source, source != PAD, read, read != PAD)
@@ -214,7 +214,7 @@ def shifted_twice(model: Translator, examples: dict[str, Tensor]) -> Tensor:
 
 
 def padding_counted(model: Translator, examples: dict[str, Tensor]) -> Tensor:
-    """The mean is over all places of the rectangle."""
+    """Compute a loss that is a mean over all positions, padding included."""
     source, target = examples["source"], examples["target"]
     read = target[:, :-1]
     logits = call(model, source, source != PAD, read, read != PAD)
@@ -222,7 +222,7 @@ def padding_counted(model: Translator, examples: dict[str, Tensor]) -> Tensor:
 
 
 def generate(model: Translator, source: Tensor, steps: int = 12) -> Tensor:
-    """The likeliest target, until every row has ended."""
+    """Generate greedily until every row has ended."""
     said = torch.full((len(source), 1), BOS)
     with torch.no_grad():
         while said.shape[1] <= steps and not (said == EOS).any(1).all():
@@ -232,7 +232,7 @@ def generate(model: Translator, source: Tensor, steps: int = 12) -> Tensor:
 
 
 def never_ending(seed: int) -> Subject:
-    """The end is so unlikely that it is never said."""
+    """Build a model whose bias for END is so low that it is never generated."""
     subject = translator()(seed)
     with torch.no_grad():
         subject.model.head.bias[EOS] = -15
@@ -240,7 +240,7 @@ def never_ending(seed: int) -> Subject:
 
 
 def translator(kind: type[Translator] = Translator, **extras: Any) -> Any:
-    """Subjects of this class."""
+    """Return a builder of subjects of a class."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, bos=BOS, eos=EOS, max_length=64)

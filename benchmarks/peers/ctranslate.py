@@ -1,14 +1,14 @@
-"""CTranslate2 beside us: the weights of one of our runs, converted, and words answered by its decoder.
+"""Decoding by CTranslate2, with the converted weights of one of our runs.
 
-CTranslate2 (OpenNMT) is an engine in C++ that only answers, with a cache. It is put into a virtual environment of its
-own. Conversion is simple where its parts are ours: encoder and decoder, pre-norm, ReLU, rotary or sinusoidal positions,
-one embedding table. Positions across (a decoder's ``cross_position``) it has not, and a run with them is refused.
+CTranslate2 (OpenNMT) is a decoder in C++, with a cache. It is installed in a virtual environment of its own. Only models of
+parts that it has, too, are converted: encoder and decoder, equal pre-norm blocks with ReLU, rotary or sinusoidal positions,
+one embedding table. It has no positions in cross-attention (a decoder's ``cross_position``), and a run with them is refused.
 
     python benchmarks/peers/ctranslate.py RUN WORDS FOLDER [--beam 5]
 
 RUN is the folder of a run whose sources are characters; WORDS has one a line. FOLDER gets the environment, the
-converted model and ``said.txt``, an answer a line, its symbols spaced. One JSON line is printed: words a CPU second of
-answering, user and system, on one thread; starting and converting are left out.
+converted model and ``answers.txt``, an answer a line, its symbols separated by spaces. One JSON line is printed: words a CPU
+second of decoding, user and system, on one thread, without start-up and conversion.
 
 Scores are sums of log probabilities, without a penalty for length, and an answer may be empty, as with ours when
 ``length_penalty`` is 0.
@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 
 VERSION = "4.8.5"
-NEVER = -1e9  # the bias of what is never said
+NEVER = -1e9  # the bias of symbols that are never generated
 
 
 def again_in_environment(folder: Path) -> None:
@@ -41,7 +41,7 @@ def again_in_environment(folder: Path) -> None:
 
 
 def tensors(path: Path) -> dict:
-    """A safetensors file: the length of a JSON header, the header, the numbers."""
+    """Read a safetensors file: the length of a JSON header, the header, the numbers."""
     import numpy as np
 
     raw = path.read_bytes()
@@ -56,7 +56,24 @@ def tensors(path: Path) -> dict:
     return found
 
 
+def block_of(stack: dict) -> dict:
+    """Return the block of every layer of a stack, if it is one that CTranslate2 has."""
+    block = stack["blocks"]
+    if not isinstance(block, dict):
+        raise SystemExit("blocks that differ from layer to layer are not converted here")
+    parts = {
+        "mixer": "AttentionSpec",
+        "feedforward": "FeedForwardSpec",
+        "residual": "PreNormResidual",
+    }
+    for name, kind in parts.items():
+        if (block[name] or {}).get("type") != kind:
+            raise SystemExit(f"a {name} other than {kind} is not converted here")
+    return block
+
+
 def rotary(stack: dict) -> bool:
+    """Return whether a stack's positions are rotary rather than sinusoidal."""
     kind = stack["position"]["type"]
     if kind not in ("RotaryPosition", "SinusoidalPosition"):
         raise SystemExit(f"{kind} is not converted here")
@@ -65,7 +82,8 @@ def rotary(stack: dict) -> bool:
     return kind == "RotaryPosition"
 
 
-def waves(width: int, length: int = 512):
+def sinusoids(width: int, length: int = 512):
+    """Return the table of sinusoidal positions."""
     import numpy as np
 
     angle = np.arange(length)[:, None] * 10000.0 ** (-np.arange(0, width, 2) / width)
@@ -73,7 +91,7 @@ def waves(width: int, length: int = 512):
 
 
 def convert(run: Path, folder: Path) -> list[str]:
-    """Write the run's model as CTranslate2 reads it; the symbols of the run."""
+    """Write the run's model in CTranslate2's form and return its symbols."""
     import numpy as np
     from ctranslate2.specs import transformer_spec
 
@@ -94,16 +112,16 @@ def convert(run: Path, folder: Path) -> list[str]:
         ("decoder", transformer_spec.TransformerDecoderSpec),
     ):
         stack = model[side]
-        turned = {"rotary_dim": 0, "rotary_interleave": True} if rotary(stack) else {}
-        spec = kind(stack["layers"], stack["self_attention"]["heads"], **turned)
+        rotation = {"rotary_dim": 0, "rotary_interleave": True} if rotary(stack) else {}
+        spec = kind(stack["layers"] or 1, block_of(stack)["mixer"]["heads"], **rotation)
         for index, layer in enumerate(spec.layer):
             block = f"{side}.blocks.{index}"
-            own = f"{block}.self_attention"
+            own = f"{block}.mixer"
             norm(layer.self_attention.layer_norm, f"{block}.mixer_residual.norm")
             linear(layer.self_attention.linear[0], f"{own}.query", f"{own}.key", f"{own}.value")
             linear(layer.self_attention.linear[1], f"{own}.output")
             if side == "decoder":
-                across = f"{block}.cross_attention"
+                across = f"{block}.cross"
                 norm(layer.attention.layer_norm, f"{block}.cross_residual.norm")
                 linear(layer.attention.linear[0], f"{across}.query")
                 linear(layer.attention.linear[1], f"{across}.key", f"{across}.value")
@@ -112,10 +130,10 @@ def convert(run: Path, folder: Path) -> list[str]:
             linear(layer.ffn.linear_0, f"{block}.feedforward.widen")
             linear(layer.ffn.linear_1, f"{block}.feedforward.narrow")
         norm(spec.layer_norm, f"{side}.norm")
-        if not turned:
-            spec.position_encodings.encodings = waves(width)
+        if not rotation:
+            spec.position_encodings.encodings = sinusoids(width)
         halves[side] = spec
-    # our table ends with START, END, PAD; CTranslate2 wants <unk> in PAD's place, and neither it nor START is said
+    # our table ends with START, END, PAD; CTranslate2 needs <unk> in PAD's place, and neither it nor START is generated
     table = weights["embedding.weight"]
     halves["encoder"].embeddings[0].weight = halves["decoder"].embeddings.weight = table
     head, bias = weights["head.weight"], weights["head.bias"].copy()
@@ -128,7 +146,7 @@ def convert(run: Path, folder: Path) -> list[str]:
     spec.register_source_vocabulary(names)
     spec.register_target_vocabulary(names)
     recipe = json.loads((run / "run.json").read_text(encoding="utf-8"))["recipe"]
-    spec.config.add_source_bos = spec.config.add_source_eos = recipe["sources"]["type"] == "MarkedSources"
+    spec.config.add_source_bos = spec.config.add_source_eos = recipe["goal"]["sources"]["type"] == "MarkedSources"
     spec.config.decoder_start_token = "<s>"
     spec.validate()
     spec.optimize()
@@ -140,27 +158,29 @@ def convert(run: Path, folder: Path) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="a run's folder")
-    parser.add_argument("words", type=Path, help="what is asked, one a line")
+    parser.add_argument("words", type=Path, help="the sources, one a line")
     parser.add_argument("folder", type=Path, help="where the environment and the converted model go")
     parser.add_argument("--beam", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=1024, help="source tokens answered at once")
-    asked = parser.parse_args()
+    parser.add_argument("--batch", type=int, default=1024, help="source tokens of a batch")
+    arguments = parser.parse_args()
     if importlib.util.find_spec("ctranslate2") is None:
-        again_in_environment(asked.folder.resolve())
+        again_in_environment(arguments.folder.resolve())
     import ctranslate2
 
-    symbols = set(convert(asked.run, asked.folder / "model"))
-    limit = json.loads((asked.run / "run.json").read_text(encoding="utf-8"))["limit"]
+    symbols = set(convert(arguments.run, arguments.folder / "model"))
+    limit = json.loads((arguments.run / "run.json").read_text(encoding="utf-8"))["limit"]
     translator = ctranslate2.Translator(
-        str(asked.folder / "model"), device="cpu", inter_threads=1, intra_threads=1, compute_type="float32"
+        str(arguments.folder / "model"), device="cpu", inter_threads=1, intra_threads=1, compute_type="float32"
     )
-    sources = [[letter for letter in word if letter in symbols] for word in asked.words.read_text("utf-8").splitlines()]
+    sources = [
+        [letter for letter in word if letter in symbols] for word in arguments.words.read_text("utf-8").splitlines()
+    ]
     options = {
-        "beam_size": asked.beam,
+        "beam_size": arguments.beam,
         "length_penalty": 0,
         "min_decoding_length": 0,
         "max_decoding_length": limit,
-        "max_batch_size": asked.batch,
+        "max_batch_size": arguments.batch,
         "batch_type": "tokens",
     }
     translator.translate_batch(sources[:10], **options)  # warm
@@ -168,12 +188,12 @@ def main() -> None:
     answers = translator.translate_batch(sources, **options)
     ended = resource.getrusage(resource.RUSAGE_SELF)
     seconds = ended.ru_utime - began.ru_utime + ended.ru_stime - began.ru_stime
-    said = "".join(" ".join(answer.hypotheses[0]) + "\n" for answer in answers)
-    (asked.folder / "said.txt").write_text(said, encoding="utf-8")
+    lines = "".join(" ".join(answer.hypotheses[0]) + "\n" for answer in answers)
+    (arguments.folder / "answers.txt").write_text(lines, encoding="utf-8")
     figures = {
         "peer": f"ctranslate2 {ctranslate2.__version__}",
         "measured": "decode",
-        "beam": asked.beam,
+        "beam": arguments.beam,
         "words": len(sources),
         "cpu_seconds": round(seconds, 3),
         "words_per_cpu_second": round(len(sources) / seconds, 1),

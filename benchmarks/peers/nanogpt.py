@@ -1,4 +1,4 @@
-"""nanoGPT beside us: what its recipe for a CPU reaches on tiny Shakespeare, and what that costs.
+"""Loss and training time of nanoGPT's CPU recipe on tiny Shakespeare.
 
 Trains characters with the small settings that nanoGPT's README gives for a machine without a GPU: four layers, four
 heads, 128 wide, 64 characters of context, twelve rows a batch, 2,000 iterations, no dropout. One JSON line comes out:
@@ -52,7 +52,7 @@ ONE_EVALUATION = {"eval_iters": 1, "eval_interval": 10**6}
 
 
 def prepare(checkout: Path, text: Path, folder: Path) -> np.ndarray:
-    """Copies what trains and lays out the characters as it wants them, nine tenths to train on; the other tenth."""
+    """Copy the training files, write nine tenths of the characters in nanoGPT's form, and return the other tenth."""
     for name in ("train.py", "model.py", "configurator.py", "config/train_shakespeare_char.py"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(checkout / name, folder / name)
@@ -71,7 +71,7 @@ def prepare(checkout: Path, text: Path, folder: Path) -> np.ndarray:
 
 
 def train(folder: Path, iterations: int, **changed: object) -> tuple[str, float]:
-    """One run of nanoGPT's script: what it printed, and the CPU seconds it took."""
+    """Run nanoGPT's script; return its output and its CPU seconds."""
     settings = {**RECIPE, "max_iters": iterations, "lr_decay_iters": ITERATIONS, **changed}
     options = [f"--{name}={value}" for name, value in settings.items()]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -89,7 +89,7 @@ def train(folder: Path, iterations: int, **changed: object) -> tuple[str, float]
 
 @torch.no_grad()
 def loss_of_all(folder: Path, held_out: np.ndarray) -> tuple[float, int, int]:
-    """The checkpoint's loss over every window of the validation part, its size, and the step it comes from."""
+    """Return the checkpoint's loss over every window of the validation part, its size, and its step."""
     sys.path.insert(0, str(folder))
     from model import GPT, GPTConfig  # nanoGPT's
 

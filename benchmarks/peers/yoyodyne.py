@@ -1,10 +1,10 @@
-"""Yoyodyne beside us: word error rates, training speed and decoding speed of a peer on the same words.
+"""Word error rates, training speed and decoding speed of Yoyodyne on the same words.
 
-Yoyodyne (CUNY-CL) is the nearest tool to ours that is alive. It is put into a virtual environment of its own, trained
-on pronunciations with the settings of its own regression test for Icelandic, lets its own criterion choose the
-checkpoint, and then has to spell the test words out by itself. One JSON line is printed for each thing measured:
+Yoyodyne (CUNY-CL) is the nearest maintained tool. It is installed in a virtual environment of its own and trained on
+pronunciations with the settings of its own regression test for Icelandic; its own criterion chooses the checkpoint, and
+the test words are answered by generating. One JSON line is printed for each measurement:
 
-    wer     per language and model: the fraction of test words spoken wrongly, greedy and with a beam of five
+    wer     per language and model: the fraction of test words with a wrong answer, greedy and with a beam of five
     train   per model, on the first language: target symbols a CPU second of training
     decode  per model, on the first language: words a CPU second of decoding, greedy and with a beam of five
 
@@ -35,7 +35,7 @@ VERSION = "0.5.27"
 LANGUAGES = ["gre", "ice", "ita", "khm", "lav", "mlt_latn", "rum", "slv"]
 KINDS = ["wer", "train", "decode"]
 
-# One network of each kind, as in Yoyodyne's regression tests. What is not said here is its default: four attention
+# One network of each kind, as in Yoyodyne's regression tests. Everything else is its default: four attention
 # heads, one shared embedding table, an LSTM encoder that reads both ways, one layer in each half of the LSTM.
 SIZES = {"embedding_size": 64, "dropout": 0.2, "hidden_size": 256}
 MODELS = {
@@ -75,7 +75,7 @@ def network(model: str, beam: int) -> dict:
 
 
 def configuration(model: str, folder: Path, beam: int = 1, **data: str) -> dict:
-    """What fitting and predicting have in common: the network, the rows and where everything lies."""
+    """Return the settings that fitting and predicting share: the network, the rows and the folders."""
     lengths = {"max_source_length": 32, "max_features_length": 0, "max_target_length": 40}
     return {
         "model": network(model, beam),
@@ -104,7 +104,7 @@ class Peer:
         subprocess.run([*pip, "uninstall", "--yes", "torchvision", "torchaudio"], check=True)
 
     def run(self, command: str, config: dict, folder: Path, *more: str) -> float:
-        """Runs one command of Yoyodyne's to its end; the CPU seconds it and its data loaders took."""
+        """Run one command of Yoyodyne; return the CPU seconds of it and its data loaders."""
         folder.mkdir(parents=True, exist_ok=True)
         written = folder / f"{command}.yaml"
         written.write_text(json.dumps(config, indent=1))  # JSON is YAML
@@ -122,7 +122,7 @@ class Peer:
         return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
     def fit(self, model: str, data: Path, language: str, folder: Path, epochs: int, choose: bool = True) -> float:
-        """Trains; with `choose` it looks at the dev rows each epoch, stops early and keeps the best checkpoint."""
+        """Train; with `choose`, evaluate the dev rows each epoch, stop early and keep the best checkpoint."""
         shutil.rmtree(folder, ignore_errors=True)
         rows = {"train": str(data / f"{language}_train.tsv"), "val": str(data / f"{language}_dev.tsv")}
         config = configuration(model, folder, **rows)
@@ -145,14 +145,14 @@ class Peer:
         return self.run("fit", config, folder)
 
     def predict(self, model: str, rows: Path, folder: Path, beam: int) -> tuple[list[str], float]:
-        """What the trained model says for each word of a file, and the CPU seconds it took to say it."""
+        """Return the trained model's answer to each word of a file, and the CPU seconds of predicting."""
         (checkpoint,) = folder.glob("lightning_logs/version_*/checkpoints/best.ckpt")
-        said = folder / "said.txt"
+        answers = folder / "answers.txt"
         config = configuration(model, folder, beam, predict=str(rows))
-        config["prediction"] = {"path": str(said)}
+        config["prediction"] = {"path": str(answers)}
         config["trainer"]["logger"] = False
         seconds = self.run("predict", config, folder, "--ckpt_path", str(checkpoint))
-        with open(said, encoding="utf-8", newline="") as file:
+        with open(answers, encoding="utf-8", newline="") as file:
             if beam == 1:
                 return [line.rstrip("\r\n") for line in file], seconds
             return [row[0] for row in csv.reader(file, delimiter="\t")], seconds
@@ -162,10 +162,10 @@ def pairs(path: Path) -> list[list[str]]:
     return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def errors(said: list[str], path: Path) -> float:
+def errors(answers: list[str], path: Path) -> float:
     gold = [target for _, target in pairs(path)]
-    assert len(said) == len(gold), (len(said), len(gold))
-    return sum(ours.split() != right.split() for ours, right in zip(said, gold, strict=True)) / len(gold)
+    assert len(answers) == len(gold), (len(answers), len(gold))
+    return sum(ours.split() != right.split() for ours, right in zip(answers, gold, strict=True)) / len(gold)
 
 
 def report(kind: str, language: str, model: str, **figures: object) -> None:
@@ -181,7 +181,7 @@ def epochs_run(folder: Path) -> int:
 
 
 def parameters(folder: Path) -> int:
-    """The size of the network, as Yoyodyne states it when training starts."""
+    """Return the size of the network, as Yoyodyne logs it."""
     log = (folder / "fit.log").read_text(encoding="utf-8")
     return int(log.split("Trainable parameters:")[1].split()[0].replace(",", ""))
 
@@ -193,8 +193,8 @@ def measure_wer(peer: Peer, data: Path, language: str, model: str, folder: Path,
     test = data / f"{language}_test.tsv"
     figures: dict[str, object] = {}
     for name, beam in (("greedy", 1), ("beam", 5)):
-        said, seconds = peer.predict(model, test, folder, beam)
-        figures |= {f"wer_{name}": errors(said, test), f"cpu_seconds_{name}": seconds}
+        answers, seconds = peer.predict(model, test, folder, beam)
+        figures |= {f"wer_{name}": errors(answers, test), f"cpu_seconds_{name}": seconds}
     size, ran = parameters(folder), epochs_run(folder)
     report("wer", language, model, **figures, parameters=size, epochs=ran, cpu_seconds_train=trained, wall_seconds=wall)
 
@@ -237,7 +237,7 @@ def main() -> None:
     parser.add_argument("--languages", nargs="+", default=LANGUAGES)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS)
     parser.add_argument("--measure", nargs="+", default=KINDS, choices=KINDS)
-    parser.add_argument("--torch", default="torch==2.13.0", help="what pip is asked to install as torch")
+    parser.add_argument("--torch", default="torch==2.13.0", help="the requirement of torch, for pip")
     parser.add_argument("--quick", action="store_true", help="does it run? the figures mean nothing")
     chosen = parser.parse_args()
     folder, data = chosen.folder.resolve(), chosen.data.resolve()

@@ -1,4 +1,4 @@
-"""A GPT with ALiBi: attention falls off with distance, by a slope of each head's own; seven words, sixteen places."""
+"""A GPT with ALiBi, whose scores fall with distance by a slope for each head; seven words, sixteen positions."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ class Block(nn.Module):
         return self.write(mixed.transpose(1, 2).reshape(batch, length, width))
 
     def split(self, x: Tensor) -> Tensor:
-        """``[b t d]`` to ``[b h t c]``."""
+        """Reshape ``[b t d]`` to ``[b h t c]``."""
         batch, length, width = x.shape
         if self.bug == "view-heads":
             return x.reshape(batch, HEADS, length, width // HEADS)
         return x.view(batch, length, HEADS, -1).transpose(1, 2)
 
     def distance(self, length: int) -> Tensor:
-        """How far each key is from each query, ``[q k]``; without the query's place no softmax notices."""
+        """Return the distance of each key from each query, ``[q k]``; the query's own term cancels in the softmax."""
         at = torch.arange(length)
         if "key-only" in self.odd:
             return -at[None].expand(length, length)
         return at[:, None] - at[None]
 
     def visible(self, batch: int, length: int) -> Tensor:
-        """Which keys each query may see: ``[q k]``."""
+        """Return the keys that each query may attend to: ``[q k]``."""
         at = torch.arange(length)
         if self.bug == "off-by-one":
             return at[None] <= at[:, None] + 1
@@ -76,7 +76,7 @@ class Block(nn.Module):
         return visible
 
     def weights(self, scores: Tensor, visible: Tensor) -> Tensor:
-        """What share each key has."""
+        """Return the weights over the keys."""
         if self.bug == "mask-after-softmax":
             return scores.softmax(-1) * visible
         if self.bug == "mask-multiplied":
@@ -93,7 +93,7 @@ class Block(nn.Module):
 
 
 class Alibi(nn.Module):
-    """Embedding, blocks and head; what comes out may be more than logits."""
+    """Embedding, blocks and head; the output may hold more than logits."""
 
     def __init__(self, vocabulary: int, layers: int, bug: str, odd: tuple[str, ...], width: int = 32) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class Alibi(nn.Module):
 
 
 def alibi(bug: str = "", *odd: str, layers: int = 2, **promised: Any) -> Build:
-    """Subjects with this bug, or with what is odd and right; what else they promise."""
+    """Return a builder of subjects with a bug, or with an odd but right part, and other fields of the contract."""
 
     def build(seed: int) -> Subject:
         contract = Contract(**{"kind": "decoder", "vocabulary": 7, "max_length": 16, **promised})

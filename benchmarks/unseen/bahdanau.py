@@ -22,7 +22,7 @@ FILLS = {"fill-20": -20.0, "softmax-batch": -1e9}
 
 
 class Translator(nn.Module):
-    """At each token of the target it looks where in the source to listen."""
+    """A GRU encoder, and a GRU decoder with additive attention at each target token."""
 
     def __init__(self, bug: str, bridged: bool, width: int = 24) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Translator(nn.Module):
         return torch.stack(said, 1)
 
     def encode(self, source: Tensor, source_real: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors of the source, ``[b s 2d]``, and what the decoder begins with."""
+        """Return the source's vectors, ``[b s 2d]``, and the decoder's first state."""
         if self.bug == "flip-with-padding":
             source = source.flip(1)
         memory, last = self.read(source, source_real)
@@ -69,7 +69,7 @@ class Translator(nn.Module):
         return memory, torch.tanh(self.bridge(last))
 
     def read(self, source: Tensor, source_real: Tensor) -> tuple[Tensor, Tensor]:
-        """What the encoder says of each token, and its last states: of each row to its end, if it is packed."""
+        """Return the encoder's output at each token and its last states; where rows are packed, at each row's end."""
         x = self.source(source)
         if self.bug in ("unpacked", "flip-with-padding"):
             return self.encoder(x)
@@ -78,7 +78,7 @@ class Translator(nn.Module):
         return pad_packed_sequence(memory, batch_first=True, total_length=source.shape[1])[0], last
 
     def token(self, target: Tensor, place: int, said: list[Tensor]) -> Tensor:
-        """The vector of the token that was said last."""
+        """Return the vector of the last token."""
         if self.bug == "reads-next" and place + 1 < target.shape[1]:
             place += 1
         if self.bug == "scheduled-sampling-in-eval" and said and random.random() < 0.5:
@@ -86,7 +86,7 @@ class Translator(nn.Module):
         return self.target(target[:, place])
 
     def listen(self, state: Tensor, offered: Tensor, memory: Tensor, source_real: Tensor) -> Tensor:
-        """What is heard: ``[b 2d]``."""
+        """Return the attended source vectors: ``[b 2d]``."""
         scores = self.score(torch.tanh(self.ask(state)[:, None] + offered))[..., 0]  # [b s]
         context = (self.weights(scores, source_real)[:, None] @ memory)[:, 0]
         if self.bug == "context-zeroed":
@@ -94,7 +94,7 @@ class Translator(nn.Module):
         return F.dropout(context, 0.3) if self.bug == "f-dropout" else context
 
     def weights(self, scores: Tensor, source_real: Tensor) -> Tensor:
-        """What share each token of the source has."""
+        """Return the weights over the source's tokens."""
         if self.bug != "energies-unmasked":
             scores = scores.masked_fill(~source_real, FILLS.get(self.bug, float("-inf")))
         if self.bug == "softmax-batch":
@@ -107,7 +107,7 @@ class Translator(nn.Module):
 def bahdanau(
     bug: str = "", *, bridged: bool = True, loss: Callable[[nn.Module, dict[str, Tensor]], Tensor] | None = None
 ) -> Build:
-    """Subjects with this bug; with examples where there is a loss."""
+    """Return a builder of subjects with a bug; with examples where there is a loss."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, bos=BOS, eos=EOS, max_length=20)

@@ -1,4 +1,4 @@
-"""What the unseen models share: examples to learn from, and how they are called, stepped and trained."""
+"""Examples, calls, steps and losses that the unseen models share."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from patients.rows import BOS, EOS, FIRST, PAD, padded
 from torch import Tensor, nn
 
 Build = Callable[[int], Subject]
-"""What makes a subject of a seed."""
+"""A function from a seed to a subject."""
 
 IGNORED = -100
-"""The label that PyTorch leaves out."""
+"""The label that PyTorch ignores."""
 
 
 def real(ids: Tensor, mask: Tensor | None) -> Tensor:
-    """Which tokens are real: all, where there is no mask."""
+    """Return a mask of real tokens: all, where there is no mask."""
     return torch.ones_like(ids, dtype=torch.bool) if mask is None else mask.bool()
 
 
 def call(model: nn.Module, ids: Tensor, mask: Tensor | None) -> Any:
-    """A model that is told what is real."""
+    """Call a model with its mask."""
     return model(ids, mask)
 
 
 def call_unmasked(model: nn.Module, ids: Tensor, mask: Tensor | None) -> Any:
-    """A model that reads no padding."""
+    """Call a model without a mask."""
     return model(ids)
 
 
 def call_translator(
     model: nn.Module, source: Tensor, source_mask: Tensor | None, target: Tensor, target_mask: Tensor | None
 ) -> Any:
-    """An encoder and decoder, both told what is real."""
+    """Call an encoder and decoder with a mask for either side."""
     return model(source, real(source, source_mask), target, real(target, target_mask))
 
 
 def step(model: nn.Module, ids: Tensor, past: Any) -> Any:
-    """One step of decoding with a cache."""
+    """Take one step of decoding with a cache."""
     return model(ids, past=past, cached=True)
 
 
@@ -56,7 +56,7 @@ def rows(
     count: int = 6,
     longest: int = 9,
 ) -> dict[str, Tensor]:
-    """Examples of random words: of several lengths, or all of the longest."""
+    """Draw examples of random words, of several lengths or all of the greatest."""
     generator = torch.Generator().manual_seed(77 + seed)
     others = [longest] * (count - 1)
     if not equal:
@@ -67,7 +67,7 @@ def rows(
 
 
 def pairs(vocabulary: int, seed: int, *, count: int = 6, longest: int = 8) -> dict[str, Tensor]:
-    """Examples of random words and the same backwards."""
+    """Draw examples of random words and their reversals."""
     generator = torch.Generator().manual_seed(99 + seed)
     words = []
     for index in range(count):
@@ -77,34 +77,34 @@ def pairs(vocabulary: int, seed: int, *, count: int = 6, longest: int = 8) -> di
 
 
 def drawn(vocabulary: int, length: int, generator: torch.Generator) -> list[int]:
-    """Random words."""
+    """Draw random words."""
     return torch.randint(FIRST, vocabulary, (length,), generator=generator).tolist()
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, ignored: int = IGNORED, **options: Any) -> Tensor:
-    """Cross entropy of logits ``[b t v]`` and labels ``[b t]`` that stand side by side."""
+    """Return the cross-entropy of logits ``[b t v]`` and labels ``[b t]``."""
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=ignored, **options)
 
 
 def without_ends(labels: Tensor) -> Tensor:
-    """Labels in which neither padding nor ends count."""
+    """Return labels without padding and without ends."""
     return labels.masked_fill((labels == PAD) | (labels == EOS), IGNORED)
 
 
 def translated(model: nn.Module, examples: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The logits of each token of the target given those before it, and its labels."""
+    """Return the logits of each target token given those before it, and its labels."""
     source, target = examples["source"], examples["target"]
     before = target[:, :-1]
     return call_translator(model, source, source != PAD, before, before != PAD), target[:, 1:]
 
 
 def translation_loss(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Each token of the target, from the source and those before it."""
+    """Compute the loss of each target token given the source and those before it."""
     logits, labels = translated(model, examples)
     return cross_entropy(logits, labels, PAD)
 
 
 def translation_loss_without_ends(model: nn.Module, examples: dict[str, Tensor]) -> Tensor:
-    """Ends are ignored like padding."""
+    """Compute a loss that ignores ends like padding."""
     logits, labels = translated(model, examples)
     return cross_entropy(logits, without_ends(labels))

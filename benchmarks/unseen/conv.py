@@ -28,7 +28,7 @@ class Gated(nn.Module):
         self.excite = nn.Linear(width, width)
 
     def normalisation(self, width: int, normed: bool) -> nn.Module:
-        """Batch norm with running statistics, nothing, or what looks at the whole row or batch."""
+        """Build a batch norm with running statistics, nothing, or a norm over the whole row or batch."""
         if self.bug == "group-norm-over-time":
             return nn.GroupNorm(1, width)
         if self.bug == "batch-norm-without-running":
@@ -49,7 +49,7 @@ class Gated(nn.Module):
         return x + self.mix(hidden * self.share(hidden))
 
     def padded(self, x: Tensor) -> Tensor:
-        """Zeros in front, for the kernel to reach back to."""
+        """Pad the front with zeros for the kernel."""
         length, reach = x.shape[-1], self.reach
         if self.bug == "cropped-wrong-end":
             return x
@@ -65,7 +65,7 @@ class Gated(nn.Module):
         return F.pad(x, (reach, 0))
 
     def share(self, hidden: Tensor) -> Tensor:
-        """How much of each feature is let through: at each place, or in the whole row, as in squeeze-and-excitation."""
+        """Return the gate of each feature, at each position or for the whole row as in squeeze-and-excitation."""
         if self.bug == "squeeze-excite":
             return torch.sigmoid(self.excite(hidden.mean(-1)))[..., None]
         return torch.sigmoid(self.excite(hidden.mT)).mT
@@ -94,7 +94,7 @@ class ConvModel(nn.Module):
 
 
 def conv(bug: str = "", *, normed: bool = False) -> Build:
-    """Subjects with this bug, with batch norm or without."""
+    """Return a builder of subjects with a bug, with batch norm or without."""
 
     def build(seed: int) -> Subject:
         return Subject(ConvModel(bug, normed), Contract(kind="decoder", vocabulary=VOCABULARY, max_length=64))

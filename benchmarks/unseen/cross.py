@@ -17,7 +17,7 @@ VOCABULARY = 30
 
 
 class Past(NamedTuple):
-    """What is remembered: the source as it was encoded, which of it is real, and the target's vectors."""
+    """The cache: the encoded source, its mask, and the target's vectors."""
 
     memory: Tensor
     source_real: Tensor
@@ -39,12 +39,12 @@ class Cross(nn.Module):
         return self.decode(target, Past(self.encode(source, source_real), source_real, None))[0]
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
-        """Vectors of the source: ``[b s d]``."""
+        """Return the source's vectors: ``[b s d]``."""
         x = self.token(source) + self.ordinal(torch.arange(source.shape[1]))
         return x + self.read(x, x, x, key_padding_mask=~source_real, need_weights=False)[0]
 
     def decode(self, target: Tensor, past: Past) -> tuple[Tensor, Past]:
-        """The logits after each token, and what is remembered of all of them."""
+        """Return the logits after each token, and the cache of all of them."""
         seen = 0 if past.keys is None else past.keys.shape[1]
         new = torch.arange(target.shape[1])
         x = self.token(target) + self.ordinal(new + (0 if self.bug == "step-places" else seen))
@@ -59,7 +59,7 @@ class Cross(nn.Module):
 def step(
     model: Cross, ids: Tensor, past: Past | None, source: Tensor, source_mask: Tensor | None
 ) -> tuple[Tensor, Past]:
-    """One step of decoding with a cache; the source is encoded at the first."""
+    """Take one step of decoding with a cache; the first encodes the source."""
     if past is None:
         source_real = real(source, source_mask)
         past = Past(model.encode(source, source_real), source_real, None)
@@ -67,7 +67,7 @@ def step(
 
 
 def cross(bug: str = "") -> Build:
-    """Subjects with this bug."""
+    """Return a builder of subjects with a bug."""
 
     def build(seed: int) -> Subject:
         promised: dict[str, Any] = {"pad": PAD, "bos": BOS, "eos": EOS, "max_length": 30}

@@ -1,4 +1,4 @@
-"""A GPT of six layers, 33 wide, with learned places that follow the mask, and perhaps experts; 1000 words."""
+"""A GPT of six layers and width 33, with learned positions that follow the mask, and perhaps experts; 1000 words."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .common import IGNORED, Build, call, cross_entropy, rows
 WIDTH, HEADS, EXPERTS = 33, 3, 4
 SEPARATOR = 5
 BUFFER = 20
-"""How many tokens the mask that is kept has room for."""
+"""The size of the stored mask in tokens."""
 
 Loss = Callable[[nn.Module, dict[str, Tensor]], Tensor]
 
 
 class Block(nn.Module):
-    """Attention and feed-forward or experts, each a residual branch of what is normalised."""
+    """Attention and feed-forward or experts, each a pre-norm residual branch."""
 
     def __init__(self, bug: str, scale: float | None, experts: bool) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Block(nn.Module):
         return self.write(heard.transpose(1, 2).reshape(batch, length, width))
 
     def visible(self, ids: Tensor) -> Tensor:
-        """Which keys each query may see, padding aside: ``[1 or b 1 q k]``."""
+        """Return the keys that each query may attend to, padding aside: ``[1 or b 1 q k]``."""
         length = ids.shape[1]
         key = torch.arange(length)
         visible = (key <= key[:, None])[None, None]
@@ -67,12 +67,12 @@ class Block(nn.Module):
 
 
 def feedforward() -> nn.Module:
-    """Each token on its own."""
+    """Build a feed-forward part, which maps each token by itself."""
     return nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
 
 
 class Experts(nn.Module):
-    """Four experts, of which each token asks two."""
+    """Four experts, two for each token."""
 
     def __init__(self, bug: str) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Experts(nn.Module):
         return (said * shares[..., None]).sum(-2)
 
     def shares(self, scores: Tensor) -> Tensor:
-        """How much of each expert each token gets: ``[b t e]``."""
+        """Return the weight of each expert for each token: ``[b t e]``."""
         batch, length, _ = scores.shape
         if self.bug == "router-softmax-over-time":
             return scores.softmax(1)
@@ -105,7 +105,7 @@ class Experts(nn.Module):
 
 
 class Deep(nn.Module):
-    """Tokens and places, blocks, which may be one and the same, and a head."""
+    """Token and position embeddings, blocks, which may be one module, and a head."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Deep(nn.Module):
         return self.speak(x)
 
     def at(self, ids: Tensor, mask: Tensor | None) -> Tensor:
-        """Where each token stands in its own sequence, whatever padding stands before it."""
+        """Return each token's position in its own sequence, independent of padding before it."""
         batch, length = ids.shape
         columns = torch.arange(length)[None].expand(batch, length)
         at = columns if mask is None else (mask.long().cumsum(1) - 1).clamp(min=0)
@@ -163,7 +163,7 @@ class Deep(nn.Module):
         return at.clamp(max=self.places - 1) if self.bug == "places-clamped-at-48" else at
 
     def disturbed(self, x: Tensor) -> Tensor:
-        """What is done between embedding and blocks, and should not be."""
+        """Apply the faults between embedding and blocks."""
         if self.bug == "linear-made-in-forward":
             return x + 0.1 * nn.Linear(WIDTH, WIDTH).to(x.dtype)(x)
         if self.bug == "centred-over-time":
@@ -185,37 +185,37 @@ class Deep(nn.Module):
 
 
 def loss_unshifted(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from itself."""
+    """Compute a loss in which each token is its own label."""
     ids = examples["ids"]
     return cross_entropy(model(ids), ids, PAD)
 
 
 def loss(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before it."""
+    """Compute the loss of each token given those before it."""
     ids = examples["ids"]
     return next_word_loss(model(ids), ids)
 
 
 def loss_other_side(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from the one after it."""
+    """Compute the loss of each token given the one after it."""
     ids = examples["ids"]
     return cross_entropy(model(ids)[:, 1:], ids[:, :-1], PAD)
 
 
 def loss_shifted_twice(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before the last one."""
+    """Compute the loss of each token given those before the last one."""
     ids = examples["ids"]
     return cross_entropy(model(ids[:, :-1])[:, :-1], ids[:, 2:], PAD)
 
 
 def loss_ignores_minus_one(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """Padding is not −1, and counts."""
+    """Compute a loss in which padding, which is not −1, counts."""
     ids = examples["ids"]
     return next_word_loss(model(ids), ids, -1)
 
 
 def loss_mask_misaligned(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """What is masked is the input's padding, not the label's."""
+    """Compute a loss masked by the input's padding instead of the label's."""
     ids = examples["ids"]
     counts = (ids != PAD)[:, :-1]
     lost = cross_entropy(model(ids)[:, :-1], ids[:, 1:], reduction="none").view(len(ids), -1)
@@ -223,13 +223,13 @@ def loss_mask_misaligned(model: Deep, examples: dict[str, Tensor]) -> Tensor:
 
 
 def loss_end_cut(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """The last column is cut off before anything else, and with it the ends."""
+    """Compute a loss without the last column, which holds ends."""
     ids = examples["ids"][:, :-1]
     return next_word_loss(model(ids), ids)
 
 
 def loss_pad_is_eos(model: Deep, examples: dict[str, Tensor]) -> Tensor:
-    """Rows are padded with their end, which is then ignored everywhere."""
+    """Compute a loss of rows padded with their end, which is ignored everywhere."""
     ids = examples["ids"]
     labels = ids.masked_fill(ids == EOS, IGNORED)
     return cross_entropy(model(ids)[:, :-1], labels[:, 1:])
@@ -243,7 +243,7 @@ def deep(
     examples: dict[str, Any] | None = None,
     **size: Any,
 ) -> Build:
-    """Subjects with this bug, what else they promise, and how their examples are special where there is a loss."""
+    """Return a builder of subjects with a bug, other fields of the contract, and examples where there is a loss."""
 
     def build(seed: int) -> Subject:
         usual = {"kind": "decoder", "vocabulary": 1000, "pad": PAD, "bos": BOS, "eos": EOS, "max_length": 64}

@@ -1,4 +1,4 @@
-"""Models of Hugging Face's from configs, and what callers do to them."""
+"""Hugging Face models from configurations, and faults of their callers."""
 
 from __future__ import annotations
 
@@ -43,27 +43,27 @@ Loss = Callable[[Any, dict[str, Tensor]], Tensor]
 
 
 def llama(**config: Any) -> nn.Module:
-    """A small Llama."""
+    """Build a small Llama."""
     size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
     return LlamaForCausalLM(LlamaConfig(**{**size, **heads, **IDS, **config})).eval()
 
 
 def mistral(**config: Any) -> nn.Module:
-    """A small Mistral, whose window is of four tokens."""
+    """Build a small Mistral with a window of four tokens."""
     size = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "max_position_embeddings": 64}
     heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "sliding_window": 4}
     return MistralForCausalLM(MistralConfig(**{**size, **heads, **IDS, **config})).eval()
 
 
 def opt() -> nn.Module:
-    """A small OPT, with a table of forty places."""
+    """Build a small OPT with a table of forty positions."""
     size = {"hidden_size": 24, "word_embed_proj_dim": 24, "ffn_dim": 48, "num_hidden_layers": 3}
     return OPTForCausalLM(OPTConfig(**size, num_attention_heads=3, max_position_embeddings=40, **IDS)).eval()
 
 
 def bart() -> nn.Module:
-    """A small BART, which begins with its end."""
+    """Build a small BART, whose beginning is its end."""
     size = {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
     heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4, "max_position_embeddings": 40}
     ends = {"decoder_start_token_id": EOS, "forced_eos_token_id": None}
@@ -71,7 +71,7 @@ def bart() -> nn.Module:
 
 
 def marian() -> nn.Module:
-    """A small Marian, which begins with its padding."""
+    """Build a small Marian, whose beginning is its padding."""
     size = {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 40}
     ends = {"decoder_start_token_id": PAD, "forced_eos_token_id": None}
@@ -79,29 +79,29 @@ def marian() -> nn.Module:
 
 
 def distilbert() -> nn.Module:
-    """A small DistilBERT."""
+    """Build a small DistilBERT."""
     size = {"dim": 30, "n_heads": 3, "n_layers": 2, "hidden_dim": 60, "max_position_embeddings": 32}
     return DistilBertForMaskedLM(DistilBertConfig(vocab_size=VOCABULARY, pad_token_id=PAD, **size)).eval()
 
 
 def bloom() -> nn.Module:
-    """A small Bloom."""
+    """Build a small Bloom."""
     return BloomForCausalLM(BloomConfig(hidden_size=32, n_layer=2, n_head=4, **IDS)).eval()
 
 
 def neox() -> nn.Module:
-    """A small GPT-NeoX."""
+    """Build a small GPT-NeoX."""
     size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
     return GPTNeoXForCausalLM(GPTNeoXConfig(**size, max_position_embeddings=64, **IDS)).eval()
 
 
 def mamba() -> nn.Module:
-    """A small Mamba."""
+    """Build a small Mamba."""
     return MambaForCausalLM(MambaConfig(hidden_size=24, num_hidden_layers=2, state_size=8, **IDS)).eval()
 
 
 def number(mask: Tensor | None) -> Tensor | None:
-    """Hugging Face's masks are numbers."""
+    """Return a mask as the numbers that Hugging Face uses."""
     return None if mask is None else mask.long()
 
 
@@ -128,7 +128,7 @@ def call_inverted(model: Any, ids: Tensor, mask: Tensor | None) -> Tensor:
 def call_both(
     model: Any, source: Tensor, source_mask: Tensor | None, target: Tensor, target_mask: Tensor | None
 ) -> Tensor:
-    """An encoder and decoder, both told what is real."""
+    """Call an encoder and decoder with a mask for either side."""
     masks = {"attention_mask": number(source_mask), "decoder_attention_mask": number(target_mask)}
     return model(input_ids=source, decoder_input_ids=target, use_cache=False, **masks).logits
 
@@ -136,7 +136,7 @@ def call_both(
 def call_decoder_unmasked(
     model: Any, source: Tensor, source_mask: Tensor | None, target: Tensor, target_mask: Tensor | None
 ) -> Tensor:
-    """Only the encoder is told what is real."""
+    """Call an encoder and decoder with a mask for the encoder only."""
     encoded = model.get_encoder()(input_ids=source, attention_mask=number(source_mask))
     return model(encoder_outputs=encoded, decoder_input_ids=target, use_cache=False).logits
 
@@ -144,7 +144,7 @@ def call_decoder_unmasked(
 def call_source_unmasked(
     model: Any, source: Tensor, source_mask: Tensor | None, target: Tensor, target_mask: Tensor | None
 ) -> Tensor:
-    """Only the decoder is told what is real."""
+    """Call an encoder and decoder with a mask for the decoder only."""
     encoded, mask = model.get_encoder()(input_ids=source), number(source_mask)
     return model(encoder_outputs=encoded, attention_mask=mask, decoder_input_ids=target, use_cache=False).logits
 
@@ -152,79 +152,79 @@ def call_source_unmasked(
 def call_target_as_source(
     model: Any, source: Tensor, source_mask: Tensor | None, target: Tensor, target_mask: Tensor | None
 ) -> Tensor:
-    """The encoder is given the target."""
+    """Call the model with the target as its source."""
     return model(input_ids=target, decoder_input_ids=target, use_cache=False).logits
 
 
 def step(model: Any, ids: Tensor, past: Any, **places: Tensor) -> tuple[Tensor, Any]:
-    """One step of decoding with a cache."""
+    """Take one step of decoding with a cache."""
     said = model(input_ids=ids, past_key_values=past, use_cache=True, **places)
     return said.logits, said.past_key_values
 
 
 def step_places_zero(model: Any, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-    """Places begin anew at each step."""
+    """Take a cached step whose positions begin at 0."""
     return step(model, ids, past, position_ids=torch.arange(ids.shape[1])[None].expand(len(ids), -1))
 
 
 def step_crops(model: Any, ids: Tensor, past: Any) -> tuple[Tensor, Any]:
-    """The last token is dropped from the cache, once it is long."""
+    """Take a cached step that drops the last token of a long cache."""
     if past is not None and past.get_seq_length() > 8:
         past.crop(-1)
     return step(model, ids, past)
 
 
 def unpadded(labels: Tensor) -> Tensor:
-    """Labels in which padding does not count."""
+    """Return labels without padding."""
     return labels.masked_fill(labels == PAD, IGNORED)
 
 
 def translation_loss(model: Any, examples: dict[str, Tensor]) -> Tensor:
-    """Each token of the target, from the source and those before it."""
+    """Compute the loss of each target token given the source and those before it."""
     source, target = examples["source"], examples["target"]
     mask, labels = (source != PAD).long(), unpadded(target[:, 1:])
     return model(input_ids=source, attention_mask=mask, decoder_input_ids=target[:, :-1], labels=labels).loss
 
 
 def translation_loss_unshifted(model: Any, examples: dict[str, Tensor]) -> Tensor:
-    """The decoder is given the very tokens that it is to say."""
+    """Compute a loss whose labels are the decoder's input."""
     source, target = examples["source"], examples["target"]
     mask, labels = (source != PAD).long(), unpadded(target)
     return model(input_ids=source, attention_mask=mask, decoder_input_ids=target, labels=labels).loss
 
 
 def translation_loss_counts_pad(model: Any, examples: dict[str, Tensor]) -> Tensor:
-    """Labels are the target, padding and all."""
+    """Compute a loss with the target as labels, padding included."""
     source, target = examples["source"], examples["target"]
     mask, labels = (source != PAD).long(), target[:, 1:].contiguous()
     return model(input_ids=source, attention_mask=mask, decoder_input_ids=target[:, :-1], labels=labels).loss
 
 
 def loss(model: Any, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before it; the model shifts the labels."""
+    """Compute the loss of each token given those before it; the model shifts the labels."""
     ids = examples["ids"]
     return model(input_ids=ids, attention_mask=(ids != PAD).long(), labels=unpadded(ids)).loss
 
 
 def loss_shifted_twice(model: Any, examples: dict[str, Tensor]) -> Tensor:
-    """The user shifts the labels, and then the model does."""
+    """Compute a loss whose labels are shifted twice, by the user and by the model."""
     ids = examples["ids"]
     return model(input_ids=ids[:, :-1], labels=unpadded(ids[:, 1:])).loss
 
 
 def loss_pad_is_eos(model: Any, examples: dict[str, Tensor]) -> Tensor:
-    """Rows are padded with their end, which is then ignored everywhere."""
+    """Compute a loss of rows padded with their end, which is ignored everywhere."""
     ids = examples["ids"]
     return model(input_ids=ids, labels=ids.masked_fill(ids == EOS, IGNORED)).loss
 
 
 def loss_counts_pad(model: Any, examples: dict[str, Tensor]) -> Tensor:
-    """Labels are the ids, padding and all."""
+    """Compute a loss with the ids as labels, padding included."""
     return model(input_ids=examples["ids"], labels=examples["ids"]).loss
 
 
 class Open(LlamaAttention):
-    """Attention that is given no mask, and is not causal."""
+    """Attention without a mask, not causal."""
 
     def forward(self, hidden_states: Tensor, *others: Any, **named: Any) -> Any:
         length = hidden_states.shape[1]
@@ -234,28 +234,28 @@ class Open(LlamaAttention):
 
 
 def open_last(model: Any) -> None:
-    """The last layer sees what is ahead."""
+    """Make the last layer non-causal."""
     become(model, Open, only_last=True)
 
 
 def zero_places(model: Any) -> None:
-    """The encoder's table of places is zero."""
+    """Set the encoder's table of positions to zero."""
     with torch.no_grad():
         model.model.encoder.embed_positions.weight.zero_()
 
 
 def new_head(model: Any) -> None:
-    """A head of its own, where the config says tied."""
+    """Replace the head by one of its own, against the configuration."""
     model.lm_head = nn.Linear(24, VOCABULARY, bias=False)
 
 
 def copy_layer(model: Any) -> None:
-    """The second layer is the first."""
+    """Make the second layer a copy of the first."""
     model.model.layers[1].load_state_dict(model.model.layers[0].state_dict())
 
 
 def loud_head(model: Any) -> None:
-    """A head that is sure before it has learnt anything."""
+    """Draw a head so large that initial predictions are extreme."""
     model.lm_head.weight.data.normal_(std=3.0)
 
 
@@ -279,7 +279,7 @@ def hf(
     loss: Loss | None = None,
     **config: Any,
 ) -> Build:
-    """Subjects of this kind, called like this, perhaps changed; with examples where there is a loss."""
+    """Return a builder of subjects of a kind with its call, perhaps changed; with examples where there is a loss."""
 
     def build(seed: int) -> Subject:
         made = model(**config)

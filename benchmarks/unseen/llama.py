@@ -1,4 +1,4 @@
-"""A Llama written by hand: RMSNorm, rotary places, grouped queries, SwiGLU and a cache; padding on both sides."""
+"""A Llama written by hand: RMSNorm, rotary positions, grouped queries, SwiGLU and a cache; padding on both sides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Memory = tuple[Tensor, Tensor]
 
 
 class RMSNorm(nn.Module):
-    """Divided by the root of the mean square over the features, or over too much."""
+    """RMSNorm over the features, or over too many dimensions."""
 
     def __init__(self, width: int, bug: str = "") -> None:
         super().__init__()
@@ -33,14 +33,14 @@ class RMSNorm(nn.Module):
 
 
 def rotated(x: Tensor, at: Tensor, frequencies: Tensor) -> Tensor:
-    """``x [b t h c]`` turned by the places ``at [t]``."""
+    """Rotate ``x [b t h c]`` by the positions ``at [t]``."""
     angle = (at.to(x.dtype)[:, None] * frequencies.to(x.dtype))[None, :, None]
     one, other = x.chunk(2, -1)
     return torch.cat([one * angle.cos() - other * angle.sin(), other * angle.cos() + one * angle.sin()], -1)
 
 
 class Attention(nn.Module):
-    """Several heads of queries to a head of keys, turned by their places."""
+    """Grouped-query attention with rotary positions."""
 
     def __init__(
         self, width: int, heads: int, groups: int, bug: str, odd: tuple[str, ...], last_place: int | None, layer: int
@@ -79,7 +79,7 @@ class Attention(nn.Module):
     def placed(
         self, query: Tensor, key: Tensor, value: Tensor, past: Memory | None, seen: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries and keys turned by their places, behind the keys and values that are remembered."""
+        """Return rotated queries and keys, and values, appended to the cache."""
         length = query.shape[1]
         if self.bug == "rope-table-of-40" and seen + length > 40:
             raise IndexError("rope table of 40 places")
@@ -96,7 +96,7 @@ class Attention(nn.Module):
         return query, *behind(past, key, value)
 
     def places(self, seen: int, length: int) -> Tensor:
-        """Where the tokens stand: ``[t]``."""
+        """Return the tokens' positions: ``[t]``."""
         at = torch.arange(seen, seen + length)
         if self.bug == "step-offset-zero":
             at = torch.arange(length)
@@ -105,14 +105,14 @@ class Attention(nn.Module):
         return at if self.last_place is None else at.clamp(max=self.last_place)
 
     def frequencies(self, length: int) -> Tensor:
-        """How fast each pair of features turns; with the bug slower for good, once something long was read."""
+        """Return the frequency of each pair of features; with the bug lower for good after a long input."""
         if self.bug == "ntk-stateful":
             self.longest = max(self.longest, length)
             return self.inv_freq / max(1.0, self.longest / 16)
         return self.inv_freq
 
     def remembered(self, key: Tensor, value: Tensor, past: Memory | None, length: int) -> Memory:
-        """What is kept for the next step."""
+        """Return the keys and values to keep for the next step."""
         if past is not None and self.bug == "cache-drops-first" and key.shape[1] > 12:
             return key[:, 1:], value[:, 1:]
         if past is not None and self.bug == "cache-repeats-last-value":
@@ -120,7 +120,7 @@ class Attention(nn.Module):
         return key, value
 
     def visible(self, batch: int, length: int, keys: int, seen: int, real: Tensor | None) -> Tensor:
-        """Which keys each query may see: ``[b h q k]``; all see themselves, lest padding see nothing."""
+        """Return the keys that each query may attend to: ``[b h q k]``; each may attend to itself, so that padding has a key."""
         visible = torch.arange(keys)[None] <= torch.arange(seen, seen + length)[:, None]
         if (self.bug == "causal-first-layer-only" and self.layer > 0) or self.bug == "leak-behind-zero-gate":
             visible = torch.ones_like(visible)
@@ -136,7 +136,7 @@ class Attention(nn.Module):
         return visible if self.bug == "left-padding-nan" else visible | torch.eye(length, keys, dtype=torch.bool)
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor, visible: Tensor) -> Tensor:
-        """The values that each query gets: ``[b h q c]``."""
+        """Return the weighted values of each query: ``[b h q c]``."""
         if "softcap" in self.odd or self.bug == "left-padding-nan":
             scores = query @ key.mT / self.size**0.5
             if "softcap" in self.odd:
@@ -148,14 +148,14 @@ class Attention(nn.Module):
 
 
 def behind(past: Memory | None, key: Tensor, value: Tensor) -> Memory:
-    """Keys and values behind those that are remembered."""
+    """Append keys and values to the cached ones."""
     if past is None:
         return key, value
     return torch.cat([past[0], key], 1), torch.cat([past[1], value], 1)
 
 
 class Layer(nn.Module):
-    """Attention and SwiGLU, each a residual branch, one after the other or side by side."""
+    """Attention and SwiGLU, each a residual branch, in sequence or in parallel."""
 
     def __init__(self, width: int, bug: str, odd: tuple[str, ...], attention: Attention, first_norm: RMSNorm) -> None:
         super().__init__()
@@ -231,13 +231,13 @@ class Llama(nn.Module):
 
 
 def loss(model: Llama, examples: dict[str, Tensor]) -> Tensor:
-    """Each token from those before it."""
+    """Compute the loss of each token given those before it."""
     ids = examples["ids"]
     return cross_entropy(model(ids[:, :-1], ids[:, :-1] != PAD), ids[:, 1:], PAD)
 
 
 def llama(bug: str, promised: dict[str, Any] = PADDING, *, steps: bool = False, **size: Any) -> Build:
-    """Subjects with this bug, who have a cached step or none."""
+    """Return a builder of subjects with a bug, with a cached step or without."""
 
     def build(seed: int) -> Subject:
         return Subject(Llama(bug, **size), Contract(**promised), {"call": call, **({"step": step} if steps else {})})
@@ -246,7 +246,7 @@ def llama(bug: str, promised: dict[str, Any] = PADDING, *, steps: bool = False, 
 
 
 def healthy(*odd: str, **size: Any) -> Build:
-    """Subjects whose user has all there is, and who may be odd."""
+    """Return a builder of healthy subjects with every function, perhaps odd."""
 
     def build(seed: int) -> Subject:
         extras = {"call": call, "step": step, "loss": loss, "examples": rows(VOCABULARY, seed)}

@@ -17,7 +17,7 @@ VOCABULARY, LENGTH = 60, 64
 
 
 class Mixer(nn.Module):
-    """A layer whose three projections are mixed over time in one way or another, and a feed-forward."""
+    """A layer that mixes three projections over time, and a feed-forward part."""
 
     def __init__(self, width: int, bug: str) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Mixer(nn.Module):
         )
 
     def prepare(self, width: int) -> None:
-        """Parameters of its own."""
+        """Make further parameters."""
 
     def forward(self, x: Tensor, past: Any) -> tuple[Tensor, Any]:
         mixed, memory = self.mix(*self.read(self.shifted(self.norm(x))).chunk(3, -1), past)
@@ -38,11 +38,11 @@ class Mixer(nn.Module):
         return x + self.feedforward(x), memory
 
     def shifted(self, x: Tensor) -> Tensor:
-        """What is projected."""
+        """Return the input of the projections."""
         return x
 
     def mix(self, query: Tensor, key: Tensor, value: Tensor, past: Any) -> tuple[Tensor, Any]:
-        """What each token gets, ``[b t d]``, and what is remembered."""
+        """Return the mixed vectors, ``[b t d]``, and the state."""
         raise NotImplementedError
 
 
@@ -57,7 +57,7 @@ class Hyena(Mixer):
         return query * (self.convolved(key * value) + self.skip * value), None
 
     def convolved(self, x: Tensor) -> Tensor:
-        """Without room behind the row its end comes round to its beginning."""
+        """Convolve by FFT; without zero padding the row's end wraps round to its beginning."""
         length = x.shape[1]
         room = length if self.bug == "fft-circular" else 2 * length
         spectrum = torch.fft.rfft(x, n=room, dim=1) * torch.fft.rfft(self.filter[:length], n=room, dim=0)
@@ -65,7 +65,7 @@ class Hyena(Mixer):
 
 
 class StateSpace(Mixer):
-    """A state that decays, feature by feature, and gates on what is added to it."""
+    """A state with a decay for each feature, and gates on its input."""
 
     def prepare(self, width: int) -> None:
         self.decay = nn.Parameter(torch.linspace(-2, 3, width))
@@ -86,14 +86,14 @@ class StateSpace(Mixer):
         return torch.stack(states, 1) * query, state
 
     def first(self, value: Tensor) -> Tensor:
-        """The state that a row begins with: ``[b d]``."""
+        """Return the first state of a row: ``[b d]``."""
         if self.bug == "keeps-state" and self.kept is not None:
             return self.kept.to(value.dtype).mean(0, keepdim=True).expand(len(value), -1)
         return torch.zeros(len(value), value.shape[-1], dtype=value.dtype)
 
 
 class LinearAttention(Mixer):
-    """Attention without softmax: sums of keys and values that only grow."""
+    """Attention without softmax: running sums of keys and values."""
 
     heads = 2
 
@@ -115,7 +115,7 @@ class LinearAttention(Mixer):
 
 
 def chunked(sums: Tensor) -> Tensor:
-    """Sums ``[b t …]`` as they are at the end of each chunk of 16, but for the first chunk."""
+    """Replace sums ``[b t …]`` by those at the end of each chunk of 16, except in the first chunk."""
     length = sums.shape[1]
     chunk = torch.arange(length) // 16
     end = ((chunk + 1) * 16 - 1).clamp(max=length - 1)
@@ -124,7 +124,7 @@ def chunked(sums: Tensor) -> Tensor:
 
 
 class TokenShift(LinearAttention):
-    """Linear attention to each token mixed with the one before it."""
+    """Linear attention with a token shift."""
 
     def prepare(self, width: int) -> None:
         self.share = nn.Parameter(torch.full((width,), 0.5))
@@ -133,7 +133,7 @@ class TokenShift(LinearAttention):
         return x * self.share + self.before(x) * (1 - self.share)
 
     def before(self, x: Tensor) -> Tensor:
-        """Each token's predecessor."""
+        """Return each token's predecessor."""
         if self.bug == "shift-wrong-way":
             return F.pad(x[:, 1:], (0, 0, 0, 1))
         if self.bug == "roll-time":
@@ -162,7 +162,7 @@ class MixModel(nn.Module):
 
 
 def mix(kind: type[Mixer], bug: str = "", *, layers: int = 2, steps: bool = False) -> Build:
-    """Subjects of this kind, with this bug, who have a cached step or none."""
+    """Return a builder of subjects of a kind with a bug, with a cached step or without."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=VOCABULARY, max_length=LENGTH)

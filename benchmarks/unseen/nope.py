@@ -1,4 +1,4 @@
-"""``nn.TransformerEncoderLayer`` as a causal decoder without places, each layer drawn anew."""
+"""``nn.TransformerEncoderLayer`` as a causal decoder without positions, each layer with parameters of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NoPlaces(nn.Module):
         return self.head(x)
 
     def hidden(self, length: int) -> Tensor | None:
-        """Which keys each query may not see: ``[q k]``."""
+        """Return the keys that each query may not attend to: ``[q k]``."""
         if self.bug == "eval-without-mask" and not self.training:
             return None
         hidden = torch.ones(length, length, dtype=torch.bool).triu(1)
@@ -44,7 +44,7 @@ class NoPlaces(nn.Module):
 
 
 def nope(bug: str = "", *, vocabulary: int = 33, layers: int = 4) -> Build:
-    """Subjects with this bug."""
+    """Return a builder of subjects with a bug."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=vocabulary, max_length=24)

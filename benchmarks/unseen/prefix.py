@@ -1,4 +1,4 @@
-"""A prefix language model with learned places and norms after: the first four tokens see one another."""
+"""A prefix language model with learned positions and post-norm: the first four tokens attend to one another."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PrefixModel(nn.Module):
         return self.head(x)
 
     def hidden(self, length: int, layer: int) -> Tensor:
-        """Which keys each query may not see: ``[q k]``."""
+        """Return the keys that each query may not attend to: ``[q k]``."""
         key = torch.arange(length)
         query = key[:, None]
         prefix = {"off-by-one": PREFIX + 1, "half-of-the-row": max(PREFIX, length // 2)}.get(self.bug, PREFIX)
@@ -55,7 +55,7 @@ class PrefixModel(nn.Module):
 
 
 def prefix(bug: str = "") -> Build:
-    """Subjects with this bug."""
+    """Return a builder of subjects with a bug."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=VOCABULARY, visibility=Prefix(PREFIX), max_length=LENGTH)

@@ -35,7 +35,7 @@ class Recurrent(nn.Module):
 
 
 def rnn(bug: str = "", *, steps: bool = False) -> Build:
-    """Subjects with this bug, who have a cached step or none."""
+    """Return a builder of subjects with a bug, with a cached step or without."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="decoder", vocabulary=VOCABULARY, max_length=32)

@@ -1,4 +1,4 @@
-"""A translator of ``nn.TransformerEncoder`` and ``Decoder``, time first, drawn anew after copying; 50 words."""
+"""A translator of ``nn.TransformerEncoder`` and ``Decoder``, time first, re-initialised after copying; 50 words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Places(nn.Module):
 
 
 class Translator(nn.Module):
-    """Embeddings, places, encoder, decoder and head; masks are added."""
+    """Embeddings, positions, encoder, decoder and head; masks are added to scores."""
 
     def __init__(self, bug: str, *, width: int = 36, heads: int = 4, layers: int = 2, norm_first: bool = False) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Translator(nn.Module):
         return self.head(x).transpose(0, 1)
 
     def encode(self, source: Tensor, source_real: Tensor) -> Tensor:
-        """Vectors of the source: ``[s b d]``."""
+        """Return the source's vectors: ``[s b d]``."""
         columns = source.reshape(source.shape[::-1]) if self.bug == "view-for-t" else source.t()
         x = self.source_places(self.source(columns) * self.width**0.5)
         unread = source_real if self.bug == "polarity" else ~source_real
@@ -106,7 +106,7 @@ class Translator(nn.Module):
             return self.encoder(x, src_key_padding_mask=unread)
 
     def unheard(self, source_real: Tensor, target_real: Tensor) -> Tensor | None:
-        """Which tokens of the source the decoder may not hear."""
+        """Return a mask of the source's tokens that the decoder may not attend to."""
         if self.bug == "memory-mask-missing":
             return None
         if self.bug == "target-mask-in-cross":
@@ -116,30 +116,30 @@ class Translator(nn.Module):
         return ~source_real
 
     def ahead(self, length: int, dtype: torch.dtype) -> Tensor:
-        """What is added to the scores of tokens ahead: −∞, or a mask of ones that PyTorch adds."""
+        """Return the term for the scores of later tokens: −∞, or a mask of ones that PyTorch adds."""
         fill = 1.0 if self.bug == "mask-of-ones" else float("-inf")
         return torch.triu(torch.full((length, length), fill), 1).to(dtype)
 
 
 def added(hidden: Tensor, dtype: torch.dtype) -> Tensor:
-    """−∞ where something is hidden."""
+    """Return −∞ where attention is forbidden."""
     return torch.zeros_like(hidden, dtype=dtype).masked_fill(hidden, float("-inf"))
 
 
 def loss_unshifted(model: Translator, examples: dict[str, Tensor]) -> Tensor:
-    """Each token of the target from itself."""
+    """Compute a loss in which each target token is its own label."""
     source, target = examples["source"], examples["target"]
     return cross_entropy(call_translator(model, source, source != PAD, target, target != PAD), target, PAD)
 
 
 def loss_double_shift(model: Translator, examples: dict[str, Tensor]) -> Tensor:
-    """Each token of the target from those before the last one."""
+    """Compute the loss of each target token given those before the last one."""
     logits, labels = translated(model, examples)
     return cross_entropy(logits[:, :-1], labels[:, 1:], PAD)
 
 
 def loss_smoothing_counts_pad(model: Translator, examples: dict[str, Tensor]) -> Tensor:
-    """Padding is left out of what is likely, and not of what smooths it."""
+    """Compute a loss that excludes padding, but not from label smoothing."""
     logits, labels = translated(model, examples)
     likely = logits.log_softmax(-1)
     lost, smooth = -likely.gather(-1, labels[..., None])[..., 0], -likely.mean(-1)
@@ -147,13 +147,13 @@ def loss_smoothing_counts_pad(model: Translator, examples: dict[str, Tensor]) ->
 
 
 def loss_mean_over_all(model: Translator, examples: dict[str, Tensor]) -> Tensor:
-    """The sum leaves padding out, the number that it is divided by does not."""
+    """Compute a loss whose sum excludes padding and whose count does not."""
     logits, labels = translated(model, examples)
     return cross_entropy(logits, labels, PAD, reduction="sum") / labels.numel()
 
 
 def s2s(bug: str = "", *, loss: Loss | None = None, max_length: int = 40, **size: Any) -> Build:
-    """Subjects with this bug; with examples where there is a loss."""
+    """Return a builder of subjects with a bug; with examples where there is a loss."""
 
     def build(seed: int) -> Subject:
         contract = Contract(

@@ -1,4 +1,4 @@
-"""An encoder and decoder that say one number at each place; twelve words."""
+"""An encoder and decoder that predict one number at each position; twelve words."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Scalar(nn.Module):
         return said
 
     def encode(self, source: Tensor, source_real: Tensor) -> tuple[Tensor, Tensor]:
-        """Vectors of the source, ``[b s d]``, and which of them are real."""
+        """Return the source's vectors, ``[b s d]``, and their mask."""
         x = self.source(source) + self.ordinal(torch.arange(source.shape[1]))
         if self.bug == "strided-source":
             return self.stride(x.mT).mT, source_real[:, ::2]
@@ -57,7 +57,7 @@ class Scalar(nn.Module):
 
 
 def scalar(bug: str = "") -> Build:
-    """Subjects with this bug."""
+    """Return a builder of subjects with a bug."""
 
     def build(seed: int) -> Subject:
         contract = Contract(kind="encoder-decoder", vocabulary=VOCABULARY, pad=PAD, max_length=LENGTH)

@@ -20,7 +20,7 @@ Loss = Callable[[nn.Module, dict[str, Tensor]], Tensor]
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward, normalised after."""
+    """Attention and feed-forward, post-norm."""
 
     def __init__(self, bug: str, layer: int) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Layer(nn.Module):
         return self.second_norm(x + self.feedforward(x))
 
     def masked(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """Scores ``[b h q k]`` that leave padding out."""
+        """Mask padding in scores ``[b h q k]``."""
         keys, queries = mask[:, None, None, :].to(scores.dtype), mask[:, None, :, None].to(scores.dtype)
         lowest = torch.finfo(scores.dtype).min
         if self.bug == "mask-not-in-layer-4" and self.layer == 3:
@@ -66,7 +66,7 @@ class Layer(nn.Module):
 
 
 class Tagger(nn.Module):
-    """Tokens and places, normalised; layers, which may be one and the same; and a label for each token."""
+    """Token and position embeddings, normalised; layers, which may be one module; and a label for each token."""
 
     def __init__(
         self, bug: str, *, labels: int, layers: int, shared: bool, frozen: bool, dropout: float, named: bool
@@ -104,14 +104,14 @@ class Tagger(nn.Module):
         return {"hidden": x, "logits": logits, "pooled": x[:, 0]} if self.named else logits
 
     def words(self, ids: Tensor) -> Tensor:
-        """Vectors of the tokens; if divided by their length, its root has no gradient at padding's zeros."""
+        """Return the tokens' vectors; divided by their norm, they have no finite gradient at padding's zeros."""
         x = self.token(ids)
         if self.bug == "norm-gradient-at-zero":
             return x / (x.pow(2).sum(-1, keepdim=True).sqrt() + 1e-6)
         return x
 
     def placed(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Vectors of the places: padding's own, then those from one on, whatever padding stands before."""
+        """Return the positions' vectors: padding's own, then those from one on, independent of padding before."""
         at = (mask.cumsum(1) * mask).clamp(max=PLACES - 1)
         if self.bug == "places-unshifted":
             at = torch.arange(ids.shape[1])[None]
@@ -123,7 +123,7 @@ class Tagger(nn.Module):
         return places.detach() if self.bug == "places-detached" else places
 
     def disturbed(self, x: Tensor) -> Tensor:
-        """What is done between embedding and layers, and should not be."""
+        """Apply the faults between embedding and layers."""
         if self.scale is not None:
             return x * self.scale.to(x.dtype)
         if self.bug == "scaled-in-eval" and not self.training:
@@ -138,25 +138,25 @@ class Tagger(nn.Module):
 
 
 def call(model: Tagger, ids: Tensor, mask: Tensor | None) -> Tensor:
-    """The logits, whatever else is said."""
+    """Return the logits of an output."""
     said = model(ids, real(ids, mask))
     return said["logits"] if isinstance(said, dict) else said
 
 
 def loss(model: Tagger, examples: dict[str, Tensor]) -> Tensor:
-    """One of five labels of each token, which follows from the token."""
+    """Compute the loss of one of five labels for each token, a function of the token."""
     ids = examples["ids"]
     return cross_entropy(call(model, ids, ids != PAD), (ids * 7 % 5).masked_fill(ids == PAD, IGNORED))
 
 
 def loss_counts_padding(model: Tagger, examples: dict[str, Tensor]) -> Tensor:
-    """Padding has a label like any token."""
+    """Compute a loss in which padding has a label like any token."""
     ids = examples["ids"]
     return cross_entropy(call(model, ids, ids != PAD), ids * 7 % 5, -1)
 
 
 def loss_shifted(model: Tagger, examples: dict[str, Tensor]) -> Tensor:
-    """An encoder is asked for the next token."""
+    """Compute a next-token loss of an encoder."""
     ids = examples["ids"]
     labels = ids.masked_fill(ids == PAD, IGNORED)
     return cross_entropy(call(model, ids, ids != PAD)[:, :-1], labels[:, 1:])
@@ -173,7 +173,7 @@ def tagger(
     dropout: float = 0.1,
     named: bool = False,
 ) -> Build:
-    """Subjects with this bug; with examples where there is a loss."""
+    """Return a builder of subjects with a bug; with examples where there is a loss."""
 
     def build(seed: int) -> Subject:
         extras: dict[str, Any] = {"call": call}

@@ -1,4 +1,4 @@
-"""Small GRUs, trained for seconds: a translator that says rows backwards, and a language model that counts."""
+"""Small GRUs, trained for seconds: a translator that reverses rows, and a language model that counts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Generate = Callable[[Any, Tensor], Tensor]
 
 
 class Backwards(nn.Module):
-    """A bidirectional encoder, and a decoder whose outputs look for what they need of it."""
+    """A bidirectional encoder, and a decoder whose outputs attend to it."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Counter(nn.Module):
 
 
 def fit(model: nn.Module, examples: dict[str, Tensor], objective: Loss, steps: int) -> None:
-    """The whole set at each step."""
+    """Train on the whole set at each step."""
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(steps):
         optimiser.zero_grad()
@@ -75,7 +75,7 @@ def fit(model: nn.Module, examples: dict[str, Tensor], objective: Loss, steps: i
 def generating(
     *, first: int = BOS, other: bool = False, masked: bool = True, picked: int = -1, endless: bool = False
 ) -> Generate:
-    """Ten steps of the likeliest token, one thing of which may be wrong."""
+    """Generate ten tokens greedily, perhaps with a fault."""
 
     def generate(model: Backwards, source: Tensor) -> Tensor:
         if other:
@@ -93,7 +93,7 @@ def generating(
 
 
 def backwards(generate: Generate, objective: Loss = translation_loss, loss: Loss | None = None) -> Build:
-    """Subjects trained with this objective, who answer like this; whose user's loss may be known."""
+    """Return a builder of subjects trained with an objective, with a generate function and perhaps a loss."""
 
     def build(seed: int) -> Subject:
         model, examples = Backwards(), pairs(WORDS, seed, count=12, longest=6)
@@ -106,25 +106,25 @@ def backwards(generate: Generate, objective: Loss = translation_loss, loss: Loss
 
 
 def counting_loss(model: Counter, examples: dict[str, Tensor]) -> Tensor:
-    """Each number from those before it."""
+    """Compute the loss of each number given those before it."""
     return next_word_loss(model(examples["ids"]), examples["ids"])
 
 
 def counting_loss_without_ends(model: Counter, examples: dict[str, Tensor]) -> Tensor:
-    """Ends are ignored like padding."""
+    """Compute a loss that ignores ends like padding."""
     ids = examples["ids"]
     return cross_entropy(model(ids)[:, :-1], without_ends(ids[:, 1:]))
 
 
 def count_on(model: Counter, ids: Tensor) -> Tensor:
-    """24 steps of the likeliest number."""
+    """Generate 24 numbers greedily."""
     for _ in range(24):
         ids = torch.cat([ids, model(ids)[:, -1:].argmax(-1)], 1)
     return ids
 
 
 def count_on_from_the_first(model: Counter, ids: Tensor) -> Tensor:
-    """What was said is not read again."""
+    """Generate without reading the generated tokens."""
     begun = ids
     for _ in range(24):
         ids = torch.cat([ids, model(begun)[:, -1:].argmax(-1)], 1)
@@ -132,7 +132,7 @@ def count_on_from_the_first(model: Counter, ids: Tensor) -> Tensor:
 
 
 def counting(objective: Loss, generate: Generate = count_on, loss: Loss | None = None) -> Build:
-    """Subjects trained to count up to the last number with this objective, who go on like this."""
+    """Return a builder of subjects trained to count with an objective, with a generate function."""
 
     def build(seed: int) -> Subject:
         model = Counter()

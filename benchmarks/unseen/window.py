@@ -1,4 +1,4 @@
-"""A sliding window of four through three layers, with rotary places and a rolling cache; 64 words."""
+"""A sliding window of four tokens through three layers, with rotary positions and a rolling cache; 64 words."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VOCABULARY, LENGTH, WINDOW, LAYERS = 64, 64, 4, 3
 
 
 class Past(NamedTuple):
-    """What a layer remembers: how many tokens it has read, and keys and values of the last ones with their places."""
+    """A layer's cache: the number of tokens read, and keys and values of the last ones with their positions."""
 
     seen: int
     key: Tensor
@@ -59,7 +59,7 @@ class Attention(nn.Module):
         return self.write(heard.transpose(1, 2).reshape(batch, length, width)), memory
 
     def visible(self, at: Tensor, key_at: Tensor, whole: bool) -> Tensor:
-        """Which keys each query may see, ``[q k]``, when rows are read whole and when they are continued."""
+        """Return the keys that each query may attend to, ``[q k]``, in whole rows and in continued ones."""
         back = at - key_at
         past = back >= 0
         if (self.bug == "second-layer-full" and self.layer == 1) or (self.bug == "not-in-forward" and whole):
@@ -97,7 +97,7 @@ class WindowModel(nn.Module):
 
 
 def window(bug: str = "", **promised: Any) -> Build:
-    """Subjects with this bug, and what else they promise."""
+    """Return a builder of subjects with a bug, and other fields of the contract."""
 
     def build(seed: int) -> Subject:
         usual = {"kind": "decoder", "vocabulary": VOCABULARY, "max_length": LENGTH}

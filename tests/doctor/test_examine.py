@@ -1,4 +1,4 @@
-"""What is wrong is named and proved, what is right is left in peace, and nothing is touched."""
+"""Faults are named with their proofs, healthy models pass, and nothing that the user gave is changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is generated depends neither on padding nor on the rows beside it, whatever the model's parts."""
+"""Laws of decoding: answers depend neither on padding nor on the rows beside them, whatever the model's parts."""
 
 from __future__ import annotations
 

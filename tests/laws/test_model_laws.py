@@ -1,4 +1,4 @@
-"""What holds of every model that can be built, whatever its parts. Premises are read from the spec."""
+"""Laws of every model that can be built, whatever its parts; premises are read from the spec."""
 
 from __future__ import annotations
 
