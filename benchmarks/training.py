@@ -53,7 +53,9 @@ from seqwright.goals.default_recipes import pair_recipe
 from seqwright.goals.recipe import Recipe
 from seqwright.goals.transduction import Transduction
 from seqwright.nn.dropout import draw_from
-from seqwright.nn.position import NoPosition, RotaryPosition, SinusoidalPosition
+from seqwright.nn.position import NoPosition
+from seqwright.nn.position_embedding import SinusoidalPosition
+from seqwright.nn.relative_position import RotaryPosition
 from seqwright.training.optimiser import Adam
 from seqwright.training.trainer import SingleModel, Trainer
 

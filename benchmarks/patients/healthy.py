@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from seqwright.core.spec import vary
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.visibility import Prefix, Window
-from seqwright.nn.position import ALiBiPosition, LearnedPosition, T5RelativePosition
+from seqwright.nn.position_embedding import LearnedPosition
+from seqwright.nn.relative_position import ALiBiPosition, T5RelativePosition
 
 from . import bert, gpt2, native, recurrent, t5, torch_encoder, torch_transformer
 from .case import Case, Subject, case

@@ -24,7 +24,9 @@ from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, Mask, NoMask
 from seqwright.nn.mixer import Encoded
 from seqwright.nn.padding import OrdinaryPadding
-from seqwright.nn.position import LearnedPosition, NoPosition, RotaryPosition, Sinusoidal, SinusoidalPosition
+from seqwright.nn.position import NoPosition
+from seqwright.nn.position_embedding import LearnedPosition, Sinusoidal, SinusoidalPosition
+from seqwright.nn.relative_position import RotaryPosition
 from seqwright.nn.stack import Stack, StackSpec, StackState
 
 from .case import Case, Subject, case

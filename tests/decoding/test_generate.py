@@ -14,7 +14,7 @@ from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy, greedy
 from seqwright.decoding.request import GenerationRequest
 from seqwright.decoding.sampling import Sampling
-from seqwright.nn.position import LearnedPosition
+from seqwright.nn.position_embedding import LearnedPosition
 from tests.decoding.small import ABC, WORDS, many_words, request_for, small_model, sources
 from tests.laws.inputs import model_of
 from tests.laws.specs import DECODER_ONLY

@@ -13,16 +13,10 @@ from seqwright.nn.linear import LinearSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.norm import LayerNormSpec, NoNorm, RMSNormSpec
 from seqwright.nn.padding import MaskedPadding
-from seqwright.nn.position import (
-    ALiBiPosition,
-    LearnedPosition,
-    NoPosition,
-    Position,
-    RandomisedPosition,
-    RotaryPosition,
-    SinusoidalPosition,
-    T5RelativePosition,
-)
+from seqwright.nn.position import NoPosition, Position
+from seqwright.nn.position_embedding import LearnedPosition, SinusoidalPosition
+from seqwright.nn.randomised_position import RandomisedPosition
+from seqwright.nn.relative_position import ALiBiPosition, RotaryPosition, T5RelativePosition
 from seqwright.nn.residual import NoResidual, PostNormResidual, PreNormResidual
 from seqwright.nn.scale import LinearScale, NoScale, RootScale
 from seqwright.nn.stack import StackSpec

@@ -12,13 +12,9 @@ from seqwright.core.model import build
 from seqwright.core.spec import vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.dropout import draw_from
-from seqwright.nn.position import (
-    LearnedPosition,
-    Randomised,
-    RandomisedPosition,
-    RotaryPosition,
-    SinusoidalPosition,
-)
+from seqwright.nn.position_embedding import LearnedPosition, SinusoidalPosition
+from seqwright.nn.randomised_position import Randomised, RandomisedPosition
+from seqwright.nn.relative_position import RotaryPosition
 from tests.laws.specs import DECODER_ONLY
 
 POSITIONS, LENGTH = 40, 12

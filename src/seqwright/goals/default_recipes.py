@@ -19,7 +19,8 @@ from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.mask import CausalMask
-from seqwright.nn.position import LearnedPosition, RotaryPosition
+from seqwright.nn.position_embedding import LearnedPosition
+from seqwright.nn.relative_position import RotaryPosition
 from seqwright.nn.stack import StackSpec
 from seqwright.training.averaging import MovingAverage
 from seqwright.training.objective import CrossEntropy

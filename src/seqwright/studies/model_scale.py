@@ -14,7 +14,7 @@ from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
-from seqwright.nn.position import SinusoidalPosition
+from seqwright.nn.position_embedding import SinusoidalPosition
 from seqwright.nn.stack import StackSpec
 from seqwright.training.objective import CrossEntropy
 from seqwright.training.schedule import WarmupCosine

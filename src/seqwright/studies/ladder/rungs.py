@@ -40,7 +40,8 @@ from seqwright.nn.feedforward import FeedForwardSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.norm import NoNorm
 from seqwright.nn.padding import OrdinaryPadding
-from seqwright.nn.position import NoPosition, SinusoidalPosition
+from seqwright.nn.position import NoPosition
+from seqwright.nn.position_embedding import SinusoidalPosition
 from seqwright.nn.residual import PreNormResidual
 from seqwright.nn.stack import StackSpec
 from seqwright.studies.cell import Cell

@@ -6,15 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from seqwright.core.spec import Spec
-from seqwright.nn.position import (
-    ALiBiPosition,
-    LearnedPosition,
-    NoPosition,
-    RandomisedPosition,
-    RotaryPosition,
-    SinusoidalPosition,
-    T5RelativePosition,
-)
+from seqwright.nn.position import NoPosition
+from seqwright.nn.position_embedding import LearnedPosition, SinusoidalPosition
+from seqwright.nn.randomised_position import RandomisedPosition
+from seqwright.nn.relative_position import ALiBiPosition, RotaryPosition, T5RelativePosition
 from seqwright.report.formatting import rate, spread
 from seqwright.report.page import Section, Table, Text
 from seqwright.studies.cell import Cell
