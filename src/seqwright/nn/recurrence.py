@@ -63,7 +63,7 @@ class RecurrentState:
     def select(self, rows: Int[Tensor, "r"]) -> RecurrentState:
         """Return the given rows, in that order."""
         source = tuple(kept.index_select(0, rows) for kept in self.source)
-        return RecurrentState(self.h.index_select(0, rows), source)
+        return replace(self, h=self.h.index_select(0, rows), source=source)
 
     def rewind(self, lengths: Int[Tensor, "b"]) -> RecurrentState:
         """Return the state after the first ``lengths`` tokens of each row; a shorter row keeps its own last vector."""
