@@ -130,7 +130,7 @@ def cell(
     """
     rows, scale = rows or source.rows(), source.scale
     symbols = rows.vocabulary
-    whole: Any = (model or scale.spec(symbols)).with_vocabulary(symbols.size, symbols.size, symbols.outputs)
+    whole: Any = (model or scale.spec(symbols)).with_vocabulary(symbols.source_size, symbols.size, symbols.outputs)
     return Cell(
         base=base,
         variant=variant,
