@@ -1,7 +1,7 @@
 r"""A family of models: a GRU that reads the source both ways, and one that attends to it as it writes (Bahdanau et al. 2015).
 
     seqwright --import examples/extend/gru_attention.py train examples/data/icelandic-train.tsv --split-target-on ' ' \
-        --model GRUAttention --set training.rate=0.002 --out gru
+        --model GRUAttention --set training.rate=0.003 --out gru
     echo reykjavík | seqwright --import examples/extend/gru_attention.py predict gru --beam 5
     seqwright --import examples/extend/gru_attention.py attention gru --source reykjavík -o alignment.html
 
