@@ -13,7 +13,7 @@ __version__ = "0.2.0"
 
 _HOMES = {
     "seqwright.core.errors": ("SeqwrightError",),
-    "seqwright.core.model": ("ModelSpec", "build"),
+    "seqwright.core.model": ("ModelSpec", "SequenceModel", "build"),
     "seqwright.core.place": ("Place",),
     "seqwright.core.probe": ("Edit", "Record"),
     "seqwright.core.spec": ("Spec", "diff", "vary"),

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from torch import Tensor
 
+from examples.extend.band_mask import BandMask
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.model import build
-from seqwright.core.spec import Spec, diff, vary
+from seqwright.core.spec import diff, vary
 from seqwright.models.transformer import TransformerSpec
-from seqwright.nn.mask import CausalMask, Mask, NoMask
+from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.studies.ladder.rungs import MASKED, PADDING, TOKEN
 
 
@@ -51,21 +51,8 @@ def test_text_that_is_no_spec_is_refused(text: str | bytes):
         TransformerSpec.from_json(text)
 
 
-class BandMask(Spec, Mask):
-    """The keys at most ``width`` positions away."""
-
-    width: int = 1
-
-    @property
-    def causal(self) -> bool:
-        return False
-
-    def allows(self, query_at: Tensor, key_at: Tensor) -> Tensor:
-        return (query_at - key_at).abs() <= self.width
-
-
 def test_a_part_from_outside_takes_its_place():
-    spec = vary(MASKED, {"encoder.blocks.mixer.mask": BandMask(width=2)})
+    spec = vary(MASKED, {"encoder.blocks.mixer.mask": BandMask(width=3)})
     assert TransformerSpec.from_json(spec.to_json()) == spec
     assert diff(MASKED, spec)["encoder.blocks.mixer.mask"] == ("NoMask", "BandMask")
     build(spec)
@@ -83,7 +70,7 @@ def test_an_unknown_kind_is_answered_with_those_that_there_are():
 def test_the_path_of_a_misfit_inside_a_part_is_whole():
     with pytest.raises(SeqwrightError, match=r"\$\.encoder\.blocks\.mixer\.mask\.width"):
         TransformerSpec.from_json(
-            vary(MASKED, {"encoder.blocks.mixer.mask": BandMask(width=2)}).to_json().replace('"width":2', '"width":"x"')
+            vary(MASKED, {"encoder.blocks.mixer.mask": BandMask(width=3)}).to_json().replace('"width":3', '"width":"x"')
         )
 
 

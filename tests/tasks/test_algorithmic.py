@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples.extend.rotate import Rotate
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.place import kinds
 from seqwright.core.spec import Spec, vary
@@ -303,23 +303,11 @@ def test_majorities_are_counted_exactly_where_no_one_could_write_them_down():
     assert Majority(symbols=26).space(40) / 26**40 == pytest.approx(share, abs=0.02)
 
 
-class Rotate(Spec, Task):
-    """The source, rotated by one symbol."""
-
-    symbols: int = 4
-
-    def answer(self, source: Sequence[str]) -> tuple[str, ...]:
-        return (*source[1:], source[0])
-
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
-
 def test_a_task_of_ones_own_is_a_kind_of_task():
     assert kinds(Task)["Rotate"] is Rotate
     assert Holder.from_json('{"type": "Holder", "task": {"type": "Rotate", "symbols": 3}}').task == Rotate(symbols=3)
     draw = Dataset(task=Rotate(), train=20, test=5).draw()
-    assert all(pair.target == (*pair.source[1:], pair.source[0]) for pair in draw.train)
+    assert all(pair.target == (*pair.source[2:], *pair.source[:2]) for pair in draw.train)
 
 
 def test_an_unknown_task_is_answered_with_the_known_ones():

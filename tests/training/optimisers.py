@@ -1,4 +1,4 @@
-"""Optimisers as a user writes them, around torch's."""
+"""Optimisers that keep what torch's common ones do not; ``examples/extend/lion.py`` is a usual one from outside."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ from torch import nn
 
 from seqwright.core.spec import Spec
 from seqwright.training.optimiser import Optimiser
-
-
-class NAdam(Spec, Optimiser):
-    """Adam with Nesterov momentum; keeps a product of its momenta beside the step."""
-
-    def build(self, parameters: Mapping[str, nn.Parameter], rate: float) -> torch.optim.Optimizer:
-        return torch.optim.NAdam(parameters.values(), lr=rate)
 
 
 class LBFGS(Spec, Optimiser):

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from examples.extend.lion import Lion
 from seqwright.core.errors import SeqwrightError
 from seqwright.training.optimiser import SGD, Adam, Frozen, Optimiser, optimizer_state, restore_optimizer
-from tests.training.optimisers import LBFGS, NAdam, OwnRule
+from tests.training.optimisers import LBFGS, OwnRule
 
 
 def _model() -> nn.Module:
@@ -25,7 +26,7 @@ def _steps(model: nn.Module, optimizer: torch.optim.Optimizer, number: int) -> N
 
 @pytest.mark.parametrize(
     "optimiser",
-    [Adam(), Adam(decay=0.1), SGD(), SGD(momentum=0.9, nesterov=True), NAdam(), OwnRule(),
+    [Adam(), Adam(decay=0.1), SGD(), SGD(momentum=0.9, nesterov=True), Lion(decay=0.1), OwnRule(),
      Frozen(optimiser=SGD(momentum=0.5), names=("2.*",))],
     ids=lambda optimiser: f"{type(optimiser).__name__}{getattr(optimiser, 'decay', '')}",
 )  # fmt: skip

@@ -79,13 +79,13 @@ def command(name: str, question: str) -> Any:
 
 def _study(name: str, quick: bool, edits: list[str]) -> tuple[Study, list[str]]:
     """Return the study with its own options set, and the edits that are left: those of its scale."""
-    from seqwright.core.edits import edited
+    from seqwright.core.edits import edited, made
     from seqwright.studies.study import studies
 
-    kind = studies()[name]
-    study: Any = kind.quick() if quick else kind()
-    own = [edit for edit in edits if edit.partition("=")[0].partition(".")[0] in study.__struct_fields__]
-    return edited(study, own), [edit for edit in edits if edit not in own]
+    kind: Any = studies()[name]
+    own = [edit for edit in edits if edit.partition("=")[0].partition(".")[0] in kind.__struct_fields__]
+    study = edited(kind.quick(), own) if quick else made(kind, own)
+    return study, [edit for edit in edits if edit not in own]
 
 
 def _tasks(study: Study, names: list[str], edits: list[str], *, split: bool) -> list[TaskSource]:

@@ -34,6 +34,27 @@ def edited(spec: S, edits: Sequence[str], prefix: str = "--set ") -> S:
     return spec
 
 
+def made(kind: type[S], edits: Sequence[str], prefix: str = "--set ") -> S:
+    """Make a spec of a kind by ``path=value`` edits of its defaults; a field without a default must be among them.
+
+    >>> from seqwright.core.spec import Spec
+    >>> class Layer(Spec):
+    ...     width: int
+    ...     heads: int = 1
+    >>> made(Layer, ["width=16"])
+    Layer(width=16, heads=1)
+
+    Raises:
+        SeqwrightError: such a field is missing, or an edit does not fit (:func:`edited`).
+    """
+    required = [field.name for field in msgspec.structs.fields(kind) if field.required]
+    given = dict(_read(edit, prefix) for edit in edits)
+    missing = [f"{prefix}{name}=…" for name in required if name not in given]
+    if missing:
+        raise SeqwrightError(f"{kind.__name__} has no default {required[0]}", fix=f"give {' and '.join(missing)}")
+    return edited(kind(**{name: given[name] for name in required}), edits, prefix)
+
+
 def _read(edit: str, prefix: str) -> tuple[str, Any]:
     path, equals, text = edit.partition("=")
     if not equals or not path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import pickle
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -76,6 +78,27 @@ def imported_modules(*specs: Spec) -> tuple[ImportedModule, ...]:
     modules = {module for spec in specs for module in _modules(spec)}
     outside = sorted(module for module in modules if module.partition(".")[0] != own)
     return tuple(_imported(sys.modules[name]) for name in outside if _file(sys.modules[name]) is not None)
+
+
+def files_of_classes(value: Any) -> list[str]:
+    """Return the Python files of a user's that hold classes of a value: another process imports them before it unpickles it."""
+    pickler = _ClassPickler()
+    pickler.dump(value)
+    modules = [sys.modules[name] for name in sorted(pickler.modules)]
+    return [str(file.resolve()) for module in modules if (file := _file(module)) and _name(module) == file.name]
+
+
+class _ClassPickler(pickle.Pickler):
+    """A pickler that keeps nothing but the names of the modules of classes."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO())
+        self.modules: set[str] = set()
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, type):
+            self.modules.add(obj.__module__)
+        return NotImplemented
 
 
 def missing_modules(modules: Sequence[ImportedModule]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqwright.core.place import Place
-from seqwright.core.probe import SILENT, Probe
+from seqwright.core.probe import SILENT, Probe, Record
 from seqwright.core.tokens import Tokens
 
 Side = Literal["source", "target"]
@@ -73,6 +73,47 @@ class Model(Protocol):
         ...
 
 
+class SequenceModel(nn.Module, ABC):
+    """The module of a family: with ``start`` and ``advance`` it is a :class:`Model` that can be trained.
+
+    Args:
+        spec: the spec that it is built from.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+
+    @property
+    def incremental(self) -> bool:
+        """See :class:`Model`."""
+        return True
+
+    @abstractmethod
+    def start(self, source: Tokens | None, probe: Probe = SILENT) -> Any:
+        """See :class:`Model`."""
+
+    @abstractmethod
+    def advance(self, tokens: Tokens, state: Any, probe: Probe = SILENT) -> tuple[Output, Any]:
+        """See :class:`Model`."""
+
+    def forward(
+        self, tokens: Tokens, source: Tokens | None = None, state: Any = None, probe: Probe = SILENT
+    ) -> tuple[Output, Any]:
+        """Read ``tokens`` after ``state``; without one, after the source."""
+        return self.advance(tokens, self.start(source, probe) if state is None else state, probe)
+
+    def probe_names(self) -> tuple[str, ...]:
+        """Return the names of all tensors that a forward pass over one token offers to a probe, in order."""
+        parameter, offered, training = next(self.parameters()), Record(), self.training
+        dtype = parameter.dtype if self.spec.vocabulary_size("target") is None else torch.long
+        token = Tokens.of([[0]], dtype=dtype).to(parameter.device)
+        with torch.no_grad():
+            self.eval()(token, token, probe=offered)
+        self.train(training)
+        return tuple(offered.seen)
+
+
 class ModelSpec(Place):
     """A family of models, described as a value: all that training, runs, studies, doctor and pages know of a model.
 
@@ -97,11 +138,11 @@ class ModelSpec(Place):
 
     @abstractmethod
     def build(self) -> nn.Module:
-        """Build the module, a :class:`Model`; :func:`build` draws its parameters from a seed."""
+        """Build the module, a :class:`SequenceModel`; :func:`build` draws its parameters from a seed."""
 
-    @abstractmethod
     def max_length(self, side: Side) -> int | None:
         """Return the longest sequence that fits on a side, marks included; ``None`` where any length does."""
+        return None
 
     @abstractmethod
     def vocabulary_size(self, side: Side) -> int | None:
@@ -116,9 +157,13 @@ class ModelSpec(Place):
     def with_vocabulary(self, source: int, target: int, outputs: int) -> ModelSpec:
         """Return the same model for other numbers of symbols: read in sources, read in targets, predicted."""
 
-    @abstractmethod
     def flops_per_token(self, length: int) -> int:
-        """Floating-point operations for one token of a forward pass over ``length`` tokens, a product counted as two."""
+        """Floating-point operations for one token of a forward pass over ``length`` tokens, a product counted as two.
+
+        By default two for each parameter (Kaplan et al. 2020, §2.1), which leaves out what grows with the length.
+        """
+        with torch.device("meta"):
+            return 2 * sum(parameter.numel() for parameter in self.build().parameters())
 
 
 def build(spec: ModelSpec, *, seed: int = 0) -> Any:

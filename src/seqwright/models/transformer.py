@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqwright.core.model import ModelSpec, Output, Side
-from seqwright.core.probe import SILENT, Probe, Record, within
+from seqwright.core.model import ModelSpec, Output, SequenceModel, Side
+from seqwright.core.probe import SILENT, Probe, within
 from seqwright.core.spec import Count, Spec, vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.embedding import Embedding, Head
@@ -15,12 +14,13 @@ from seqwright.nn.padding import MaskedPadding, Padding
 from seqwright.nn.stack import StackSpec, StackState
 
 
-class Transformer(nn.Module):
+class Transformer(SequenceModel):
     """See :class:`TransformerSpec`. One forward serves training, cached decoding, capture and ensembles."""
 
+    spec: TransformerSpec
+
     def __init__(self, spec: TransformerSpec) -> None:
-        super().__init__()
-        self.spec = spec
+        super().__init__(spec)
         self.embedding = spec.embedding.build(spec.width)
         self.source_embedding = spec.source_embedding.build(spec.width) if spec.source_embedding else None
         self.encoder = spec.encoder.build(spec.width) if spec.encoder else None
@@ -31,19 +31,6 @@ class Transformer(nn.Module):
     def incremental(self) -> bool:
         """Whether a token's logits are independent of the tokens after it."""
         return self.spec.decoder.causal
-
-    def forward(
-        self,
-        tokens: Tokens,
-        source: Tokens | None = None,
-        state: StackState | None = None,
-        probe: Probe = SILENT,
-    ) -> tuple[Output, StackState]:
-        """Read ``tokens`` after ``state``; without one, after encoding ``source``."""
-        before = state or self.start(source, probe)
-        tokens = self.spec.padding.read(tokens, before.length)
-        x, after, losses = self.decoder(self.embedding(tokens.ids), tokens, before, within(probe, "decoder"))
-        return Output(probe("logits", self.head(x)), losses), after
 
     def start(self, source: Tokens | None, probe: Probe = SILENT) -> StackState:
         """Encode the source and return the state before the first token."""
@@ -61,17 +48,9 @@ class Transformer(nn.Module):
 
     def advance(self, tokens: Tokens, state: StackState, probe: Probe = SILENT) -> tuple[Output, StackState]:
         """Read more tokens."""
-        return self(tokens, state=state, probe=probe)
-
-    def probe_names(self) -> tuple[str, ...]:
-        """Return the names of all tensors that a forward pass over one token offers to a probe, in order."""
-        parameter, offered, training = next(self.parameters()), Record(), self.training
-        dtype = parameter.dtype if self.spec.vocabulary_size("target") is None else torch.long
-        token = Tokens.of([[0]], dtype=dtype).to(parameter.device)
-        with torch.no_grad():
-            self.eval()(token, token, probe=offered)
-        self.train(training)
-        return tuple(offered.seen)
+        tokens = self.spec.padding.read(tokens, state.length)
+        x, after, losses = self.decoder(self.embedding(tokens.ids), tokens, state, within(probe, "decoder"))
+        return Output(probe("logits", self.head(x)), losses), after
 
 
 class TransformerSpec(Spec, ModelSpec):

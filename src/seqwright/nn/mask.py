@@ -23,14 +23,14 @@ class Mask(Place):
     """A rule on pairs of positions.
 
     >>> import torch
-    >>> class BandMask(Spec, Mask):
+    >>> class Nearby(Spec, Mask):
     ...     '''The keys at most ``width`` positions away.'''
     ...     width: int = 1
     ...     causal = False
     ...     def allows(self, query_at, key_at):
     ...         return (query_at - key_at).abs() <= self.width
     >>> at = torch.arange(3)
-    >>> BandMask().allows(at[:, None], at[None, :]).int().tolist()
+    >>> Nearby().allows(at[:, None], at[None, :]).int().tolist()
     [[1, 1, 0], [1, 1, 1], [0, 1, 1]]
     """
 

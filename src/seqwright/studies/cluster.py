@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.imports import files_of_classes, import_module_of_parts
 from seqwright.studies.cell import train_cell
 from seqwright.studies.executor import TRIES, WorkUnit
 from seqwright.studies.table import ResultTable
@@ -22,6 +24,7 @@ class Cluster:
 
     Ray schedules the units, a core (or a GPU) each, and does a unit again whose worker died, at most as often as
     :class:`seqwright.studies.executor.LocalExecutor` does. The study keeps finished units, so a lost cluster loses none.
+    Files of a user's own parts must lie at the same path on every machine.
 
     Attributes:
         address: as ``ray.init`` takes it: ``auto``, ``HOST:PORT``, ``ray://HOST:PORT``; ``local`` starts one here.
@@ -49,7 +52,8 @@ class Cluster:
         do = ray.remote(max_retries=TRIES - 1, **needs)(_do)
         try:
             ordered = sorted(units, key=lambda unit: -unit.work)
-            running = {do.remote(unit, device): unit for unit in ordered}
+            files = files_of_classes(units)
+            running = {do.remote(ray.cloudpickle.dumps(unit), device, files): unit for unit in ordered}
             while running:
                 ended, _ = ray.wait(list(running), timeout=PATIENCE)
                 for reference in ended:
@@ -59,10 +63,13 @@ class Cluster:
             ray.shutdown()
 
 
-def _do(unit: WorkUnit, device: str) -> ResultTable:
+def _do(pickled: bytes, device: str, files: Sequence[str]) -> ResultTable:
     import torch
 
     torch.set_num_threads(1)
+    for file in files:
+        import_module_of_parts(file)
+    unit: WorkUnit = pickle.loads(pickled)
     return train_cell(unit.cell, unit.seeds, device)
 
 

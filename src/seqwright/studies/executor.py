@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.imports import files_of_classes, import_module_of_parts
 from seqwright.studies.cell import Cell, train_cell
 from seqwright.studies.table import ResultTable
 
@@ -84,7 +85,8 @@ class LocalExecutor:
         context = multiprocessing.get_context("spawn")
         # raw shared memory: a process killed while it writes can leave no lock behind
         done = context.RawArray("d", len(units))
-        pool_of = partial(ProcessPoolExecutor, self.workers, context, _begin, (os.getpid(), done, self.workers))
+        begin = (os.getpid(), done, self.workers, files_of_classes(units))
+        pool_of = partial(ProcessPoolExecutor, self.workers, context, _begin, begin)
         waiting = sorted(range(len(units)), key=lambda index: -units[index].work)
         lost = [0] * len(units)
         while waiting:
@@ -134,14 +136,16 @@ def keeping_memory() -> Iterator[None]:
 _progress: Any = None
 
 
-def _begin(parent: int, done: Any, workers: int) -> None:
-    """Prepare a worker: share the cores fairly, and never outlive the study."""
+def _begin(parent: int, done: Any, workers: int, files: Sequence[str]) -> None:
+    """Prepare a worker: share the cores fairly, never outlive the study, and import the files of a user's own parts."""
     import torch
 
     global _progress
     _progress = done
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    for file in files:
+        import_module_of_parts(file)
 
 
 def _end_with(parent: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import ModelSpec
 from seqwright.core.place import Place, kinds
 from seqwright.core.spec import vary
 from seqwright.data.batching import Batching, PaddedBatches
@@ -105,18 +106,20 @@ def cell(
     variant: str,
     edits: Mapping[str, Any] | None = None,
     *,
+    model: ModelSpec | None = None,
     rows: StudyData | None = None,
     base: str = WHOLE,
     training: Mapping[str, Any] | None = None,
     batching: Batching | None = None,
     measures: tuple[Measure, ...] = (),
 ) -> Cell:
-    """Return a cell that trains a variant of the whole model on a source's rows.
+    """Return a cell that trains a variant of a model on a source's rows.
 
     Args:
         source: the task.
         variant: its name in tables.
         edits: what is changed in the spec.
+        model: a model of any family, which is given the rows' vocabulary; by default the scale's whole transformer.
         rows: training and test rows, if not the source's own.
         base: the family of variants it belongs to.
         training, batching: what else is changed.
@@ -126,11 +129,13 @@ def cell(
         SeqwrightError: an edit does not fit.
     """
     rows, scale = rows or source.rows(), source.scale
+    symbols = rows.vocabulary
+    whole: Any = (model or scale.spec(symbols)).with_vocabulary(symbols.source_size, symbols.size, symbols.outputs)
     return Cell(
         base=base,
         variant=variant,
-        spec=vary(scale.spec(rows.vocabulary), edits or {}),
-        training=vary(scale.training(rows.vocabulary), training or {}),
+        spec=vary(whole, edits or {}),
+        training=vary(scale.training(symbols), training or {}),
         batching=batching or PaddedBatches(rows=scale.batch),
         data=rows,
         padding=True,

@@ -48,8 +48,8 @@ class Task(Place):
 
     @property
     def name(self) -> str:
-        """The name in tables and options: ``reversed-addition`` for ``ReversedAddition``."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+        """The name in tables and options (:func:`task_name`)."""
+        return task_name(type(self))
 
     @property
     def shortest(self) -> int:
@@ -102,3 +102,8 @@ class Task(Place):
                 f"{self.name} has no source of length {length}",
                 fix=f"ask for {self.longest} at most, or give it more symbols",
             )
+
+
+def task_name(kind: type[Task]) -> str:
+    """Return the name of a kind of task: ``reversed-addition`` for ``ReversedAddition``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
