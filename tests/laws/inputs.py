@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from seqwright.core.model import Side, build
+from seqwright.core.model import ModelSpec, Side, build
 from seqwright.core.probe import SILENT, Probe
 from seqwright.core.tokens import Tokens
-from seqwright.models.transformer import Transformer, TransformerSpec
 
 SOURCES = [4, 2, 5, 1]
 TARGETS = [3, 5, 1, 4]
 
 
-def model_of(spec: TransformerSpec, *, seed: int = 0) -> Transformer:
+def model_of(spec: ModelSpec, *, seed: int = 0) -> Any:
     """A model in eval mode with every parameter away from zero and one, so that no part is idle by accident."""
     model = build(spec, seed=seed).double()
     generator = torch.Generator().manual_seed(seed + 1)
@@ -24,9 +25,7 @@ def model_of(spec: TransformerSpec, *, seed: int = 0) -> Transformer:
     return model.eval()
 
 
-def tokens_of(
-    spec: TransformerSpec, lengths: list[int], *, seed: int, left: bool = False, side: Side = "target"
-) -> Tokens:
+def tokens_of(spec: ModelSpec, lengths: list[int], *, seed: int, left: bool = False, side: Side = "target") -> Tokens:
     """Random rows of these lengths, padded on one side; padding reads as a symbol of its own, never as nothing."""
     generator = torch.Generator().manual_seed(seed)
     top = spec.vocabulary_size(side)
@@ -37,17 +36,17 @@ def tokens_of(
     return Tokens.of(rows, pad=7, left=left, dtype=torch.double)
 
 
-def source_of(spec: TransformerSpec, lengths: list[int] = SOURCES, *, left: bool = False) -> Tokens | None:
+def source_of(spec: ModelSpec, lengths: list[int] = SOURCES, *, left: bool = False) -> Tokens | None:
     """A source, where the model reads one."""
-    return tokens_of(spec, lengths, seed=2, left=left, side="source") if spec.encoder else None
+    return tokens_of(spec, lengths, seed=2, left=left, side="source") if spec.reads_source else None
 
 
-def target_of(spec: TransformerSpec, lengths: list[int] = TARGETS, *, left: bool = False) -> Tokens:
+def target_of(spec: ModelSpec, lengths: list[int] = TARGETS, *, left: bool = False) -> Tokens:
     """A target."""
     return tokens_of(spec, lengths, seed=3, left=left)
 
 
-def logits(model: Transformer, target: Tokens, source: Tokens | None, probe: Probe = SILENT) -> Tensor:
+def logits(model: Any, target: Tokens, source: Tokens | None, probe: Probe = SILENT) -> Tensor:
     """What the model says at every token of the target."""
     return model(target, source, probe=probe)[0].logits
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import torch
+
+from examples.extend.gru_attention import GRUAttention
+from examples.extend.gru_mixer import GRUMixer
+from seqwright.core.model import Model, ModelSpec
 from seqwright.core.spec import vary
 from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.adapter import LoRA
@@ -12,7 +17,6 @@ from seqwright.nn.feedforward import GELU, FeedForwardSpec
 from seqwright.nn.linear import LinearSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.norm import LayerNormSpec, NoNorm, RMSNormSpec
-from seqwright.nn.padding import MaskedPadding
 from seqwright.nn.position import NoPosition, Position
 from seqwright.nn.position_embedding import LearnedPosition, SinusoidalPosition
 from seqwright.nn.randomised_position import RandomisedPosition
@@ -73,7 +77,7 @@ def _kind(position: Position) -> str:
     return f"{name}.{_kind(position.position)}" if isinstance(position, RandomisedPosition) else name
 
 
-def _named() -> dict[str, TransformerSpec]:
+def _transformers() -> dict[str, TransformerSpec]:
     specs = {f"ladder.{cell.key}": cell.spec for cell in paper_cells()}
     for base, spec in (("both", ENCODER_DECODER), ("decoder", DECODER_ONLY)):
         for position in POSITIONS:
@@ -100,12 +104,24 @@ def _named() -> dict[str, TransformerSpec]:
         specs[name] = vary(everywhere, {"decoder.blocks.cross.linear": linear})
     sourceless, attentive = vary(_block, {"cross": None, "feedforward": None}), vary(_block, {"mixer.heads": 1})
     specs["mixed-blocks"] = vary(ENCODER_DECODER, {"decoder.blocks": (sourceless, attentive), "decoder.layers": 3})
+    specs["recurrent"] = vary(DECODER_ONLY, {"decoder.blocks.mixer": GRUMixer(), "decoder.position": NoPosition()})
+    hybrid = (vary(_block, {"mixer": GRUMixer()}), _block)
+    specs["hybrid"] = vary(ENCODER_DECODER, {"decoder.blocks": hybrid, "decoder.layers": 2})
     specs["own-source-embedding"] = vary(ENCODER_DECODER, {"source_embedding": TokenEmbedding(vocabulary=9)})
     specs |= {"wide": WIDE, "scalar": SCALAR}
     # equal specs under two names (a rung trained on two tasks) are tried once
     return {name: spec for name, spec in specs.items() if spec not in list(specs.values())[: list(specs).index(name)]}
 
 
-SPECS = _named()
-INCREMENTAL = {name: spec for name, spec in SPECS.items() if spec.decoder.causal}
-PADDABLE = {name: spec for name, spec in SPECS.items() if isinstance(spec.padding, MaskedPadding)}
+def _incremental(spec: ModelSpec) -> bool:
+    with torch.device("meta"):
+        model = spec.build()
+    assert isinstance(model, Model)
+    return model.incremental
+
+
+TRANSFORMERS = _transformers()
+FAMILIES = {"gru-attention": GRUAttention(width=8, dropout=0.1, symbols=VOCABULARY, outputs=VOCABULARY)}
+SPECS: dict[str, ModelSpec] = {**TRANSFORMERS, **FAMILIES}
+INCREMENTAL = {name: spec for name, spec in SPECS.items() if _incremental(spec)}
+PADDABLE = {name: spec for name, spec in SPECS.items() if spec.masks_padding}

@@ -8,11 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from seqwright.core.model import build
+from seqwright.core.model import ModelSpec, build
 from seqwright.data.batch import Batch
-from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.dropout import Dropout, draw_from
-from seqwright.nn.embedding import TokenEmbedding
 from seqwright.training.ensemble import Ensemble
 from seqwright.training.objective import CrossEntropy, MeanSquaredError
 from seqwright.training.trainer import SingleModel, TrainingSpec, fit
@@ -22,18 +20,18 @@ from tests.laws.specs import SPECS
 SEEDS = (3, 4, 5)
 
 
-def _batch(spec: TransformerSpec) -> Batch:
+def _batch(spec: ModelSpec) -> Batch:
     target = target_of(spec)
     labels = target.ids.roll(-1, 1)
-    return Batch(source_of(spec), target, labels % spec.head.outputs if hasattr(spec.head, "outputs") else labels)
+    return Batch(source_of(spec), target, labels % spec.output_size if spec.output_size else labels)
 
 
-def _objective(spec: TransformerSpec):
-    return CrossEntropy() if isinstance(spec.embedding, TokenEmbedding) else MeanSquaredError()
+def _objective(spec: ModelSpec):
+    return CrossEntropy() if spec.output_size else MeanSquaredError()
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
-def test_twenty_steps_together_are_twenty_steps_alone(spec: TransformerSpec):
+def test_twenty_steps_together_are_twenty_steps_alone(spec: ModelSpec):
     torch.set_default_dtype(torch.double)
     try:
         batch, training = _batch(spec), TrainingSpec(steps=20, rate=0.003, objective=_objective(spec))
