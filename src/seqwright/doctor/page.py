@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.finding import Finding, Verdict
@@ -30,7 +31,12 @@ VERDICTS: dict[Verdict, Look] = {
     "pass": "good",
     "not-examined": "neutral",
 }
-"""The verdicts, worst first, and how each is shown."""
+"""The verdicts, worst first, and the look of each."""
+
+CAPTION = (
+    "The change of the output at each position (rows) when the token at each position (columns) is replaced: "
+    "bright is much, dark is nothing, each step of colour a power of ten. A cross: it changes, and must not."
+)
 
 
 def by_verdict(findings: Sequence[Finding]) -> list[Finding]:
@@ -38,15 +44,11 @@ def by_verdict(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: list(VERDICTS).index(finding.verdict))
 
 
-def formatted(value: float | str) -> str:
-    """Return a measurement as text, numbers with three significant digits."""
-    return value if isinstance(value, str) else f"{value:.3g}"
-
-
 def details(finding: Finding) -> Iterator[tuple[str, str]]:
     """Yield what was measured and how to fix it, each with a heading."""
     if finding.evidence:
-        yield "measured", ", ".join(f"{name} {formatted(value)}" for name, value in finding.evidence.items())
+        values = {name: each if isinstance(each, str) else f"{each:.3g}" for name, each in finding.evidence.items()}
+        yield "measured", ", ".join(f"{name} {value}" for name, value in values.items())
     if finding.remedy:
         yield "fix", finding.remedy.fix
         if finding.remedy.edit:
@@ -73,7 +75,7 @@ def sections(findings: Sequence[Finding], chart: Chart | None, notes: Sequence[s
     every = (
         Section("Faults", tuple(_proofs(findings, "fail"))),
         Section("Warnings", tuple(_proofs(findings, "warn"))),
-        Section("Dependence of outputs on tokens", tuple(_picture(chart))),
+        Section("Dependence of outputs on tokens", (Figure((chart,), CAPTION),) if chart else ()),
         Section("All checks", (_table(findings),)),
         Section("Limits of this examination", tuple(Prose(f"{note[:1].upper()}{note[1:]}.") for note in notes)),
     )
@@ -91,35 +93,20 @@ def _proofs(findings: Sequence[Finding], verdict: Verdict) -> Iterator[Part]:
                 yield Cards((Card("counterexample", lines),))
 
 
-def _picture(chart: Chart | None) -> Iterator[Part]:
-    if chart is not None:
-        caption = (
-            "How much the output at each position (rows) changes when the token at each position (columns) is replaced: "
-            "bright is much, dark is nothing, each step of colour a power of ten. A cross: it changes, and must not."
-        )
-        yield Figure((chart,), caption)
-
-
 def dependency_chart(contract: Contract, dependency: Sequence[Sequence[float]]) -> Chart | None:
     """Draw the dependency matrix, forbidden changes marked; ``None`` where it was not measured."""
     if not dependency:
         return None
     allowed = contract.allowed(len(dependency)).tolist()
     greatest = max(max(row) for row in dependency)
-    marked = frozenset(
-        (row, column)
-        for row, line in enumerate(dependency)
-        for column, value in enumerate(line)
-        if not allowed[row][column] and value > 1e-6 * greatest
-    )
+    cells = product(range(len(dependency)), repeat=2)
+    marked = frozenset((q, k) for q, k in cells if not allowed[q][k] and dependency[q][k] > 1e-6 * greatest)
     return heat("dependency", "Which output depends on which token", dependency, "token replaced", "output", marked)
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    return Table(
-        ("check", "verdict", "where", "explanation"),
-        tuple(
-            (Text(each.check, "strong"), Text(each.verdict, VERDICTS[each.verdict]), each.where, each.explanation)
-            for each in by_verdict(findings)
-        ),
+    rows = (
+        (Text(each.check, "strong"), Text(each.verdict, VERDICTS[each.verdict]), each.where, each.explanation)
+        for each in by_verdict(findings)
     )
+    return Table(("check", "verdict", "where", "explanation"), tuple(rows))

@@ -13,6 +13,7 @@ from seqwright.core.spec import Spec
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.finding import Finding
 from seqwright.doctor.page import by_verdict, dependency_chart, details, lead, sections
+from seqwright.report.formatting import count
 from seqwright.report.page import Page
 
 
@@ -27,7 +28,7 @@ class Report(Spec, tag=False):
         seconds: the time that it took.
         notes: limits of the examination.
         incomplete: checks that raised an error before their end.
-        dependency: how much outputs (rows) changed when tokens (columns) were replaced.
+        dependency: the greatest change of outputs (rows) when tokens (columns) were replaced.
     """
 
     model: str
@@ -41,7 +42,7 @@ class Report(Spec, tag=False):
 
     @property
     def healthy(self) -> bool:
-        """Whether no check failed."""
+        """True where no check failed."""
         return not self.failed
 
     @property
@@ -52,9 +53,8 @@ class Report(Spec, tag=False):
     @property
     def verdict(self) -> str:
         """The result in a few words."""
-        failed, lost = len(self.failed), len(self.incomplete)
-        result = f"{failed} {'check' if failed == 1 else 'checks'} failed" if failed else "no check failed"
-        return result + (f", and {lost} could not be completed" if lost else "")
+        result = f"{count(len(self.failed), 'check')} failed" if self.failed else "no check failed"
+        return result + (f", and {len(self.incomplete)} could not be completed" if self.incomplete else "")
 
     def of(self, check: str) -> Finding:
         """Return the finding of a check.

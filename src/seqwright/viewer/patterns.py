@@ -8,15 +8,12 @@ but means over the queries.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 
-from seqwright.viewer.record import AttentionRecord
+from seqwright.viewer.record import Array, AttentionRecord, Kind
 
-Array = NDArray[Any]
 Pattern = Callable[[Sequence[str], Sequence[str]], Array]
 
 
@@ -70,6 +67,10 @@ PATTERNS: dict[str, Pattern] = {
     "previous": previous, "next": following, "same": itself, "first": first, "duplicate": duplicate, "induction": induction,
 }  # fmt: skip
 """Patterns by name; ``delimiter`` (special tokens), ``broad`` and ``distance`` are measured beside them."""
+INAPPLICABLE: dict[Kind, tuple[str, ...]] = {
+    "encoder": (), "decoder": ("next",), "cross": ("previous", "next", "duplicate", "induction"),
+}  # fmt: skip
+"""Patterns without meaning in each kind of attention."""
 
 
 def measures(record: AttentionRecord) -> dict[str, Float[Array, "l h"]]:
@@ -82,19 +83,15 @@ def measures(record: AttentionRecord) -> dict[str, Float[Array, "l h"]]:
     >>> {name: float(score[0, 0]) for name, score in measures(record).items() if score[0, 0] > 0}
     {'same': 1.0}
     """
-    weights, queries, keys = record.weights, record.tokens, record.columns
-    inapplicable = {"encoder": (), "decoder": ("next",), "cross": ("previous", "next", "duplicate", "induction")}[
-        record.kind
-    ]
-    found = {name: _share(weights, rule(queries, keys)) for name, rule in PATTERNS.items() if name not in inapplicable}
-    delimiters = np.zeros(weights.shape[2:], dtype=bool)
+    weights, (queries, keys) = record.weights, record.weights.shape[2:]
+    rules = {name: rule for name, rule in PATTERNS.items() if name not in INAPPLICABLE[record.kind]}
+    found = {name: _share(weights, rule(record.tokens, record.columns)) for name, rule in rules.items()}
+    delimiters = np.zeros((queries, keys), dtype=bool)
     delimiters[:, sorted(record.column_special)] = True
-    allowed = (
-        np.arange(1, weights.shape[2] + 1) if record.kind == "decoder" else np.full(weights.shape[2], weights.shape[3])
-    )
+    allowed = np.arange(1, queries + 1) if record.kind == "decoder" else np.full(queries, keys)
     return found | {
         "delimiter": _share(weights, delimiters),
-        "broad": broadness(weights, np.minimum(allowed, weights.shape[3])),
+        "broad": broadness(weights, np.minimum(allowed, keys)),
         "distance": _distance(weights),
     }
 
