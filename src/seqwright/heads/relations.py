@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from seqwright.evaluation.bootstrap import Interval, ends, ratios, resampled
 from seqwright.heads.cross_validation import held_out
@@ -69,18 +69,8 @@ class Relations(msgspec.Struct, frozen=True):
     skipped: int
 
 
-class _Hits:
-    """The right predictions of a relation by each head and each offset, sentence by sentence."""
-
-    def __init__(self) -> None:
-        self.of_heads: list[Array] = []
-        self.of_offsets: list[Array] = []
-        self.counts: list[int] = []
-
-    def add(self, of_heads: Bool[Array, "n l h d"], of_offsets: Bool[Array, "n o"]) -> None:
-        self.of_heads.append(of_heads.sum(0).astype(np.float32))
-        self.of_offsets.append(of_offsets.sum(0).astype(np.float32))
-        self.counts.append(len(of_heads))
+_Hits = list[tuple[Array, Array, int]]
+"""For each sentence the right predictions of each head ``[l h d]`` and of each offset ``[o]``, and the number of words."""
 
 
 def relations(attend: Attend, treebank: Iterable[Sentence]) -> Relations:
@@ -97,15 +87,15 @@ def relations(attend: Attend, treebank: Iterable[Sentence]) -> Relations:
     >>> [(each.name, each.accuracy, each.offset, each.baseline) for each in found.relations]
     [('all', 1.0, 1, 1.0), ('det', 1.0, 1, 1.0)]
     """
-    found: dict[str, _Hits] = defaultdict(_Hits)
+    found: dict[str, _Hits] = defaultdict(list)
     reader = SentenceReader(attend)
     for sentence in treebank:
         weights = reader.weights(sentence.words)
         if weights is not None and len(sentence.words) > 1:
             _count(found, sentence, weights)
-    kept = [(name, hits) for name, hits in found.items() if sum(hits.counts) >= MIN_COUNT]
-    kept.sort(key=lambda pair: (pair[0] != ALL, -sum(pair[1].counts)))
-    best = tuple(_best(name, hits, reader) for name, hits in kept)
+    counts = {name: sum(count for *_, count in hits) for name, hits in found.items()}
+    kept = sorted((name for name in found if counts[name] >= MIN_COUNT), key=lambda name: (name != ALL, -counts[name]))
+    best = tuple(_best(name, found[name], reader) for name in kept)
     return Relations(best, tuple(reader.layers), reader.sentences, reader.skipped)
 
 
@@ -122,11 +112,12 @@ def _count(found: dict[str, _Hits], sentence: Sentence, weights: Float[Array, "l
     for name in {ALL, *sentence.relations} - LEFT_OUT:
         at = (names == name) if name != ALL else ~np.isin(names, list(LEFT_OUT))
         if at.any():
-            found[name].add(right[at], near[at])
+            of_heads, of_offsets = (each[at].sum(0).astype(np.float32) for each in (right, near))
+            found[name].append((of_heads, of_offsets, int(at.sum())))
 
 
 def _best(name: str, hits: _Hits, reader: SentenceReader) -> Relation:
-    of_heads, of_offsets, counts = np.stack(hits.of_heads), np.stack(hits.of_offsets), np.array(hits.counts)
+    of_heads, of_offsets, counts = map(np.stack, zip(*hits, strict=True))
     flat = of_heads.reshape(len(counts), -1)
     best, offset = int(flat.sum(0).argmax()), int(of_offsets.sum(0).argmax())
     layer, head, direction = map(int, np.unravel_index(best, of_heads.shape[1:]))

@@ -17,23 +17,13 @@ from seqwright.viewer.record import Array, AttentionRecord, Kind
 Pattern = Callable[[Sequence[str], Sequence[str]], Array]
 
 
-def previous(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """Mark the token before.
+def neighbour(offset: int) -> Pattern:
+    """Return the pattern of the token at an offset: −1 is the one before, 0 the token itself (or the same index in the source).
 
-    >>> previous("ab", "ab").astype(int).tolist()
+    >>> neighbour(-1)("ab", "ab").astype(int).tolist()
     [[0, 0], [1, 0]]
     """
-    return np.eye(len(queries), len(keys), k=-1, dtype=bool)
-
-
-def following(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """Mark the token after."""
-    return np.eye(len(queries), len(keys), k=1, dtype=bool)
-
-
-def itself(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """Mark the token itself (in cross attention: the same index in the source)."""
-    return np.eye(len(queries), len(keys), dtype=bool)
+    return lambda queries, keys: np.eye(len(queries), len(keys), k=offset, dtype=bool)
 
 
 def first(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
@@ -50,7 +40,7 @@ def duplicate(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]
     [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
     """
     same = np.array(list(queries))[:, None] == np.array(list(keys))[None]
-    return same & ~itself(queries, keys)
+    return same & ~np.eye(*same.shape, dtype=bool)
 
 
 def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
@@ -64,7 +54,8 @@ def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]
 
 
 PATTERNS: dict[str, Pattern] = {
-    "previous": previous, "next": following, "same": itself, "first": first, "duplicate": duplicate, "induction": induction,
+    "previous": neighbour(-1), "next": neighbour(1), "same": neighbour(0),
+    "first": first, "duplicate": duplicate, "induction": induction,
 }  # fmt: skip
 """Patterns by name; ``delimiter`` (special tokens), ``broad`` and ``distance`` are measured beside them."""
 INAPPLICABLE: dict[Kind, tuple[str, ...]] = {

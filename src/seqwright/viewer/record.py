@@ -103,12 +103,9 @@ class AttentionRecord:
     def __post_init__(self) -> None:
         weights = _array(self.weights)
         object.__setattr__(self, "weights", weights)
-        for name in ("tokens", "source_tokens"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, value if value is None else tuple(map(_text, value)))
-        for name in ("layers", "heads", "words", "source_words", "steps"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, value if value is None else tuple(map(_plain, value)))
+        for name in ("tokens", "source_tokens", "layers", "heads", "words", "source_words", "steps"):
+            value, convert = getattr(self, name), _text if "tokens" in name else _plain
+            object.__setattr__(self, name, value if value is None else tuple(map(convert, value)))
         for name in ("special", "source_special"):
             object.__setattr__(self, name, frozenset(map(int, getattr(self, name))))
         if weights.ndim == 4:
