@@ -14,7 +14,7 @@ from seqwright.core.model import Model, ModelSpec, Side
 from seqwright.core.tokens import PADDING, Tokens
 from seqwright.decoding.greedy import greedy
 from seqwright.doctor.calling import ModelCall, call_as_hugging_face, call_forward, forward_arguments, logits_of
-from seqwright.doctor.contract import Contract, Kind
+from seqwright.doctor.contract import Contract, ModelKind
 from seqwright.doctor.model_input import ModelInput, pad_rows
 from seqwright.doctor.visibility import Window
 from seqwright.huggingface.configuration import kinds_of
@@ -155,7 +155,7 @@ class HuggingFaceAdapter(ModelAdapter):
     """A model of the ``transformers`` library."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ModelKind:
         """The kind of model, by its configuration."""
         kinds = kinds_of(self.model)
         return "encoder-decoder" if "cross" in kinds else "decoder" if "decoder" in kinds else "encoder"

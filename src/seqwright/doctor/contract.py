@@ -15,7 +15,7 @@ from seqwright.core.place import described, kinds
 from seqwright.core.spec import Count, Spec
 from seqwright.doctor.visibility import Bidirectional, Causal, Visibility
 
-Kind = Literal["decoder", "encoder", "encoder-decoder"]
+ModelKind = Literal["decoder", "encoder", "encoder-decoder"]
 PaddingSide = Literal["right", "left", "both"]
 
 
@@ -36,7 +36,7 @@ class Contract(Spec):
     [[1, 0], [1, 1]]
     """
 
-    kind: Kind
+    kind: ModelKind
     vocabulary: Count
     visibility: Visibility | None = None
     pad: int | None = None
@@ -52,7 +52,7 @@ class Contract(Spec):
             SeqwrightError: a field has an unknown value, an id lies outside the vocabulary, or fewer than two ordinary ids are
                 left.
         """
-        for name, choices in (("kind", get_args(Kind)), ("padding_side", get_args(PaddingSide))):
+        for name, choices in (("kind", get_args(ModelKind)), ("padding_side", get_args(PaddingSide))):
             if (given := getattr(self, name)) not in choices:
                 raise SeqwrightError(f"{name}={given!r} is unknown", fix=f"give one of {', '.join(map(repr, choices))}")
         if not isinstance(self.visibility, Visibility | None):

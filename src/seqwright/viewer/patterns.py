@@ -14,10 +14,10 @@ from jaxtyping import Bool, Float, Int
 
 from seqwright.viewer.record import Array, AttentionRecord, Kind
 
-Pattern = Callable[[Sequence[str], Sequence[str]], Array]
+HeadPattern = Callable[[Sequence[str], Sequence[str]], Array]
 
 
-def neighbour(offset: int) -> Pattern:
+def neighbour(offset: int) -> HeadPattern:
     """Return the pattern of the token at an offset: −1 is the one before, 0 the token itself (or the same index in the source).
 
     >>> neighbour(-1)("ab", "ab").astype(int).tolist()
@@ -53,7 +53,7 @@ def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]
     return np.pad(earlier[:, :-1], ((0, 0), (1, 0)))
 
 
-PATTERNS: dict[str, Pattern] = {
+PATTERNS: dict[str, HeadPattern] = {
     "previous": neighbour(-1), "next": neighbour(1), "same": neighbour(0),
     "first": first, "duplicate": duplicate, "induction": induction,
 }  # fmt: skip
