@@ -78,10 +78,10 @@ def answer_ids(ids: list[int], contract: Contract) -> list[int]:
     return [each for each in ids if each != contract.pad]
 
 
-def are_equal(first: list[int], second: list[int], contract: Contract) -> bool:
-    """Return whether two answers are equal, as far as the shorter one goes where that one did not end."""
+def comparable_answers(first: list[int], second: list[int], contract: Contract) -> tuple[tuple[int, ...], ...]:
+    """Return two answers, both cut to the length of the shorter one where that one did not end."""
     end = None if contract.eos in min(first, second, key=len)[1:] else min(len(first), len(second))
-    return answer_ids(first[:end], contract) == answer_ids(second[:end], contract)
+    return tuple(tuple(answer_ids(ids[:end], contract)) for ids in (first, second))
 
 
 def has_ended(row: list[int], eos: int, pad: int | None) -> bool:

@@ -9,7 +9,13 @@ from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
 from seqwright.doctor.checks.parameters import norms_are_initial
 from seqwright.doctor.finding import Finding
-from seqwright.doctor.generation import GeneratedAnswers, answer_ids, are_equal, generate_answers, teacher_forced_input
+from seqwright.doctor.generation import (
+    GeneratedAnswers,
+    answer_ids,
+    comparable_answers,
+    generate_answers,
+    teacher_forced_input,
+)
 from seqwright.doctor.model_input import InputSampler
 from seqwright.doctor.model_under_test import ModelUnderTest
 
@@ -118,7 +124,8 @@ def _teacher_forced(subject: ModelUnderTest, found: GeneratedAnswers, targets: l
 def _padded(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
     if not found.alone:
         return ANSWERS_PADDED.not_examined("No source of the examples is padded.")
-    changed = [row for row, ids in found.alone.items() if not are_equal(found.rows[row], ids, subject.contract)]
+    pairs = {row: comparable_answers(found.rows[row], ids, subject.contract) for row, ids in found.alone.items()}
+    changed = [row for row, (padded, alone) in pairs.items() if padded != alone]
     evidence = {"sources": len(found.alone), "other answers": len(changed)}
     if not changed:
         return ANSWERS_PADDED.passed("Answers are the same alone and among longer sources.", **evidence)
@@ -145,7 +152,8 @@ def _reordered(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
 def _constant(subject: ModelUnderTest, found: GeneratedAnswers, targets: list[list[int]]) -> Finding:
     if len(set(map(tuple, targets))) < 2:
         return ANSWERS_CONSTANT.not_examined("Give examples with targets that differ.")
-    if len({tuple(answer_ids(row, subject.contract)) for row in found.rows}) > 1:
+    pairs = ((ids, found.alone.get(row, ids)) for row, ids in enumerate(found.rows))
+    if len({comparable_answers(*pair, subject.contract)[0] for pair in pairs}) > 1:
         return ANSWERS_CONSTANT.passed("Answers differ.")
     if _is_untrained(subject):
         return ANSWERS_CONSTANT.inconclusive(UNTRAINED)
