@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any, Literal
 
@@ -95,3 +95,13 @@ class Finding(Spec, tag=False):
     evidence: dict[str, float | str] = msgspec.field(default_factory=dict)
     counterexample: Counterexample | None = None
     remedy: Remedy | None = None
+
+    def details(self) -> Iterator[tuple[str, str]]:
+        """Yield what was measured and how to fix it, each with a heading."""
+        if self.evidence:
+            values = {name: each if isinstance(each, str) else f"{each:.3g}" for name, each in self.evidence.items()}
+            yield "measured", ", ".join(f"{name} {value}" for name, value in values.items())
+        if self.remedy:
+            yield "fix", self.remedy.fix
+            if self.remedy.edit:
+                yield "edit", str(self.remedy.edit)
