@@ -288,7 +288,7 @@ def test_what_callbacks_return_is_held_against_what_is_wanted(given, told):
 
 
 def test_numbers_that_json_has_no_name_for_are_written_all_the_same():
-    proof = Counterexample.between({"ids": [1]}, {"ids": [2]}, torch.tensor([float("nan"), 1.0]), torch.tensor([0.0, float("inf")]), difference="x", output="0")  # fmt: skip
+    proof = Counterexample.between([{"ids": [1]}, {"ids": [2]}], [torch.tensor([float("nan"), 1.0]), torch.tensor([0.0, float("inf")])], difference="x", output="0")  # fmt: skip
     assert {"nan", "inf"} <= set(map(str, proof.first_logits + proof.second_logits))
     report = examine(nn.Sequential(nn.Embedding(WORDS, WORDS), nn.LayerNorm(WORDS), _Nan()), CONTRACT)
     assert Report.from_json(report.to_json()) == report

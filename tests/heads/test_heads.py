@@ -58,7 +58,7 @@ def test_a_head_that_follows_grammar_is_found_beside_the_best_offset():
     bank = trees(60)
     by_words = {sentence.words + sentence.heads: sentence for sentence in bank}
     remaining = iter(bank)
-    found = relations(lambda words: AttentionRecord(tokens=words, kind="encoder", weights=grammar(next(remaining))), bank, layers=(7,), heads=(2, 9))  # fmt: skip
+    found = relations(lambda words: AttentionRecord(tokens=words, kind="encoder", weights=grammar(next(remaining)), layers=(7,), heads=(2, 9)), bank)  # fmt: skip
     assert len(by_words) > 1
     assert found.sentences == 60
     for each in found.relations:

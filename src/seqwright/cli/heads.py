@@ -111,11 +111,10 @@ def _found(model: _HeadModel, text: Path | None, treebank: Path | None, corefere
         print(f"seqwright: {model.too_long} texts are too long for the model and left out", file=sys.stderr)
     if not role:
         raise SeqwrightError("every text is too long for the model", fix="give shorter ones with --text")
-    numbers_of = {"layers": role[0].layers, "heads": role[0].heads}
-    related = None if trees is None else relations(model.sentence, _bar("grammar", trees), **numbers_of)
+    related = None if trees is None else relations(model.sentence, _bar("grammar", trees))
     linked = None
     if coreference is not None:
-        linked = coreference_of(model.sentence, _bar("pronouns", cases), skipped=skipped, **numbers_of)
+        linked = coreference_of(model.sentence, _bar("pronouns", cases), skipped=skipped)
     return Heads(model.name, role, related, linked)
 
 

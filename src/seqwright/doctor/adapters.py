@@ -14,23 +14,18 @@ from seqwright.core.model import Model, ModelSpec, Side
 from seqwright.core.tokens import PADDING, Tokens
 from seqwright.decoding.greedy import greedy
 from seqwright.doctor.calling import ModelCall, call_as_hugging_face, call_forward, forward_arguments, logits_of
-from seqwright.doctor.contract import Contract, Kind
+from seqwright.doctor.contract import Contract, ModelKind
 from seqwright.doctor.model_input import ModelInput, pad_rows
 from seqwright.doctor.visibility import Window
-from seqwright.huggingface.capture import causal
-from seqwright.huggingface.max_length import max_length as max_length_of
+from seqwright.huggingface.configuration import kinds_of
+from seqwright.huggingface.configuration import max_length as max_length_of
 
 
-class Adapter:
+class ModelAdapter:
     """A PyTorch model of unknown kind: it is called by the names of its arguments, and nothing else is known of it."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
-
-    @classmethod
-    def fits(cls, model: nn.Module) -> bool:
-        """Return whether a model is of this kind."""
-        return True
 
     def contract(self) -> Contract | None:
         """Return the contract, where it can be read off the model."""
@@ -63,13 +58,8 @@ class Adapter:
         return None
 
 
-class NativeAdapter(Adapter):
+class NativeAdapter(ModelAdapter):
     """A :class:`seqwright.core.model.Model` of any family, with a :class:`seqwright.core.model.ModelSpec` as its ``spec``."""
-
-    @classmethod
-    def fits(cls, model: nn.Module) -> bool:
-        """Return whether it is such a model."""
-        return isinstance(model, Model) and isinstance(getattr(model, "spec", None), ModelSpec)
 
     def contract(self) -> Contract:
         """Return the contract by its spec.
@@ -133,11 +123,9 @@ class NativeAdapter(Adapter):
 
     def generate(self, contract: Contract) -> Callable[..., Any] | None:
         """Return greedy decoding from ``bos`` to ``eos``, where the model maps sources to symbols."""
-        if not self.model.spec.reads_source or self.model.spec.output_size is None:
+        spec, begin, end, pad = self.model.spec, contract.bos, contract.eos, contract.pad
+        if not spec.reads_source or spec.output_size is None or begin is None or end is None:
             return None
-        if contract.bos is None or contract.eos is None:
-            return None
-        begin, end, pad = contract.bos, contract.eos, contract.pad
 
         def generate(model: Any, source: Tensor) -> Tensor:
             read = with_positions(source, None if pad is None else source != pad)
@@ -163,22 +151,14 @@ def with_positions(ids: Tensor, mask: Tensor | None) -> Tokens:
     return Tokens(ids, torch.where(mask, mask.cumsum(1) - 1, PADDING))
 
 
-class HuggingFaceAdapter(Adapter):
+class HuggingFaceAdapter(ModelAdapter):
     """A model of the ``transformers`` library."""
 
-    @classmethod
-    def fits(cls, model: nn.Module) -> bool:
-        """Return whether it is such a model."""
-        return hasattr(model, "config") and any(
-            kind.__module__.startswith("transformers.") for kind in type(model).__mro__
-        )
-
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ModelKind:
         """The kind of model, by its configuration."""
-        if getattr(self.model.config, "is_encoder_decoder", False):
-            return "encoder-decoder"
-        return "decoder" if causal(self.model) else "encoder"
+        kinds = kinds_of(self.model)
+        return "encoder-decoder" if "cross" in kinds else "decoder" if "decoder" in kinds else "encoder"
 
     def contract(self) -> Contract:
         """Return the contract by the configuration."""
@@ -210,18 +190,17 @@ class HuggingFaceAdapter(Adapter):
         def step(
             model: Any, ids: Tensor, past: Any, source: Tensor | None = None, mask: Tensor | None = None
         ) -> tuple[Tensor, Any]:
-            if source is None:
-                given = {"input_ids": ids}
-            else:
-                given = {"input_ids": source, "decoder_input_ids": ids} | (
-                    {} if mask is None else {"attention_mask": mask.long()}
-                )
+            given = {"input_ids": ids} if source is None else {"input_ids": source, "decoder_input_ids": ids}
+            given |= {} if mask is None else {"attention_mask": mask.long()}
             output = model(**given, use_cache=True, **{name: past})
             return output.logits, output["cache" if "cache" in output else "past_key_values"]
 
         return step
 
 
-def adapter_of(model: nn.Module) -> Adapter:
+def adapter_of(model: nn.Module) -> ModelAdapter:
     """Return the adapter that fits a model."""
-    return next(kind(model) for kind in (NativeAdapter, HuggingFaceAdapter, Adapter) if kind.fits(model))
+    if isinstance(model, Model) and isinstance(getattr(model, "spec", None), ModelSpec):
+        return NativeAdapter(model)
+    of_library = any(kind.__module__.startswith("transformers.") for kind in type(model).__mro__)
+    return HuggingFaceAdapter(model) if of_library and hasattr(model, "config") else ModelAdapter(model)

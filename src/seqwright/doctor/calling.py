@@ -48,14 +48,13 @@ def logits_of(output: Any) -> Tensor:
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Return the model inside the wrappers of ``torch.compile`` and data parallelism."""
-    for name in ("_orig_mod", "module"):
-        inner = getattr(model, name, None)
-        if isinstance(inner, nn.Module) and type(model).__name__ in WRAPPERS:
-            return unwrapped(inner)
+    while name := WRAPPERS.get(type(model).__name__):
+        model = getattr(model, name)
     return model
 
 
-WRAPPERS = ("OptimizedModule", "DataParallel", "DistributedDataParallel")
+WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
+"""The attribute of each wrapper that holds the model."""
 
 MASK = re.compile(r"mask|pad|real|valid", re.IGNORECASE)
 """Names of masks."""
@@ -132,13 +131,10 @@ def call_forward(module: nn.Module, batch: ModelInput, arguments: tuple[Argument
 def call_as_hugging_face(module: nn.Module, batch: ModelInput, names: Set[str]) -> Any:
     """Call a forward by the names that the ``transformers`` library uses."""
     if batch.source is None:
-        named: dict[str, Any] = {"input_ids": batch.ids, "attention_mask": _as_long(batch.mask)}
+        named = {"input_ids": batch.ids, "attention_mask": batch.mask}
     else:
-        named = {"input_ids": batch.source, "attention_mask": _as_long(batch.source_mask)}
-        named |= {"decoder_input_ids": batch.ids, "decoder_attention_mask": _as_long(batch.mask)}
-    named["use_cache"] = False
-    return module(**{name: value for name, value in named.items() if name in names and value is not None})
-
-
-def _as_long(mask: Tensor | None) -> Tensor | None:
-    return None if mask is None else mask.long()
+        named = {"input_ids": batch.source, "attention_mask": batch.source_mask}
+        named |= {"decoder_input_ids": batch.ids, "decoder_attention_mask": batch.mask}
+    given: dict[str, Any] = {name: value.long() for name, value in named.items() if value is not None}
+    given["use_cache"] = False
+    return module(**{name: value for name, value in given.items() if name in names})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,7 +19,7 @@ class Check:
 
     Attributes:
         name: public and stable.
-        fault: what is wrong with a model that fails.
+        fault: the fault of a model that fails.
         fix: where to look for the cause.
         applies: whether the check makes sense for a contract; where it does not, there is no finding.
     """
@@ -32,7 +32,7 @@ class Check:
     def failed(
         self,
         where: str,
-        evidence: dict[str, float | str],
+        evidence: Mapping[str, float | str],
         counterexample: Counterexample | None = None,
         *,
         because: str = "",
@@ -40,29 +40,25 @@ class Check:
         only_warn: bool = False,
     ) -> Finding:
         """Make the finding of a fault; with ``only_warn``, of something that may be intended."""
-        return Finding(
-            check=self.name,
-            verdict="warn" if only_warn else "fail",
-            explanation=f"{self.fault} {because}".strip(),
-            where=where,
-            evidence={name: json_number(value) for name, value in evidence.items()},
-            counterexample=counterexample,
-            remedy=Remedy(fix=self.fix, edit=edit or {}),
-        )
+        verdict, explanation = "warn" if only_warn else "fail", f"{self.fault} {because}".strip()
+        remedy = Remedy(fix=self.fix, edit=edit or {})
+        return Finding(self.name, verdict, explanation, where, _as_json(evidence), counterexample, remedy)
 
     def passed(self, explanation: str, **evidence: float | str) -> Finding:
         """Make the finding that no fault was seen."""
-        measured = {name: json_number(value) for name, value in evidence.items()}
-        return Finding(check=self.name, verdict="pass", explanation=explanation, evidence=measured)
+        return Finding(self.name, "pass", explanation, evidence=_as_json(evidence))
 
     def inconclusive(self, reason: str, **evidence: float | str) -> Finding:
         """Make the finding that the model does not allow a verdict."""
-        measured = {name: json_number(value) for name, value in evidence.items()}
-        return Finding(check=self.name, verdict="inconclusive", explanation=reason, evidence=measured)
+        return Finding(self.name, "inconclusive", reason, evidence=_as_json(evidence))
 
     def not_examined(self, missing: str) -> Finding:
         """Make the finding that something is missing that the check needs."""
-        return Finding(check=self.name, verdict="not-examined", explanation=missing)
+        return Finding(self.name, "not-examined", missing)
+
+
+def _as_json(evidence: Mapping[str, float | str]) -> dict[str, float | str]:
+    return {name: json_number(value) for name, value in evidence.items()}
 
 
 class CheckGroup(Place):
@@ -84,6 +80,10 @@ class CheckGroup(Place):
     @abstractmethod
     def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
         """Yield a finding for each check that applies to the subject's contract."""
+
+    def none_examined(self, missing: str) -> Iterator[Finding]:
+        """Yield for each of its checks that something is missing."""
+        return (check.not_examined(missing) for check in self.checks)
 
     @property
     def title(self) -> str:

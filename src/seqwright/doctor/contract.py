@@ -1,12 +1,11 @@
-"""The properties that a model is meant to have.
+"""The properties that a model is meant to have, with which checks compare it.
 
-Checks compare a model with its contract. A contract cannot be measured: the same dependencies are right for BERT and wrong
-for GPT.
+They cannot be measured: the same dependencies are right for BERT and wrong for GPT.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from jaxtyping import Bool
 from torch import Tensor
@@ -16,7 +15,7 @@ from seqwright.core.place import described, kinds
 from seqwright.core.spec import Count, Spec
 from seqwright.doctor.visibility import Bidirectional, Causal, Visibility
 
-Kind = Literal["decoder", "encoder", "encoder-decoder"]
+ModelKind = Literal["decoder", "encoder", "encoder-decoder"]
 PaddingSide = Literal["right", "left", "both"]
 
 
@@ -37,7 +36,7 @@ class Contract(Spec):
     [[1, 0], [1, 1]]
     """
 
-    kind: Kind
+    kind: ModelKind
     vocabulary: Count
     visibility: Visibility | None = None
     pad: int | None = None
@@ -53,22 +52,24 @@ class Contract(Spec):
             SeqwrightError: a field has an unknown value, an id lies outside the vocabulary, or fewer than two ordinary ids are
                 left.
         """
-        _check_choice("kind", self.kind, get_args(Kind))
-        _check_choice("padding_side", self.padding_side, get_args(PaddingSide))
+        for name, choices in (("kind", get_args(ModelKind)), ("padding_side", get_args(PaddingSide))):
+            if (given := getattr(self, name)) not in choices:
+                raise SeqwrightError(f"{name}={given!r} is unknown", fix=f"give one of {', '.join(map(repr, choices))}")
         if not isinstance(self.visibility, Visibility | None):
+            rules = described(kinds(Visibility))
             raise SeqwrightError(
-                f"visibility={self.visibility!r} is not a rule of visibility",
-                fix=f"give one of: {described(kinds(Visibility))}",
+                f"visibility={self.visibility!r} is not a rule of visibility", fix=f"give one of: {rules}"
             )
         for name, least in (("vocabulary", 1), ("max_length", 1), ("pad", 0), ("bos", 0), ("eos", 0)):
-            _check_integer(name, getattr(self, name), least, optional=name != "vocabulary")
-        for name in ("pad", "bos", "eos"):
-            value = getattr(self, name)
-            if value is not None and value >= self.vocabulary:
-                raise SeqwrightError(
-                    f"{name}={value} is outside a vocabulary of {self.vocabulary}",
-                    fix=f"ids are 0 to {self.vocabulary - 1}",
-                )
+            given = getattr(self, name)
+            if given is None and name != "vocabulary":
+                continue
+            if isinstance(given, bool) or not isinstance(given, int) or given < least:
+                wanted = f"an integer of at least {least}"
+                raise SeqwrightError(f"{name}={given!r} is not {wanted}", fix=f"give {wanted}")
+            if least == 0 and given >= self.vocabulary:
+                outside = f"{name}={given} is outside a vocabulary of {self.vocabulary}"
+                raise SeqwrightError(outside, fix=f"ids are 0 to {self.vocabulary - 1}")
         if len(self.ordinary_ids()) < 2:
             raise SeqwrightError(
                 f"a vocabulary of {self.vocabulary} has fewer than two ordinary ids",
@@ -77,12 +78,17 @@ class Contract(Spec):
 
     @property
     def reads_source(self) -> bool:
-        """Whether the model maps a source to a target."""
+        """True for a model that maps a source to a target."""
         return self.kind == "encoder-decoder"
 
     @property
+    def padding_sides(self) -> tuple[str, ...]:
+        """The sides on which rows may be padded."""
+        return ("right", "left") if self.padding_side == "both" else (self.padding_side,)
+
+    @property
     def predicts_next(self) -> bool:
-        """Whether logits at a token predict the token that follows."""
+        """True where logits at a token predict the token that follows."""
         return self.kind != "encoder"
 
     @property
@@ -101,19 +107,5 @@ class Contract(Spec):
         return [each for each in range(self.vocabulary) if each not in (self.pad, self.bos, self.eos)]
 
     def allowed(self, length: int) -> Bool[Tensor, "q k"]:
-        """Return which outputs (rows) may depend on which target tokens (columns)."""
+        """Return True where an output (row) may depend on a target token (column)."""
         return self.effective_visibility.allowed(length)
-
-
-def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        raise SeqwrightError(f"{name}={value!r} is unknown", fix=f"give one of {', '.join(map(repr, choices))}")
-
-
-def _check_integer(name: str, value: Any, least: int, *, optional: bool) -> None:
-    if value is None and optional:
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise SeqwrightError(
-            f"{name}={value!r} is not an integer of at least {least}", fix=f"give an integer of at least {least}"
-        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from seqwright.core.model import Side
@@ -20,13 +20,13 @@ from seqwright.doctor.run_modes import RunMode
 
 @dataclass(frozen=True)
 class Dependency:
-    """How much each output changed, at most, when each token was replaced.
+    """The greatest change of each output when each token was replaced.
 
     Attributes:
         change: ``[t t]``, outputs in rows, replaced tokens in columns; NaN in columns that were not tried.
         before, after: every pair of inputs, a row each.
         worst: ``[t t]``, the row in which that output changed most.
-        noise: how much outputs change when nothing is replaced.
+        noise: the greatest change of outputs when nothing is replaced.
     """
 
     change: Float[Tensor, "q k"]
@@ -37,8 +37,14 @@ class Dependency:
 
     def example(self, position: int, token: int) -> tuple[ModelInput, ModelInput]:
         """Return the two inputs between which an output changed most when a token was replaced."""
-        row = torch.tensor([int(self.worst[position, token])])
-        return self.before.select(row), self.after.select(row)
+        row = int(self.worst[position, token])
+        return self.before.row(row), self.after.row(row)
+
+    def greatest(self, among: Bool[Tensor, "q k"]) -> tuple[float, int, int]:
+        """Return the greatest change among some pairs of outputs and tokens, NaN counting as 0, and that pair."""
+        change = self.change.masked_fill(~among, 0).nan_to_num(0.0)
+        position, token = divmod(int(change.argmax()), len(change))
+        return change.max().item(), position, token
 
 
 def measure_dependency(
@@ -50,12 +56,9 @@ def measure_dependency(
     columns: list[int] | None = None,
     side: Side = "target",
 ) -> Dependency:
-    """Measure the dependence on a few random inputs.
+    """Measure the dependence of a copy in a mode on sequences of a length.
 
     Args:
-        copy: the copy to run.
-        length: the number of tokens.
-        mode: the mode to run it in.
         inputs: the number of different sequences.
         columns: the tokens to replace; all by default.
         side: the side whose tokens are replaced.
@@ -72,22 +75,18 @@ def measure_dependency(
         changed = ids.clone()
         changed[rows, columns] = sampler.other_than(ids[rows, columns])
         afters.append(befores[-1].with_side(side, changed))
-    greatest = torch.full((length, length), float("nan"), dtype=torch.float64)
-    worst = torch.zeros(length, length, dtype=torch.long)
-    noise = 0.0
-    for number, (before, after) in enumerate(zip(befores, afters, strict=True)):
+    changes, noise = [], 0.0
+    for before, after in zip(befores, afters, strict=True):
         logits = copy.logits(before, mode)
-        change = (logits - copy.logits(after, mode)).abs().amax(-1).nan_to_num(0.0, 0.0, 0.0)  # [columns t]
+        changes.append((logits - copy.logits(after, mode)).abs().amax(-1).nan_to_num(0.0, 0.0, 0.0))  # [columns t]
         noise = max(noise, (logits - logits[:1]).abs().nan_to_num(0.0, 0.0, 0.0).max().item())
-        for row, column in enumerate(columns):
-            outputs = change.shape[1]
-            so_far = greatest[:outputs, column].nan_to_num(-1.0)
-            better = change[row] > so_far
-            greatest[:outputs, column] = torch.where(better, change[row], so_far)
-            worst[:outputs, column] = torch.where(better, number * len(columns) + row, worst[:outputs, column])
-    if copy.row_by_row:
-        noise = 0.0
-    return Dependency(greatest, concatenate(befores), concatenate(afters), worst, noise)
+    greatest, number = torch.stack(changes).max(0)
+    change = torch.full((length, length), float("nan"), dtype=torch.float64)
+    worst = torch.zeros(length, length, dtype=torch.long)
+    outputs = greatest.shape[1]
+    change[:outputs, columns] = greatest.T
+    worst[:outputs, columns] = (number * len(columns) + torch.arange(len(columns))[:, None]).T
+    return Dependency(change, concatenate(befores), concatenate(afters), worst, 0.0 if copy.row_by_row else noise)
 
 
 def short_lengths(subject: ModelUnderTest) -> list[int]:

@@ -1,9 +1,9 @@
-"""The examination: copies of a model are run in all ways that its contract says something about."""
+"""The examination: copies of a model are run in all ways that its contract constrains."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,14 +79,9 @@ def examine(
     generate = generate or adapter.generate(known)
     examples = examples or (adapter.examples(known) if generate else None)
     with preserved(model):
-        given = {
-            "step": step or adapter.step(),
-            "loss": loss,
-            "generate": generate,
-            "examples": check_examples(examples, known),
-            "thorough": thorough,
-        }
-        results = _run_checks(model, known, user_call(call, known) if call else adapter.call(known), progress, **given)
+        how = user_call(call, known) if call else adapter.call(known)
+        given = {"step": step or adapter.step(), "loss": loss, "generate": generate, "thorough": thorough}
+        results = _run_checks(model, known, how, progress, examples=check_examples(examples, known), **given)
         guessed = "" if call else adapter.call_as_text(known)
         if guessed:
             results.notes.insert(0, f"the forward was called as {guessed}; give call=… if that is wrong")
@@ -137,7 +132,11 @@ def _run_checks(
         if checks:
             progress(group.title)
             _run_group(group, checks, subject, results)
-    results.notes += _notes(subject)
+    if subject.large:
+        size = f"{subject.parameters:,} parameters"
+        results.notes.append(f"{size}: fewer inputs and lengths were tried; thorough=True tries all")
+    if subject.original.dtype == torch.float32:
+        results.notes.append("the model does not run in double precision: thresholds are those of single precision")
     results.dependency = [] if subject.dependency is None else subject.dependency.nan_to_num(0.0).tolist()
     return results
 
@@ -152,19 +151,9 @@ def _run_group(group: CheckGroup, checks: list[Check], subject: ModelUnderTest, 
         results.add_incomplete(checks, f"The check was not completed: {type(error).__name__}: {error}.")
 
 
-def _notes(subject: ModelUnderTest) -> Iterator[str]:
-    if subject.large:
-        yield f"{subject.parameters:,} parameters: fewer inputs and lengths were tried; thorough=True tries all"
-    if subject.original.dtype == torch.float32:
-        yield "the model does not run in double precision: thresholds are those of single precision"
-
-
 def _callback_failed(error: CallbackError, during: str) -> Finding:
-    check = Check(
-        f"{error.name}-failed",
-        f"The function given as {error.name} (or the forward) raises an error.",
-        "run it on such an input by itself",
-    )
+    fault = f"The function given as {error.name} (or the forward) raises an error."
+    check = Check(f"{error.name}-failed", fault, "run it on such an input by itself")
     return check.failed(f"during {during}", {}, because=f"The error is: {error}")
 
 

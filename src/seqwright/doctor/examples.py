@@ -32,38 +32,29 @@ def check_examples(examples: Any, contract: Contract) -> dict[str, Tensor] | Non
     if not isinstance(examples, Mapping) or needed not in examples:
         given = sorted(map(str, examples)) if isinstance(examples, Mapping) else type(examples).__name__
         raise SeqwrightError(f"the examples are {given}", fix=f"for a {contract.kind} give {wanted}")
-    found = {
-        name: _as_ids(name, given, contract.vocabulary) if name in SIDES else _as_tensor(name, given)
-        for name, given in examples.items()
-    }
+    found: dict[str, Tensor] = {}
+    for name, given in examples.items():
+        if name not in SIDES and not isinstance(given, Tensor):
+            kind = type(given).__name__
+            raise SeqwrightError(f"the examples' {name} is a {kind}", fix="give a tensor, or compute it in the loss")
+        found[name] = _as_ids(name, given, contract.vocabulary) if name in SIDES else given.detach().to("cpu").clone()
     if len({len(found[name]) for name in SIDES if name in found}) > 1:
-        raise SeqwrightError(
-            "the examples have different numbers of sources and targets", fix="give as many rows of each"
-        )
+        raise SeqwrightError("the examples have other numbers of sources than of targets", fix="give as many of each")
     return found
-
-
-def _as_tensor(name: str, given: Any) -> Tensor:
-    if not isinstance(given, Tensor):
-        raise SeqwrightError(
-            f"the examples' {name} is a {type(given).__name__}", fix="give a tensor, or compute it in the loss"
-        )
-    return given.detach().to("cpu").clone()
 
 
 def _as_ids(name: str, given: Any, vocabulary: int) -> Tensor:
     try:
         ids = torch.as_tensor(given).detach().to("cpu")
     except (TypeError, ValueError, RuntimeError) as error:
-        raise SeqwrightError(
-            f"the examples' {name} is not a table of ids ({error})", fix="pad all rows to one length"
-        ) from error
+        problem = f"the examples' {name} is not a table of ids ({error})"
+        raise SeqwrightError(problem, fix="pad all rows to one length") from error
     if ids.ndim != 2 or ids.numel() == 0 or ids.is_floating_point():
-        raise SeqwrightError(
-            f"the examples' {name} has type {ids.dtype} and shape {list(ids.shape)}", fix="give integers [rows, tokens]"
-        )
-    if not (int(ids.min()) >= 0 and int(ids.max()) < vocabulary):
-        wrong = int(ids.max()) if int(ids.max()) >= vocabulary else int(ids.min())
+        problem = f"the examples' {name} has type {ids.dtype} and shape {list(ids.shape)}"
+        raise SeqwrightError(problem, fix="give integers [rows, tokens]")
+    least, most = int(ids.min()), int(ids.max())
+    if least < 0 or most >= vocabulary:
+        wrong = most if most >= vocabulary else least
         raise SeqwrightError(
             f"the examples' {name} has the id {wrong}, outside the vocabulary 0 to {vocabulary - 1}",
             fix="padding needs an id, too: give it as pad=… in the contract",

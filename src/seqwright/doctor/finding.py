@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from seqwright.core.spec import Spec
 
+Ids = dict[str, list[int]]
+"""The ids of an input, by the name of the side."""
 Verdict = Literal["fail", "warn", "pass", "inconclusive", "not-examined"]
 
 
@@ -23,8 +26,8 @@ class Counterexample(Spec, tag=False):
         first_logits, second_logits: the first few logits there, for either input.
     """
 
-    first: dict[str, list[int]]
-    second: dict[str, list[int]]
+    first: Ids
+    second: Ids
     difference: str
     output: str
     first_logits: list[float | str]
@@ -32,26 +35,13 @@ class Counterexample(Spec, tag=False):
 
     @classmethod
     def between(
-        cls,
-        first: dict[str, list[int]],
-        second: dict[str, list[int]],
-        first_logits: Tensor,
-        second_logits: Tensor,
-        *,
-        difference: str,
-        output: str,
+        cls, inputs: Sequence[Ids], logits: Sequence[Tensor], *, difference: str, output: str
     ) -> Counterexample:
         """Make one from two inputs and their logits ``[v]``, of which the three that differ most are kept."""
-        apart = (first_logits - second_logits).abs().nan_to_num(float("inf"))
+        apart = (logits[0] - logits[1]).abs().nan_to_num(float("inf"))
         shown = apart.argsort(descending=True)[:3].sort().values
-        return cls(
-            first=first,
-            second=second,
-            difference=difference,
-            output=f"logits {shown.tolist()} at {output}",
-            first_logits=[json_number(each) for each in first_logits[shown].tolist()],
-            second_logits=[json_number(each) for each in second_logits[shown].tolist()],
-        )
+        first, second = ([json_number(each) for each in one[shown].tolist()] for one in logits)
+        return cls(inputs[0], inputs[1], difference, f"logits {shown.tolist()} at {output}", first, second)
 
     def lines(self) -> list[str]:
         """Return the counterexample as lines of text."""
@@ -69,12 +59,12 @@ def _listed(values: list[float | str]) -> str:
 
 
 def json_number(value: float | str) -> float | str:
-    """Return a number as it is, or as text where JSON cannot hold it.
+    """Return a number as a float, or as text where JSON cannot hold it.
 
     >>> json_number(float("inf")), json_number(0.5)
     ('inf', 0.5)
     """
-    return value if isinstance(value, str) or isfinite(value) else str(value)
+    return value if isinstance(value, str) else float(value) if isfinite(value) else str(value)
 
 
 class Remedy(Spec, tag=False):
@@ -105,3 +95,13 @@ class Finding(Spec, tag=False):
     evidence: dict[str, float | str] = msgspec.field(default_factory=dict)
     counterexample: Counterexample | None = None
     remedy: Remedy | None = None
+
+    def details(self) -> Iterator[tuple[str, str]]:
+        """Yield what was measured and how to fix it, each with a heading."""
+        if self.evidence:
+            values = {name: each if isinstance(each, str) else f"{each:.3g}" for name, each in self.evidence.items()}
+            yield "measured", ", ".join(f"{name} {value}" for name, value in values.items())
+        if self.remedy:
+            yield "fix", self.remedy.fix
+            if self.remedy.edit:
+                yield "edit", str(self.remedy.edit)

@@ -12,7 +12,6 @@ from seqwright.doctor.examples import SIDES
 from seqwright.doctor.model_input import ModelInput
 from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest
 from seqwright.doctor.run_modes import EVAL
-from seqwright.evaluation.behaviour import Answer, Behaviour
 
 
 @dataclass(frozen=True)
@@ -22,19 +21,18 @@ class GeneratedAnswers:
     Attributes:
         prompts: ``[b s]``, the sources or the beginnings.
         rows: the ids generated for each.
-        behaviour: the same in the form from which :mod:`seqwright.evaluation.signature` reads faults; what was not tried counts as
-            faultless.
+        ended: for each, whether it has an end; ``True`` where the contract has none.
         alone: for each padded source the ids generated without its padding.
         reordered: for each source with two tokens to swap, the changed source and the ids generated for it.
-        with_targets: whether the examples have targets.
+        forced: for each target, whether every next token is predicted from the true tokens before it; empty without targets.
     """
 
     prompts: Tensor
     rows: list[list[int]]
-    behaviour: Behaviour
+    ended: list[bool]
     alone: dict[int, list[int]]
     reordered: dict[int, tuple[list[int], list[int]]]
-    with_targets: bool
+    forced: list[bool]
 
 
 def generate_answers(subject: ModelUnderTest) -> GeneratedAnswers:
@@ -46,29 +44,12 @@ def generate_answers(subject: ModelUnderTest) -> GeneratedAnswers:
     assert subject.examples is not None
     contract, both = subject.contract, subject.contract.reads_source
     prompts = subject.examples["source"] if both else _prompts(subject.examples["ids"], contract)
-    rows = generated_rows(subject, prompts)
-    alone = _alone(subject, prompts) if both else {}
-    reordered = _reordered(subject, prompts) if both else {}
-    forced = _teacher_forced(subject) if both and "target" in subject.examples else None
-    targets = subject.examples["target"].tolist() if forced is not None else [None] * len(rows)
-    start = 0 if both else prompts.shape[1]
-    in_batch, without_padding = [], []
-    for number, (row, target) in enumerate(zip(rows, targets, strict=True)):
-        one, other = _comparable(row, alone.get(number, row), contract)
-        right = target is not None and answer_ids(row, contract) == answer_ids(target, contract)
-        stopped = contract.eos is None or has_ended(row[start:], contract.eos, contract.pad)
-        in_batch.append(Answer(one, right, stopped))
-        without_padding.append(Answer(other, right, stopped))
-    changed = [answer_ids(after, contract) != answer_ids(rows[row], contract) for row, (_, after) in reordered.items()]
-    behaviour = Behaviour(
-        pairs=(),
-        padded=tuple(in_batch),
-        alone=tuple(without_padding),
-        forced=tuple(forced or ()),
-        spread=1.0 if len({answer.symbols for answer in in_batch}) > 1 else 0.0,
-        reordered=float(any(changed)) if changed else None,
-    )
-    return GeneratedAnswers(prompts, rows, behaviour, alone, reordered, forced is not None)
+    rows, start = generated_rows(subject, prompts), 0 if both else prompts.shape[1]
+    ended = [contract.eos is None or has_ended(row[start:], contract.eos, contract.pad) for row in rows]
+    if not both:
+        return GeneratedAnswers(prompts, rows, ended, {}, {}, [])
+    alone, reordered = _alone(subject, prompts), _reordered(subject, prompts)
+    return GeneratedAnswers(prompts, rows, ended, alone, reordered, _teacher_forced(subject))
 
 
 def generated_rows(subject: ModelUnderTest, prompts: Tensor) -> list[list[int]]:
@@ -97,14 +78,10 @@ def answer_ids(ids: list[int], contract: Contract) -> list[int]:
     return [each for each in ids if each != contract.pad]
 
 
-def _comparable(first: list[int], second: list[int], contract: Contract) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return two answers as symbols, cut to the length of the shorter where that one did not end."""
-    length = min(len(first), len(second))
-    shorter = first if len(first) == length else second
-    if contract.eos not in shorter[1:]:
-        first, second = first[:length], second[:length]
-    one, two = (tuple(map(str, answer_ids(ids, contract))) for ids in (first, second))
-    return one, two
+def comparable_answers(first: list[int], second: list[int], contract: Contract) -> tuple[tuple[int, ...], ...]:
+    """Return two answers, both cut to the length of the shorter one where that one did not end."""
+    end = None if contract.eos in min(first, second, key=len)[1:] else min(len(first), len(second))
+    return tuple(tuple(answer_ids(ids[:end], contract)) for ids in (first, second))
 
 
 def has_ended(row: list[int], eos: int, pad: int | None) -> bool:
@@ -125,9 +102,9 @@ def teacher_forced_input(subject: ModelUnderTest) -> ModelInput | None:
 
 
 def _teacher_forced(subject: ModelUnderTest) -> list[bool]:
-    """Return for each example whether every next token is predicted from the true tokens before it."""
     batch = teacher_forced_input(subject)
-    assert batch is not None
+    if batch is None:
+        return []
     labels = batch.ids[:, 1:]
     real = torch.ones_like(labels, dtype=torch.bool) if batch.mask is None else batch.mask[:, 1:]
     predicted = subject.original.logits(batch)[:, :-1].argmax(-1)

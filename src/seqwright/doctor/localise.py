@@ -11,22 +11,21 @@ from seqwright.doctor.model_input import ModelInput
 from seqwright.doctor.model_under_test import ModelCopy
 from seqwright.doctor.run_modes import EVAL, RunMode
 
-ModuleRecord = tuple[str, list[Tensor], list[Tensor]]
-"""A module's name, the floating-point tensors of its input, and those of its output."""
+ModuleRecord = tuple[str, Any, Any]
+"""A module's name, its arguments ``(args, kwargs)``, and its output."""
 
 
-def record_modules(copy: ModelCopy, batch: ModelInput, mode: RunMode = EVAL) -> list[ModuleRecord]:
-    """Run a batch and return what each submodule read and returned, in the order in which they return."""
+def record_modules(
+    copy: ModelCopy, batch: ModelInput, mode: RunMode = EVAL, kind: type[nn.Module] = nn.Module
+) -> list[ModuleRecord]:
+    """Run a batch and return what each submodule of a kind read and returned, in the order in which they return."""
     records: list[ModuleRecord] = []
 
     def recorder(name: str) -> Any:
-        def hook(module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
-            records.append((name, _floating((args, kwargs)), _floating(out)))
-
-        return hook
+        return lambda module, args, kwargs, output: records.append((name, (args, kwargs), output))
 
     with copy.running(mode) as module:
-        named = [(name, each) for name, each in module.named_modules() if name]
+        named = [(name, each) for name, each in module.named_modules() if name and isinstance(each, kind)]
         hooks = [each.register_forward_hook(recorder(name), with_kwargs=True) for name, each in named]
         try:
             copy.call(module, batch.to(copy.device))
@@ -36,16 +35,14 @@ def record_modules(copy: ModelCopy, batch: ModelInput, mode: RunMode = EVAL) -> 
     return records
 
 
-def _floating(value: Any) -> list[Tensor]:
+def floating(value: Any) -> list[Tensor]:
+    """Return the floating-point tensors inside a value, in double precision on the CPU."""
     if isinstance(value, Tensor):
-        if value.is_nested or value.is_sparse:
-            return []
-        return [value.detach().to("cpu", torch.float64)] if value.is_floating_point() else []
+        kept = value.is_floating_point() and not (value.is_nested or value.is_sparse)
+        return [value.detach().to("cpu", torch.float64)] if kept else []
     if isinstance(value, dict):
         value = list(value.values())
-    if isinstance(value, (list, tuple)):
-        return [tensor for each in value for tensor in _floating(each)]
-    return []
+    return [tensor for each in value for tensor in floating(each)] if isinstance(value, (list, tuple)) else []
 
 
 def first_changed_module(
@@ -62,22 +59,18 @@ def first_changed_module(
     if [name for name, *_ in first] != [name for name, *_ in second]:
         return ""
     length = before.ids.shape[1]
-    for (name, inputs, outputs), (_, other_inputs, other_outputs) in zip(first, second, strict=True):
-        change = _change_at(outputs, other_outputs, position, length)
-        if (
-            change is not None
-            and change > 1e-9
-            and not (_change_at(inputs, other_inputs, position, length) or 0) > 1e-9
-        ):
+    for (name, *values), (_, *others) in zip(first, second, strict=True):
+        read, returned = (_change_at(*pair, position, length) for pair in zip(values, others, strict=True))
+        if returned > 1e-9 and not read > 1e-9:
             return name
     return ""
 
 
-def _change_at(tensors: list[Tensor], others: list[Tensor], position: int, length: int) -> float | None:
-    """Return how much tensors ``[1 t …]`` differ at a position; ``None`` where there are none of that shape."""
+def _change_at(value: Any, other: Any, position: int, length: int) -> float:
+    """Return the greatest difference of tensors ``[1 t …]`` at a position; 0 where there are none of that shape."""
     changes = [
-        (one[0, position] - other[0, position]).abs().max().item()
-        for one, other in zip(tensors, others, strict=False)
-        if one.shape == other.shape and one.ndim >= 3 and one.shape[0] == 1 and one.shape[1] == length
+        (one[0, position] - another[0, position]).abs().max().item()
+        for one, another in zip(floating(value), floating(other), strict=False)
+        if one.shape == another.shape and one.ndim >= 3 and one.shape[0] == 1 and one.shape[1] == length
     ]
-    return max(changes, default=None)
+    return max(changes, default=0.0)

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from seqwright.core.model import Side
+from seqwright.core.tokens import Tokens
 from seqwright.doctor.contract import Contract
 
 
@@ -34,21 +35,20 @@ class ModelInput:
         """Return some of the rows."""
         return self._map(lambda part: part[rows])
 
+    def row(self, row: int) -> ModelInput:
+        """Return one row, as a batch."""
+        return self.select(slice(row, row + 1))
+
     def repeat_first(self, rows: int) -> ModelInput:
         """Return the first row, repeated."""
         return self.select(torch.zeros(rows, dtype=torch.long))
-
-    def parts(self) -> tuple[Tensor | None, ...]:
-        """Return the four fields."""
-        return (self.ids, self.mask, self.source, self.source_mask)
 
     def to(self, device: torch.device) -> ModelInput:
         """Return the batch on another device."""
         return self._map(lambda part: part.to(device))
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> ModelInput:
-        mask, source, source_mask = (None if each is None else change(each) for each in self.parts()[1:])
-        return ModelInput(change(self.ids), mask, source, source_mask)
+        return replace(self, **{name: change(part) for name, part in vars(self).items() if part is not None})
 
     def row_as_lists(self, row: int = 0) -> dict[str, list[int]]:
         """Return the ids of a row by the name of the side."""
@@ -78,12 +78,9 @@ class InputSampler:
 
     def ids(self, rows: int, length: int) -> Int[Tensor, "b t"]:
         """Draw rows that use the whole vocabulary before an id is repeated, so that faults of single ids show."""
-        needed = rows * length
-        rounds = [
-            self.choices[torch.randperm(len(self.choices), generator=self.generator)]
-            for _ in range(-(-needed // len(self.choices)))
-        ]
-        return torch.cat(rounds)[:needed].view(rows, length)
+        needed, kinds = rows * length, len(self.choices)
+        rounds = [torch.randperm(kinds, generator=self.generator) for _ in range(-(-needed // kinds))]
+        return self.choices[torch.cat(rounds)[:needed]].view(rows, length)
 
     def other_than(self, ids: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
         """Draw for each id one that differs from it."""
@@ -102,23 +99,16 @@ class InputSampler:
 
 def concatenate(batches: Sequence[ModelInput]) -> ModelInput:
     """Return the rows of several batches of one length as one batch."""
-    columns = zip(*(batch.parts() for batch in batches), strict=True)
-    ids, *others = ([part for part in column if part is not None] for column in columns)
-    return ModelInput(torch.cat(ids), *(torch.cat(parts) if parts else None for parts in others))
+    names = [name for name, part in vars(batches[0]).items() if part is not None]
+    return ModelInput(**{name: torch.cat([getattr(batch, name) for batch in batches]) for name in names})
 
 
 def with_other_rows(first: ModelInput, others: ModelInput) -> ModelInput:
     """Return the first row of one batch and the remaining rows of another."""
-    return concatenate([first.select(slice(0, 1)), others.select(slice(1, None))])
+    return concatenate([first.row(0), others.select(slice(1, None))])
 
 
 def pad_rows(rows: list[list[int]], pad: int, side: str) -> tuple[Tensor, Tensor]:
     """Return rows of unequal lengths as one tensor ``[b t]``, and the mask of its real tokens."""
-    longest = max(map(len, rows))
-    ids = torch.full((len(rows), longest), pad)
-    mask = torch.zeros(len(rows), longest, dtype=torch.bool)
-    for row, tokens in enumerate(rows):
-        span = slice(longest - len(tokens), longest) if side == "left" else slice(0, len(tokens))
-        ids[row, span] = torch.tensor(tokens)
-        mask[row, span] = True
-    return ids, mask
+    tokens = Tokens.of(rows, pad=pad, left=side == "left")
+    return tokens.ids, tokens.real

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from seqwright.doctor.contract import Contract
 from seqwright.doctor.copies import deep_copy
 from seqwright.doctor.finding import Counterexample
 from seqwright.doctor.model_input import InputSampler, ModelInput
-from seqwright.doctor.run_modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, RunMode, running_in, seed_generators
+from seqwright.doctor.run_modes import EVAL, MODES, RunMode, running_in, seed_generators
 
 Call = Callable[..., Any]
 
@@ -44,7 +43,7 @@ class ModelCopy:
         module: the copy.
         contract: the contract of the model.
         call: ``call(module, batch) -> logits [b t v]``.
-        name: which parameters it has.
+        name: a description of its parameters.
         dtype: its precision.
         row_by_row: whether rows are run one at a time, because the model is known to mix them.
         stateful_modes: modes in which each call gets a new copy, because calls are known to leave something behind.
@@ -92,7 +91,7 @@ class ModelCopy:
         return running_in(deep_copy(self.module) if mode in self.stateful_modes else self.module, mode)
 
     def change(self, before: ModelInput, after: ModelInput, mode: RunMode = EVAL) -> Tensor:
-        """Return how much each output changes, ``[b t]``; a NaN counts as 0, for the check ``nan`` reports it."""
+        """Return the change of each output, ``[b t]``; a NaN counts as 0, for the check ``nan`` reports it."""
         change = (self.logits(before, mode) - self.logits(after, mode)).abs().amax(-1)
         return change.nan_to_num(0.0, 0.0, 0.0)
 
@@ -108,6 +107,11 @@ class ModelCopy:
     def tolerance(self, noise: float = 0.0, mode: RunMode = EVAL) -> float:
         """Return the largest change that still counts as rounding."""
         return max(RELATIVE_ROUNDING[self.dtype] * self.scale(mode), NOISE_FACTOR * noise, 1e-12)
+
+
+def differences(first: Tensor, second: Tensor) -> Tensor:
+    """Return the greatest difference of logits ``[… v]`` at each position, NaN counting as 0."""
+    return (first - second).abs().nan_to_num(0.0).amax(-1)
 
 
 def comparable(logits: Tensor) -> Tensor:
@@ -142,7 +146,7 @@ class ModelUnderTest:
         mode_errors: the error in each mode in which it does not run.
         random_training: whether training draws random numbers, dropout apart; it is then not examined in training mode.
         thorough: whether an examination may take minutes.
-        dependency: how much each output (row) changed when each token (column) was replaced; to be drawn.
+        dependency: the greatest change of each output (row) when each token (column) was replaced; to be drawn.
     """
 
     model: nn.Module
@@ -161,16 +165,6 @@ class ModelUnderTest:
     random_training: bool = False
     dependency: Tensor | None = None
 
-    @cached_property
-    def output_size(self) -> int:
-        """The number of logits at each position."""
-        return self.original.logits(InputSampler(self.contract, 0).batch(1, self.length(2))).shape[-1]
-
-    @property
-    def gradient_mode(self) -> RunMode:
-        """The mode in which gradients are computed."""
-        return TRAIN if TRAIN in self.modes else EVAL_WITH_GRADIENTS
-
     @property
     def copies(self) -> tuple[ModelCopy, ModelCopy]:
         """Both copies."""
@@ -187,7 +181,7 @@ class ModelUnderTest:
 
     @property
     def large(self) -> bool:
-        """Whether fewer inputs and lengths are tried, to save time."""
+        """True where fewer inputs and lengths are tried, to save time."""
         return self.parameters > 3_000_000 and not self.thorough
 
 
@@ -201,7 +195,7 @@ def counterexample(
     mode: RunMode = EVAL,
 ) -> Counterexample:
     """Make a counterexample of one row of two batches, and of the logits at one position."""
-    first, second = (copy.logits(batch, mode)[row, position] for batch in (before, after))
+    logits = [copy.logits(batch, mode)[row, position] for batch in (before, after)]
     output = f"position {position} ({mode.name}, {copy.name})"
-    sides = before.row_as_lists(row), after.row_as_lists(row)
-    return Counterexample.between(*sides, first, second, difference=difference, output=output)
+    inputs = [batch.row_as_lists(row) for batch in (before, after)]
+    return Counterexample.between(inputs, logits, difference=difference, output=output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ from seqwright.doctor.calling import ModelCall
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.copies import copy_in_precision, deep_copy, reinitialised_copy
 from seqwright.doctor.model_input import InputSampler, ModelInput, pad_rows
-from seqwright.doctor.model_under_test import CallbackError, ModelCopy, ModelUnderTest
+from seqwright.doctor.model_under_test import CallbackError, ModelCopy, ModelUnderTest, differences
 from seqwright.doctor.run_modes import MODES, TRAIN, RunMode
 
 
@@ -31,14 +31,19 @@ def prepare(model: nn.Module, contract: Contract, call: ModelCall, **given: Any)
         raise CallbackError("call", ValueError("it does not use the model that it is given, but another one"))
     drawn = reinitialised_copy(model, original.dtype)
     reinitialised = ModelCopy(drawn, contract, call, "re-initialised parameters", original.dtype)
-    errors = {mode: message for mode in MODES if (message := _error_in(original, mode, trial))}
-    training = Repeatability() if TRAIN in errors else _repeatability(original, trial)
-    if training.stateful:
+    errors: dict[RunMode, str] = {}
+    for mode in MODES:
+        try:
+            _throwaway(original).logits(trial, mode)
+        except CallbackError as error:
+            errors[mode] = str(error)
+    stateful, random = (False, False) if TRAIN in errors else _changes_in_training(original, trial)
+    if stateful:
         original.stateful_modes = reinitialised.stateful_modes = frozenset({TRAIN})
-    left_out = {*errors, *([TRAIN] if training.random else [])}
+    left_out = {*errors, *([TRAIN] if random else [])}
     return ModelUnderTest(
         model, contract, original, reinitialised, max_length=_max_length(_throwaway(original)),
-        modes=tuple(mode for mode in MODES if mode not in left_out), mode_errors=errors, random_training=training.random, **given,
+        modes=tuple(mode for mode in MODES if mode not in left_out), mode_errors=errors, random_training=random, **given,
     )  # fmt: skip
 
 
@@ -82,24 +87,19 @@ def _is_finite(copy: ModelCopy, trial: ModelInput) -> bool:
     """Return whether all logits are finite, with padding and without."""
     contract, batches = copy.contract, [trial]
     if contract.pad is not None:
-        for side in ("right", "left") if contract.padding_side == "both" else (contract.padding_side,):
+        for side in contract.padding_sides:
             rows = trial.side("source" if contract.reads_source else "target").tolist()
             ids, mask = pad_rows([rows[0], rows[1][:1]], contract.pad, side)
             padded = {"source": ids, "source_mask": mask} if contract.reads_source else {"ids": ids, "mask": mask}
             batches.append(replace(trial, **padded))
-    for batch in batches:
-        logits = copy.logits(batch)
-        if batch.mask is not None:
-            logits = logits[batch.mask]
-        if not logits.isfinite().all():
-            return False
-    return True
+    outputs = ((copy.logits(batch), batch.mask) for batch in batches)
+    return all(bool((logits if mask is None else logits[mask]).isfinite().all()) for logits, mask in outputs)
 
 
 def _is_used(copy: ModelCopy, trial: ModelInput) -> bool:
     """Return whether the call runs any module of the copy, or depends on its parameters."""
-    called: list[str] = []
-    hooks = [module.register_forward_hook(lambda *_: called.append("")) for module in copy.module.modules()]
+    called: list[bool] = []
+    hooks = [module.register_forward_hook(lambda *_: called.append(True)) for module in copy.module.modules()]
     try:
         with suppress(CallbackError):  # hooks turn some kernels off, and others may fail
             copy.logits(trial)
@@ -114,31 +114,16 @@ def _is_used(copy: ModelCopy, trial: ModelInput) -> bool:
     return False
 
 
-def _error_in(copy: ModelCopy, mode: RunMode, trial: ModelInput) -> str:
-    """Return the error that a mode raises; an empty text where it runs."""
-    try:
-        _throwaway(copy).logits(trial, mode)
-    except CallbackError as error:
-        return str(error)
-    return ""
-
-
-class Repeatability(NamedTuple):
-    """Why training mode, dropout apart, does not give the same logits twice: state that calls leave behind, or random numbers."""
-
-    stateful: bool = False
-    random: bool = False
-
-
-def _repeatability(copy: ModelCopy, trial: ModelInput) -> Repeatability:
+def _changes_in_training(copy: ModelCopy, trial: ModelInput) -> tuple[bool, bool]:
+    """Return why training mode, dropout apart, does not repeat its logits: state that calls leave behind, or random numbers."""
     twin = _throwaway(copy)
     first, limit = twin.logits(trial, TRAIN), twin.tolerance()
 
     def differs(seed: int) -> bool:
-        return bool((twin.logits(trial, TRAIN, seed) - first).abs().nan_to_num(0.0).max() > limit)
+        return bool(differences(twin.logits(trial, TRAIN, seed), first).max() > limit)
 
     stateful = differs(0)
-    return Repeatability(stateful, not stateful and any(map(differs, range(1, 8))))
+    return stateful, not stateful and any(map(differs, range(1, 8)))
 
 
 LENGTHS = (160, 40, 24, 12, 8, 6)
@@ -150,11 +135,7 @@ def _max_length(copy: ModelCopy) -> int:
     limit = copy.contract.max_length
     for length in LENGTHS:
         tried = min(length, limit or length)
-        try:
+        with suppress(CallbackError):
             copy.logits(InputSampler(copy.contract, 0).batch(1, tried, tried))
-        except CallbackError:
-            continue
-        if length == LENGTHS[0]:
-            return limit or 10**9
-        return tried
+            return limit or 10**9 if length == LENGTHS[0] else tried
     return 4

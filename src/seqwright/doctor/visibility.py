@@ -13,13 +13,13 @@ from seqwright.core.spec import Count, Spec
 
 
 class Visibility(Place):
-    """Which tokens each output may depend on, at most."""
+    """The tokens that each output may depend on, at most."""
 
     __slots__ = ()
 
     @abstractmethod
     def allowed(self, length: int) -> Bool[Tensor, "q k"]:
-        """Return which outputs (rows) may depend on which tokens (columns)."""
+        """Return True where an output (row) may depend on a token (column)."""
 
     @property
     def window_size(self) -> int | None:

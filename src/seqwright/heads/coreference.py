@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,7 @@ import numpy as np
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.evaluation.bootstrap import Interval, interval
 from seqwright.heads.cross_validation import held_out
-from seqwright.heads.word_attention import Attend, between_words
+from seqwright.heads.word_attention import Attend, SentenceReader
 
 PRONOUNS = frozenset({"he", "him", "his", "himself", "she", "her", "hers", "herself", "they", "them", "their", "theirs", "it", "its"})  # fmt: skip
 
@@ -78,15 +79,16 @@ def pronoun_cases(path: str | Path) -> tuple[list[PronounCase], int]:
         raise SeqwrightError(f"the sentences cannot be read: {why}", where=str(path), fix="give a text file") from error
     marked = [found for found in map(_marked, lines) if found is not None]
     if not marked:
-        raise SeqwrightError(
+        problem, example = (
             "no sentence has a pronoun and its antecedent in brackets",
-            where=str(path),
-            fix="write [The developer] argued with the designer because [she] …",
+            "[The developer] … because [she] …",
         )
+        raise SeqwrightError(problem, where=str(path), fix=f"write {example}")
     known = {words[antecedent].lower() for words, _, antecedent in marked}
     found = []
     for words, pronoun, antecedent in marked:
-        others = [at for at, word in enumerate(words) if word.lower() in known and word.lower() != words[antecedent].lower()]  # fmt: skip
+        candidates = known - {words[antecedent].lower()}
+        others = [at for at, word in enumerate(words) if word.lower() in candidates]
         if others:
             found.append(PronounCase(words, pronoun, antecedent, others[0]))
     return found, len(lines) - len(found)
@@ -105,48 +107,40 @@ def _marked(line: str) -> tuple[tuple[str, ...], int, int] | None:
     return (tuple(words), pronouns[0], antecedents[0]) if pronouns and antecedents else None
 
 
-def coreference(attend: Attend, cases: Iterable[PronounCase], *, layers: tuple[int, ...] = (), heads: tuple[int, ...] = (), skipped: int = 0) -> Coreference:  # fmt: skip
+def coreference(attend: Attend, cases: Iterable[PronounCase], *, skipped: int = 0) -> Coreference:
     """Measure how often each head resolves the pronoun.
 
     Args:
         attend: a function from words to a record.
         cases: of :func:`pronoun_cases`.
-        layers, heads: the numbers of the recorded ones; 0, 1, … where left out.
         skipped: the number of sentences without two candidates.
 
     Raises:
         SeqwrightError: No sentence could be read.
     """
-    hits, kept = [], []
+    hits, kept, reader = [], [], SentenceReader(attend)
     for case in cases:
-        weights = between_words(attend(case.words), len(case.words))
-        if weights is None:
-            skipped += 1
-            continue
-        from_pronoun = weights[:, :, case.pronoun]
-        hits.append(from_pronoun[:, :, case.antecedent] > from_pronoun[:, :, case.other])
-        kept.append(case)
+        if (weights := reader.weights(case.words)) is not None:
+            from_pronoun = weights[:, :, case.pronoun]
+            hits.append(from_pronoun[:, :, case.antecedent] > from_pronoun[:, :, case.other])
+            kept.append(case)
     if not kept:
-        raise SeqwrightError(
-            "no sentence with two candidates could be read",
-            fix="give sentences with two candidates, and a fast tokenizer",
-        )
-    table = np.stack(hits).astype(np.float32)
-    size, head_count = len(kept), table.shape[2]
-    flat = table.reshape(size, -1)
+        problem = "no sentence with two candidates could be read"
+        raise SeqwrightError(problem, fix="give sentences with two candidates, and a fast tokenizer")
+    flat = np.stack(hits).astype(np.float32).reshape(len(kept), -1)
+    ones, numbers = np.ones(len(kept)), list(product(reader.layers, reader.heads))
     near = np.array([abs(each.pronoun - each.antecedent) < abs(each.pronoun - each.other) for each in kept])
     found = [
         HeadAccuracy(
-            layers[number // head_count] if layers else number // head_count,
-            heads[number % head_count] if heads else number % head_count,
-            float(flat[:, number].mean()),
-            interval(flat[:, number], np.ones(size)),
-            None if near.all() else float(flat[~near, number].mean()),
+            *numbers[at],
+            accuracy=float(flat[:, at].mean()),
+            interval=interval(flat[:, at], ones),
+            far_accuracy=None if near.all() else float(flat[~near, at].mean()),
         )
-        for number in np.argsort(-flat.mean(0), kind="stable").tolist()
+        for at in np.argsort(-flat.mean(0), kind="stable").tolist()
     ]
     return Coreference(
-        tuple(found), size, skipped,
-        held_out=held_out(flat, np.ones(size)),
+        tuple(found), len(kept), skipped + reader.skipped,
+        held_out=held_out(flat, ones),
         nearer=float(near.mean()), first=float(np.mean([each.antecedent < each.other for each in kept])),
     )  # fmt: skip

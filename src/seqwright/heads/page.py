@@ -9,7 +9,7 @@ import numpy as np
 
 from seqwright.evaluation.bootstrap import Interval
 from seqwright.heads.coreference import Coreference
-from seqwright.heads.relations import MIN_COUNT, Relation, Relations
+from seqwright.heads.relations import MIN_COUNT, Relations
 from seqwright.heads.roles import Roles
 from seqwright.report.charts import Square, matrix
 from seqwright.report.formatting import count
@@ -39,12 +39,8 @@ class Heads:
             sections.append(Section("Grammatical relations", tuple(_of_relations(self.relations))))
         if self.coreference is not None:
             sections.append(Section("Pronouns", tuple(_of_coreference(self.coreference))))
-        return Page(
-            f"The heads of {self.model}",
-            tuple(self.summary()),
-            (("layers and heads", "counted from 0"),),
-            tuple(sections),
-        )
+        facts = (("layers and heads", "counted from 0"),)
+        return Page(f"The heads of {self.model}", tuple(self.summary()), facts, tuple(sections))
 
     def tables(self) -> Iterator[tuple[str, Table]]:
         """Yield the tables of the page, each with a title."""
@@ -54,10 +50,8 @@ class Heads:
             rare = "" if self.relations.relations else f"; none occurs {MIN_COUNT} times"
             yield f"relations, {count(self.relations.sentences, 'sentence')}{rare}", _relation_table(self.relations)
         if (found := self.coreference) is not None:
-            rates = (
-                f"nearer {100 * found.nearer:.0f}, first {100 * found.first:.0f}, held out {100 * found.held_out:.0f}"
-            )
-            yield f"pronouns, {count(found.sentences, 'sentence')}; % right: chance 50, {rates}", _pronoun_table(found)
+            rates = f"nearer {found.nearer:.0%}, first {found.first:.0%}, held out {found.held_out:.0%}"
+            yield f"pronouns, {count(found.sentences, 'sentence')}; right: chance 50%, {rates}", _pronoun_table(found)
 
     def summary(self) -> list[str]:
         """Return a summary in sentences."""
@@ -71,12 +65,11 @@ class Heads:
             patterns = "; ".join(strong) or "no head gives half of its attention to any pattern"
             found.append(f"{NAMES[role.kind]}: {patterns}.")
         if self.relations is not None:
-            better = [each for each in self.relations.relations if each.name != "all" and beats_offset(each)]
+            better = [each for each in self.relations.relations if each.name != "all" and each.beats_offset]
             names = ", ".join(f"{each.name} {head_name(each.layer, each.head)}" for each in better[:8])
             more = f", and {len(better) - 8} more" if len(better) > 8 else ""
-            found.append(
-                f"Relations that a head predicts better than any fixed offset, also held out: {names + more or 'none'}."
-            )
+            claim = "Relations that a head predicts better than any fixed offset, also held out"
+            found.append(f"{claim}: {names + more or 'none'}.")
         if self.coreference is not None and self.coreference.heads:
             best = self.coreference.heads[0]
             found.append(
@@ -84,11 +77,6 @@ class Heads:
                 f"the nearer candidate is right in {self.coreference.nearer:.0%}, chance is 50%."
             )
         return found
-
-
-def beats_offset(relation: Relation) -> bool:
-    """Return whether the head is better than the best offset, by the interval of the gain and held out."""
-    return relation.gain is not None and relation.gain[0] > 0 and relation.held_out > relation.baseline
 
 
 def head_name(layer: int, head: int) -> str:
@@ -111,15 +99,14 @@ def with_interval(value: float, interval: Interval | None) -> str:
 
 def _of_roles(role: Roles) -> list[Part]:
     names = [name for name in role.scores if name != "distance"]
-    squares = [
-        Square(f"layer {layer}", name, max(scores), f"{max(scores):.2f}", f"head {role.heads[int(np.argmax(scores))]}")
-        for name in names
-        for layer, scores in zip(role.layers, role.scores[name], strict=True)
-    ]
     rows = [f"layer {layer}" for layer in role.layers]
-    picture = matrix(
-        f"roles-{role.kind}", "For every layer and pattern the head with the highest score.", squares, rows, names
-    )
+    squares = [
+        Square(row, name, max(scores), f"{max(scores):.2f}", f"head {role.heads[int(np.argmax(scores))]}")
+        for name in names
+        for row, scores in zip(rows, role.scores[name], strict=True)
+    ]
+    title = "For every layer and pattern the head with the highest score."
+    picture = matrix(f"roles-{role.kind}", title, squares, rows, names)
     text = (
         f"From {role.texts} texts. The score of a pattern is the share of a head's attention on the pattern's token: the one before, after, itself, the first, "
         "a special token, the same token elsewhere, or the token that followed it there (induction). Broad is 1 where attention is spread evenly."
@@ -154,13 +141,8 @@ def _of_relations(found: Relations) -> list[Part]:
             for each in shown
             for layer, value in zip(layers, each.by_layer, strict=True)
         ]
-        picture = matrix(
-            "relations",
-            "For the commonest relations the best head of each layer.",
-            squares,
-            [each.name for each in shown],
-            layers,
-        )
+        title, names = "For the commonest relations the best head of each layer.", [each.name for each in shown]
+        picture = matrix("relations", title, squares, names, layers)
         parts.append(Figure((picture,), "The best head of each layer, right in % of cases."))
     return [*parts, _relation_table(found)]
 

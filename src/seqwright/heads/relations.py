@@ -12,12 +12,12 @@ from collections.abc import Iterable
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from seqwright.evaluation.bootstrap import Interval, ends, ratios, resampled
 from seqwright.heads.cross_validation import held_out
 from seqwright.heads.treebank import Sentence
-from seqwright.heads.word_attention import Attend, between_words
+from seqwright.heads.word_attention import Attend, SentenceReader
 from seqwright.viewer.record import Array
 
 DIRECTIONS = ("dependent → head", "head ← dependent")
@@ -54,6 +54,11 @@ class Relation(msgspec.Struct, frozen=True):
     gain: Interval | None
     by_layer: tuple[float, ...]
 
+    @property
+    def beats_offset(self) -> bool:
+        """True where the head is better than the best offset, by the interval of the gain and held out."""
+        return self.gain is not None and self.gain[0] > 0 and self.held_out > self.baseline
+
 
 class Relations(msgspec.Struct, frozen=True):
     """All relations, the commonest first; ``skipped`` sentences were split into other words by the model's tokenizer."""
@@ -64,27 +69,16 @@ class Relations(msgspec.Struct, frozen=True):
     skipped: int
 
 
-class _Hits:
-    """The right predictions of a relation by each head and each offset, sentence by sentence."""
-
-    def __init__(self) -> None:
-        self.of_heads: list[Array] = []
-        self.of_offsets: list[Array] = []
-        self.counts: list[int] = []
-
-    def add(self, of_heads: Bool[Array, "n l h d"], of_offsets: Bool[Array, "n o"]) -> None:
-        self.of_heads.append(of_heads.sum(0).astype(np.float32))
-        self.of_offsets.append(of_offsets.sum(0).astype(np.float32))
-        self.counts.append(len(of_heads))
+_Hits = list[tuple[Array, Array, int]]
+"""For each sentence the right predictions of each head ``[l h d]`` and of each offset ``[o]``, and the number of words."""
 
 
-def relations(attend: Attend, treebank: Iterable[Sentence], *, layers: tuple[int, ...] = (), heads: tuple[int, ...] = ()) -> Relations:  # fmt: skip
+def relations(attend: Attend, treebank: Iterable[Sentence]) -> Relations:
     """Find the best head for every relation that occurs often enough.
 
     Args:
         attend: a function from words to a record.
         treebank: sentences with their relations.
-        layers, heads: the numbers of the recorded ones; 0, 1, … where left out.
 
     >>> import numpy as np
     >>> from seqwright.viewer.record import AttentionRecord
@@ -93,20 +87,16 @@ def relations(attend: Attend, treebank: Iterable[Sentence], *, layers: tuple[int
     >>> [(each.name, each.accuracy, each.offset, each.baseline) for each in found.relations]
     [('all', 1.0, 1, 1.0), ('det', 1.0, 1, 1.0)]
     """
-    found: dict[str, _Hits] = defaultdict(_Hits)
-    counted = skipped = 0
+    found: dict[str, _Hits] = defaultdict(list)
+    reader = SentenceReader(attend)
     for sentence in treebank:
-        weights = between_words(attend(sentence.words), len(sentence.words))
-        if weights is None:
-            skipped += 1
-            continue
-        counted += 1
-        if len(sentence.words) > 1:
+        weights = reader.weights(sentence.words)
+        if weights is not None and len(sentence.words) > 1:
             _count(found, sentence, weights)
-    kept = [(name, hits) for name, hits in found.items() if sum(hits.counts) >= MIN_COUNT]
-    kept.sort(key=lambda pair: (pair[0] != ALL, -sum(pair[1].counts)))
-    best = tuple(_best(name, hits, layers, heads) for name, hits in kept)
-    return Relations(best, layers or tuple(range(len(best[0].by_layer) if best else 0)), counted, skipped)
+    counts = {name: sum(count for *_, count in hits) for name, hits in found.items()}
+    kept = sorted((name for name in found if counts[name] >= MIN_COUNT), key=lambda name: (name != ALL, -counts[name]))
+    best = tuple(_best(name, found[name], reader) for name in kept)
+    return Relations(best, tuple(reader.layers), reader.sentences, reader.skipped)
 
 
 def _count(found: dict[str, _Hits], sentence: Sentence, weights: Float[Array, "l h w w"]) -> None:
@@ -122,14 +112,15 @@ def _count(found: dict[str, _Hits], sentence: Sentence, weights: Float[Array, "l
     for name in {ALL, *sentence.relations} - LEFT_OUT:
         at = (names == name) if name != ALL else ~np.isin(names, list(LEFT_OUT))
         if at.any():
-            found[name].add(right[at], near[at])
+            of_heads, of_offsets = (each[at].sum(0).astype(np.float32) for each in (right, near))
+            found[name].append((of_heads, of_offsets, int(at.sum())))
 
 
-def _best(name: str, hits: _Hits, layers: tuple[int, ...], heads: tuple[int, ...]) -> Relation:
-    of_heads, of_offsets, counts = np.stack(hits.of_heads), np.stack(hits.of_offsets), np.array(hits.counts)
+def _best(name: str, hits: _Hits, reader: SentenceReader) -> Relation:
+    of_heads, of_offsets, counts = map(np.stack, zip(*hits, strict=True))
     flat = of_heads.reshape(len(counts), -1)
     best, offset = int(flat.sum(0).argmax()), int(of_offsets.sum(0).argmax())
-    layer, head, direction = np.unravel_index(best, of_heads.shape[1:])
+    layer, head, direction = map(int, np.unravel_index(best, of_heads.shape[1:]))
     total = counts.sum()
     drawn = resampled(np.stack([flat[:, best], of_offsets[:, offset], counts], axis=1))
     accurate, near = ratios(drawn[:, 0], drawn[:, 2]), ratios(drawn[:, 1], drawn[:, 2])
@@ -137,8 +128,8 @@ def _best(name: str, hits: _Hits, layers: tuple[int, ...], heads: tuple[int, ...
     return Relation(
         name=name,
         count=int(total),
-        layer=layers[layer] if layers else int(layer),
-        head=heads[head] if heads else int(head),
+        layer=reader.layers[layer],
+        head=reader.heads[head],
         direction=DIRECTIONS[direction],
         accuracy=float(flat[:, best].sum() / total),
         interval=ends(accurate) if several else None,

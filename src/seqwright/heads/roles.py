@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 import msgspec
 import numpy as np
@@ -60,15 +61,16 @@ def roles(records: Iterable[AttentionRecord]) -> tuple[Roles, ...]:
 
 
 def _roles(kind: Kind, found: list[dict[str, Array]], layers: Sequence[int], heads: Sequence[int]) -> Roles:
-    tables = {name: np.stack([each[name] for each in found]) for name in found[0]}
-    tables = {name: kept for name, table in tables.items() if len(kept := table[~np.isnan(table).any((1, 2))])}
-    best = {}
-    for name, table in tables.items():
-        means = table.mean(0)
-        order = np.argsort(-means, axis=None, kind="stable")[:3]
+    scores, best, numbers = {}, {}, list(product(layers, heads))
+    for name in found[0]:
+        table = np.stack([each[name] for each in found])
+        table = table[~np.isnan(table).any((1, 2))]
+        if not len(table):
+            continue
+        flat, means = table.reshape(len(table), -1), table.mean(0)
+        scores[name] = np.round(means, 4).tolist()
         best[name] = tuple(
-            Score(layers[layer], heads[head], float(means[layer, head]), interval(table[:, layer, head], np.ones(len(table))))
-            for layer, head in zip(*(each.tolist() for each in np.unravel_index(order, means.shape)), strict=True)
-        )  # fmt: skip
-    scores = {name: np.round(table.mean(0), 4).tolist() for name, table in tables.items()}
+            Score(*numbers[at], score=float(means.flat[at]), interval=interval(flat[:, at], np.ones(len(table))))
+            for at in np.argsort(-means, axis=None, kind="stable")[:3].tolist()
+        )
     return Roles(kind, len(found), tuple(layers), tuple(heads), scores, best)

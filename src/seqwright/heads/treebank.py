@@ -33,16 +33,13 @@ def sentences(path: str | Path) -> Iterator[Sentence]:
                 words = [token for token in tree if isinstance(token["id"], int)]
                 if not words:
                     continue
+                problem = ""
                 if any(token["head"] is None or token["deprel"] is None for token in words):
-                    raise SeqwrightError(
-                        f"sentence {number} has words without heads", where=str(path), fix="give a treebank in CoNLL-U"
-                    )
-                if any(not 0 <= token["head"] <= len(words) for token in words):
-                    raise SeqwrightError(
-                        f"sentence {number} has a head outside its words",
-                        where=str(path),
-                        fix="give a treebank in CoNLL-U",
-                    )
+                    problem = f"sentence {number} has words without heads"
+                elif any(not 0 <= token["head"] <= len(words) for token in words):
+                    problem = f"sentence {number} has a head outside its words"
+                if problem:
+                    raise SeqwrightError(problem, where=str(path), fix="give a treebank in CoNLL-U")
                 yield Sentence(
                     tuple(token["form"] for token in words),
                     tuple(int(token["head"]) - 1 for token in words),

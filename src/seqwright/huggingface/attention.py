@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.huggingface.capture import captured, kinds_of, take_returned
-from seqwright.huggingface.max_length import max_length
+from seqwright.huggingface.capture import captured, take_returned
+from seqwright.huggingface.configuration import head_counts, kinds_of, max_length
 from seqwright.huggingface.tokenise import TokenisedText, of_ids, tokenise
 from seqwright.viewer.assemble import TokenPair, record_of, steps_of
 from seqwright.viewer.limits import check_length, check_page_size, generation_limit
@@ -62,14 +62,13 @@ def attention(
     try:
         source = tokenise(tokenizer, text, pair)
         crosses, positions = "cross" in kinds, max_length(model)
-        generate, note = (
-            generation_limit(positions, 1 if crosses else len(source.ids), generate) if generate else (0, "")
-        )
+        prompt = 1 if crosses else len(source.ids)
+        generate, note = generation_limit(positions, prompt, generate) if generate else (0, "")
         answer = _answer(model, tokenizer, source, target, generate, beams, crosses)
         inputs, written, first = _inputs(model, tokenizer, source, answer, crosses)
         check_length(max(len(source.ids), len(written.ids)), positions)
         tokens = TokenPair(source if crosses else None, written)
-        chosen = Selection.of(layers, heads).among({kind: _stack(model, kind) for kind in kinds})
+        chosen = Selection.of(layers, heads).among({kind: head_counts(model, kind) for kind in kinds})
         check_page_size(*(tokens.shape(kind, those) for kind, those in chosen.items()))
         with captured(model, chosen, projections=projections) as capture:
             output = model(**inputs, **_options(model, kinds))
@@ -136,18 +135,3 @@ def _options(model: Any, kinds: tuple[Kind, ...]) -> dict[str, bool]:
     """Return the options of a forward without a cache, which returns attentions where they cannot be captured."""
     options = {} if kinds == ("encoder",) else {"use_cache": False}
     return options | ({"output_attentions": True} if model.config._attn_implementation == "eager" else {})
-
-
-def _stack(model: Any, kind: Kind) -> dict[int, int]:
-    """Return the number of heads of each layer of a kind, from the model's configuration."""
-    side = "encoder" if kind == "encoder" else "decoder"
-    own = getattr(model.config, side, None)  # a model composed of two models has a configuration for each
-    config = own if hasattr(own, "to_dict") else model.config.get_text_config()
-    layers, heads = (
-        next((int(getattr(config, name)) for name in names if isinstance(getattr(config, name, None), int)), 0)
-        for names in (
-            (f"{side}_layers", f"num_{side}_layers", "num_hidden_layers", "num_layers", "n_layer"),
-            (f"{side}_attention_heads", "num_attention_heads", "num_heads", "n_head"),
-        )
-    )
-    return dict.fromkeys(range(layers), heads)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.huggingface.configuration import kinds_of
 from seqwright.viewer.capture import LayerAttention, to_array
 from seqwright.viewer.record import Kind
 from seqwright.viewer.selection import LayersAndHeads
@@ -51,19 +52,6 @@ class RegisterCapture:
                 fix="load it with attn_implementation='eager'; a model without attention weights cannot be shown",
             )
         return [captured[layer] for layer in self.chosen[kind].layers]
-
-
-def kinds_of(model: Any) -> tuple[Kind, ...]:
-    """Return the kinds of attention that a model has."""
-    if getattr(model.config, "is_encoder_decoder", False):
-        return ("encoder", "decoder", "cross")
-    return ("decoder",) if causal(model) else ("encoder",)
-
-
-def causal(model: Any) -> bool:
-    """Return whether a model of one stack is causal."""
-    decoder = getattr(model.config, "is_decoder", False) or model.can_generate()
-    return bool(decoder or any(getattr(module, "is_causal", False) for module in model.modules()))
 
 
 @contextmanager
@@ -102,11 +90,8 @@ _CAPTURED: dict[nn.Module, tuple[RegisterCapture, Kind]] = {}
 def _implementations(model: Any) -> list[tuple[Any, str]]:
     """Return every configuration in a model with the attention that it names."""
     configs = {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}
-    return [
-        (config, name)
-        for config in configs.values()
-        if (name := getattr(config, "_attn_implementation", None)) is not None
-    ]
+    named = [(config, getattr(config, "_attn_implementation", None)) for config in configs.values()]
+    return [(config, name) for config, name in named if name is not None]
 
 
 def _attend(module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, **options: Any) -> Any:

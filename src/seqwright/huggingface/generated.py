@@ -59,10 +59,8 @@ def generated(
     both = hasattr(output, "keys") and "decoder_attentions" in output
     steps = output.get("decoder_attentions" if both else "attentions") if hasattr(output, "keys") else None
     if not steps or not steps[0]:
-        raise SeqwrightError(
-            "generate() returned no attentions",
-            fix="give output_attentions=True, return_dict_in_generate=True, and a model with attn_implementation='eager'",
-        )
+        options = "output_attentions=True, return_dict_in_generate=True, and a model with attn_implementation='eager'"
+        raise SeqwrightError("generate() returned no attentions", fix=f"give {options}")
     count = len(output["sequences"])
     if not 0 <= sequence < count:
         raise SeqwrightError(f"there is no sequence {sequence}", fix=f"choose from 0 to {count - 1}")
@@ -97,24 +95,19 @@ def _sequence(output: Any, sequence: int, steps: Sequence[Any], tokenizer: Any) 
 def _source(source: Any, sequence: int, count: int, tokenizer: Any) -> TokenisedText:
     ids = torch.as_tensor(source)
     if ids.ndim != 2 or count % len(ids):
-        raise SeqwrightError(
-            f"the source is of shape {list(ids.shape)}, for {count} sequences",
-            fix="give the sources' ids [batch, tokens]",
-        )
+        problem = f"the source is of shape {list(ids.shape)}, for {count} sequences"
+        raise SeqwrightError(problem, fix="give the sources' ids [batch, tokens]")
     return of_ids(tokenizer, ids[sequence * len(ids) // count].tolist())
 
 
 def _choices(output: Any, own: _Sequence, tokenizer: Any) -> tuple[Step, ...]:
     """Return the generated tokens, with their candidates where the output has logits."""
-
-    def spell(ids: list[int]) -> tuple[str, ...]:
-        return of_ids(tokenizer, ids).tokens
-
     labels, first = own.ids[own.prompt :][: len(own.rows)], own.prompt - 1
     logits = output.get("logits") or output.get("scores")
     if not logits:
-        return tuple(Step(first + at, token, None) for at, token in enumerate(spell(labels)))
-    return steps_of(torch.stack([logits[at][row] for at, row in enumerate(own.rows)]), labels, first, spell)
+        return tuple(Step(first + at, token, None) for at, token in enumerate(of_ids(tokenizer, labels).tokens))
+    chosen = torch.stack([logits[at][row] for at, row in enumerate(own.rows)])
+    return steps_of(chosen, labels, first, lambda ids: of_ids(tokenizer, ids).tokens)
 
 
 def _joined(steps: Sequence[Any], own: _Sequence, layer: int, heads: Sequence[int], keys: int) -> Array:

@@ -65,11 +65,8 @@ def load_model(name: str | Path) -> Any:
     try:
         model = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
     except (OSError, ValueError, SafetensorError) as error:
-        raise SeqwrightError(
-            f"the weights cannot be read: {_first_line(error)}",
-            where=str(name),
-            fix="give a folder with model.safetensors",
-        ) from error
+        problem = f"the weights cannot be read: {_first_line(error)}"
+        raise SeqwrightError(problem, where=str(name), fix="give a folder with model.safetensors") from error
     model.config.name_or_path = str(name)  # the name that the page shows
     return model
 
@@ -83,11 +80,8 @@ def load_tokenizer(name: str | Path) -> Any:
     try:
         return transformers().AutoTokenizer.from_pretrained(folder_of(name), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise SeqwrightError(
-            f"there is no tokenizer: {_first_line(error)}",
-            where=str(name),
-            fix="save the tokenizer beside the model (tokenizer.save_pretrained)",
-        ) from error
+        fix = "save the tokenizer beside the model (tokenizer.save_pretrained)"
+        raise SeqwrightError(f"there is no tokenizer: {_first_line(error)}", where=str(name), fix=fix) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -50,26 +50,16 @@ def of_ids(
     pieces = tokenizer.convert_ids_to_tokens(list(ids))
     marks = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}  # unknown words are words
     special = frozenset(index for index, number in enumerate(ids) if number in marks)
-    if _in_bytes(tokenizer):
+    if "ByteLevel" in repr(getattr(getattr(tokenizer, "backend_tokenizer", None), "decoder", None)):
         pieces = [piece if index in special else of_bytes(piece) for index, piece in enumerate(pieces)]
     words = spans(word_of) if word_of is not None else words_of(pieces, special)
     return TokenisedText(tuple(map(str, pieces)), words, special, tuple(ids), others or {})
 
 
-def _in_bytes(tokenizer: Any) -> bool:
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    return backend is not None and "ByteLevel" in repr(backend.decoder)
-
-
-def _alphabet() -> dict[str, int]:
-    """Return the letter of each byte: its own where it prints, else one from 256 on, in order (Radford et al. 2019)."""
-    printing = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printing]
-    return {chr(byte): byte for byte in printing} | {chr(256 + index): byte for index, byte in enumerate(others)}
-
-
-BYTES = _alphabet()
-"""The bytes that letters of byte-level tokens represent."""
+PRINTING = (*range(33, 127), *range(161, 173), *range(174, 256))
+OTHERS = (byte for byte in range(256) if byte not in PRINTING)
+BYTES = {chr(byte): byte for byte in PRINTING} | {chr(256 + index): byte for index, byte in enumerate(OTHERS)}
+"""The bytes that letters of byte-level tokens represent: a byte's own letter where it prints, else one from 256 on (Radford et al. 2019)."""
 
 
 def of_bytes(piece: str) -> str:

@@ -37,9 +37,7 @@ class TokenPair:
     def axes(self, kind: Kind) -> tuple[TokenSequence, TokenSequence]:
         """Return the queries' tokens and the keys' tokens of one kind of attention."""
         source = self.source or self.target
-        return {"encoder": (source, source), "decoder": (self.target, self.target), "cross": (self.target, source)}[
-            kind
-        ]
+        return source if kind == "encoder" else self.target, self.target if kind == "decoder" else source
 
     def shape(self, kind: Kind, chosen: LayersAndHeads) -> tuple[int, int, int, int]:
         """Return the shape of the weights ``[layers heads queries keys]``."""
@@ -83,10 +81,9 @@ def _stacked(layers: Sequence[LayerAttention]) -> tuple[Array, Projections | Non
             fix="attention that is pooled or local, as Funnel's and Longformer's, cannot be shown",
         )
     weights = np.stack([layer.weights for layer in layers])
-    parts = {part: [getattr(layer, part) for layer in layers] for part in PARTS[1:]}
-    if any(part is None for given in parts.values() for part in given):
+    if any(getattr(layer, part) is None for layer in layers for part in PARTS):
         return weights, None
-    stacked = {part: np.stack(given) for part, given in parts.items()}
+    stacked = {part: np.stack([getattr(layer, part) for layer in layers]) for part in PARTS[1:]}
     stacked["scores"] = np.where(weights > 0, stacked["scores"], -np.inf)
     return weights, Projections(**stacked, scale=tuple(layer.scale for layer in layers))
 

@@ -64,11 +64,10 @@ class Pass:
         Raises:
             SeqwrightError: There is none.
         """
-        for record in self.records:
-            if record.kind == kind:
-                return record
-        kinds = ", ".join(record.kind for record in self.records)
-        raise SeqwrightError(f"there is no attention of kind {kind!r}", fix=f"there is: {kinds}")
+        records = {record.kind: record for record in self.records}
+        if kind not in records:
+            raise SeqwrightError(f"there is no attention of kind {kind!r}", fix=f"there is: {', '.join(records)}")
+        return records[kind]
 
     def html(self, path: str | Path, *, title: str = "") -> Path:
         """Write a page that shows this pass; see :meth:`AttentionPage.write`."""
@@ -104,20 +103,26 @@ class AttentionPage:
         """
         check_page_size(*(record.weights.shape for one in self.passes for record in one.records))
         chunks: dict[str, str] = {}
-        index = {"title": self.title or _title(self.passes), "passes": [_pass(p, one, chunks) for p, one in enumerate(self.passes)]}  # fmt: skip
-        program, style = _program(), (STATIC / "page.css").read_text(encoding="utf-8")
-        policy = f"default-src 'none'; script-src '{_digest(program)}'; style-src 'unsafe-inline'; img-src data: blob:"
-        data = "\n".join(f'<script type="text/plain" id="{name}">{chunk}</script>' for name, chunk in chunks.items())
+        passes = [
+            {"name": one.name, "model": one.model, "note": one.note,
+             "records": [_record(f"p{number}-{record.kind}", record, chunks) for record in one.records]}
+            for number, one in enumerate(self.passes)
+        ]  # fmt: skip
+        names = " and ".join(one.name for one in self.passes if one.name)
+        index = {"title": self.title or names or "Attention", "passes": passes}
+        program = _program()
+        digest = "sha256-" + base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
         parts = {
-            "policy": policy,
+            "policy": f"default-src 'none'; script-src '{digest}'; style-src 'unsafe-inline'; img-src data: blob:",
             "title": html.escape(index["title"]),
-            "style": style,
+            "style": _static("page.css"),
             "index": _json(index),
-            "data": data,
+            "data": "\n".join(
+                f'<script type="text/plain" id="{name}">{each}</script>' for name, each in chunks.items()
+            ),
             "program": program,
         }
-        template = (STATIC / "page.html").read_text(encoding="utf-8")
-        text = re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], template)
+        text = re.sub(r"\{\{ (\w+) \}\}", lambda found: parts[found[1]], _static("page.html"))
         return text.encode("utf-8", "replace").decode()  # lone surrogates cannot be encoded
 
     def write(self, path: str | Path) -> Path:
@@ -145,26 +150,16 @@ class AttentionPage:
         return self.frame()
 
 
-def _title(passes: tuple[Pass, ...]) -> str:
-    return " and ".join(one.name for one in passes if one.name) or "Attention"
-
-
-def _pass(number: int, one: Pass, chunks: dict[str, str]) -> dict[str, Any]:
-    records = [_record(f"p{number}-{record.kind}", record, chunks) for record in one.records]
-    return {"name": one.name, "model": one.model, "note": one.note, "records": records}
-
-
 def _record(name: str, record: AttentionRecord, chunks: dict[str, str]) -> dict[str, Any]:
     """Return a record's entry in the index, and add the numbers of each head to the chunks."""
     thumbnails = [thumbnail(head) for layer in record.weights for head in layer]
     made = record.projections
     parts = () if made is None else (made.queries, made.keys, made.values, made.scores)
     shown = 0 < sum(part.size for part in parts) <= MAX_PROJECTED
-    for layer in range(len(record.layers)):
-        for head in range(len(record.heads)):
-            chunks[f"{name}-w-{layer}-{head}"] = encode_weights(record.weights[layer, head])
-            if shown:
-                chunks[f"{name}-q-{layer}-{head}"] = encode(*(part[layer, head].astype(np.float16) for part in parts))
+    for layer, head in np.ndindex(record.weights.shape[:2]):
+        chunks[f"{name}-w-{layer}-{head}"] = encode_weights(record.weights[layer, head])
+        if shown:
+            chunks[f"{name}-q-{layer}-{head}"] = encode(*(part[layer, head].astype(np.float16) for part in parts))
     return {
         "id": name,
         "kind": record.kind,
@@ -178,9 +173,7 @@ def _record(name: str, record: AttentionRecord, chunks: dict[str, str]) -> dict[
         "heads": record.heads,
         "steps": record.steps,
         "thumbnails": {"rows": thumbnails[0].shape[0], "columns": thumbnails[0].shape[1], "data": encode(*thumbnails)},
-        "measures": {
-            measure: np.round(np.nan_to_num(found), 4).tolist() for measure, found in measures(record).items()
-        },
+        "measures": {rule: np.round(np.nan_to_num(found), 4).tolist() for rule, found in measures(record).items()},
         "projections": {"width": made.queries.shape[-1], "valueWidth": made.values.shape[-1], "scale": made.scale}
         if made is not None and shown
         else None,
@@ -194,9 +187,8 @@ def thumbnail(weights: Array) -> Array:
     >>> thumbnail(np.eye(48, dtype=np.float32)).shape
     (24, 24)
     """
-    shares = quantise(weights / max(float(weights.max()), 1e-30)).shares
-    greatest = np.rint(255 * weights.max(-1) / max(float(weights.max()), 1e-30))
-    shares = np.rint(shares * (greatest[:, None] / 255)).astype(np.uint8)
+    quantised = quantise(weights / max(float(weights.max()), 1e-30))
+    shares = np.rint(quantised.shares * (np.rint(255 * quantised.greatest)[:, None] / 255)).astype(np.uint8)
     edges = [np.linspace(0, size, min(size, THUMBNAIL), endpoint=False).astype(int) for size in shares.shape]
     return np.maximum.reduceat(np.maximum.reduceat(shares, edges[0], axis=0), edges[1], axis=1)
 
@@ -209,11 +201,10 @@ def _json(index: dict[str, Any]) -> str:
 
 def _program() -> str:
     """Return all modules as one program, in the order of the README, without imports and documentation."""
-    names = re.findall(r"^- `(\w+\.js)`", (STATIC / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
-    text = "\n" + "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+    text = "\n" + "\n".join(map(_static, re.findall(r"^- `(\w+\.js)`", _static("README.md"), re.MULTILINE)))
     text = re.sub(r"^ *(//[^\n]*|/\*\*.*?\*/)\n", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^(import [^;]*;\n|export (?=\w))", "", text, flags=re.MULTILINE)
 
 
-def _digest(program: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+def _static(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")

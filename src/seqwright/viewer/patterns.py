@@ -8,35 +8,22 @@ but means over the queries.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import NDArray
 
-from seqwright.viewer.record import AttentionRecord
+from seqwright.viewer.record import Array, AttentionRecord, Kind
 
-Array = NDArray[Any]
-Pattern = Callable[[Sequence[str], Sequence[str]], Array]
+HeadPattern = Callable[[Sequence[str], Sequence[str]], Array]
 
 
-def previous(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """Mark the token before.
+def neighbour(offset: int) -> HeadPattern:
+    """Return the pattern of the token at an offset: −1 is the one before, 0 the token itself (or the same index in the source).
 
-    >>> previous("ab", "ab").astype(int).tolist()
+    >>> neighbour(-1)("ab", "ab").astype(int).tolist()
     [[0, 0], [1, 0]]
     """
-    return np.eye(len(queries), len(keys), k=-1, dtype=bool)
-
-
-def following(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """Mark the token after."""
-    return np.eye(len(queries), len(keys), k=1, dtype=bool)
-
-
-def itself(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
-    """Mark the token itself (in cross attention: the same index in the source)."""
-    return np.eye(len(queries), len(keys), dtype=bool)
+    return lambda queries, keys: np.eye(len(queries), len(keys), k=offset, dtype=bool)
 
 
 def first(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
@@ -53,7 +40,7 @@ def duplicate(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]
     [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
     """
     same = np.array(list(queries))[:, None] == np.array(list(keys))[None]
-    return same & ~itself(queries, keys)
+    return same & ~np.eye(*same.shape, dtype=bool)
 
 
 def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]:
@@ -66,10 +53,15 @@ def induction(queries: Sequence[str], keys: Sequence[str]) -> Bool[Array, "q k"]
     return np.pad(earlier[:, :-1], ((0, 0), (1, 0)))
 
 
-PATTERNS: dict[str, Pattern] = {
-    "previous": previous, "next": following, "same": itself, "first": first, "duplicate": duplicate, "induction": induction,
+PATTERNS: dict[str, HeadPattern] = {
+    "previous": neighbour(-1), "next": neighbour(1), "same": neighbour(0),
+    "first": first, "duplicate": duplicate, "induction": induction,
 }  # fmt: skip
 """Patterns by name; ``delimiter`` (special tokens), ``broad`` and ``distance`` are measured beside them."""
+INAPPLICABLE: dict[Kind, tuple[str, ...]] = {
+    "encoder": (), "decoder": ("next",), "cross": ("previous", "next", "duplicate", "induction"),
+}  # fmt: skip
+"""Patterns without meaning in each kind of attention."""
 
 
 def measures(record: AttentionRecord) -> dict[str, Float[Array, "l h"]]:
@@ -82,19 +74,15 @@ def measures(record: AttentionRecord) -> dict[str, Float[Array, "l h"]]:
     >>> {name: float(score[0, 0]) for name, score in measures(record).items() if score[0, 0] > 0}
     {'same': 1.0}
     """
-    weights, queries, keys = record.weights, record.tokens, record.columns
-    inapplicable = {"encoder": (), "decoder": ("next",), "cross": ("previous", "next", "duplicate", "induction")}[
-        record.kind
-    ]
-    found = {name: _share(weights, rule(queries, keys)) for name, rule in PATTERNS.items() if name not in inapplicable}
-    delimiters = np.zeros(weights.shape[2:], dtype=bool)
+    weights, (queries, keys) = record.weights, record.weights.shape[2:]
+    rules = {name: rule for name, rule in PATTERNS.items() if name not in INAPPLICABLE[record.kind]}
+    found = {name: _share(weights, rule(record.tokens, record.columns)) for name, rule in rules.items()}
+    delimiters = np.zeros((queries, keys), dtype=bool)
     delimiters[:, sorted(record.column_special)] = True
-    allowed = (
-        np.arange(1, weights.shape[2] + 1) if record.kind == "decoder" else np.full(weights.shape[2], weights.shape[3])
-    )
+    allowed = np.arange(1, queries + 1) if record.kind == "decoder" else np.full(queries, keys)
     return found | {
         "delimiter": _share(weights, delimiters),
-        "broad": broadness(weights, np.minimum(allowed, weights.shape[3])),
+        "broad": broadness(weights, np.minimum(allowed, keys)),
         "distance": _distance(weights),
     }
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, SupportsIndex, get_args
+from typing import Any, Literal, SupportsIndex, get_args, get_type_hints
 
 import msgspec
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
-from seqwright.viewer.quantise import dequantise, quantise
+from seqwright.viewer.quantise import Array, dequantise, quantise
 
 Kind = Literal["encoder", "decoder", "cross"]
 Span = tuple[int, int]
-Array = NDArray[Any]
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -105,18 +103,16 @@ class AttentionRecord:
     def __post_init__(self) -> None:
         weights = _array(self.weights)
         object.__setattr__(self, "weights", weights)
-        for name in ("tokens", "source_tokens"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, value if value is None else tuple(_text(token) for token in value))
-        for name in ("layers", "heads", "words", "source_words", "steps"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, value if value is None else tuple(map(_plain, value)))
+        for name in ("tokens", "source_tokens", "layers", "heads", "words", "source_words", "steps"):
+            value, convert = getattr(self, name), _text if "tokens" in name else _plain
+            object.__setattr__(self, name, value if value is None else tuple(map(convert, value)))
         for name in ("special", "source_special"):
             object.__setattr__(self, name, frozenset(map(int, getattr(self, name))))
         if weights.ndim == 4:
             for name, count in (("layers", weights.shape[0]), ("heads", weights.shape[1])):
                 object.__setattr__(self, name, getattr(self, name) or tuple(range(count)))
-        _check(self)
+        for problem, fix in _problems(self):
+            raise SeqwrightError(problem, fix=fix)
 
     @property
     def columns(self) -> Sequence[str]:
@@ -150,7 +146,7 @@ class AttentionRecord:
         if self.projections is not None:
             arrays |= {name: getattr(self.projections, name) for name in _PROJECTED}
             scale = self.projections.scale
-        header = Header(**{name: getattr(self, name) for name in _RECORDED}, scale=scale)
+        header = {name: getattr(self, name) for name in _HEADER.__struct_fields__ if name != "scale"} | {"scale": scale}
         path = Path(path)
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         try:
@@ -175,36 +171,26 @@ class AttentionRecord:
                 f"the record cannot be read: {reason(error)}", where=str(path), fix="name a file that save() wrote"
             ) from error
         try:
-            arrays, header = load(data), msgspec.json.decode(_metadata(data), type=Header)
-            parts = {name: arrays[name] for name in _PROJECTED} if header.scale else {}
-            projections = Projections(**parts, scale=header.scale) if parts else None
+            length = int.from_bytes(data[:8], "little")  # a safetensors file begins with its metadata
+            text = msgspec.json.decode(data[8 : 8 + length])["__metadata__"]["seqwright.attention"]
+            arrays, header = load(data), msgspec.structs.asdict(msgspec.json.decode(text, type=_HEADER))
+            scale = header.pop("scale")
+            projections = Projections(**{name: arrays[name] for name in _PROJECTED}, scale=scale) if scale else None
             weights = arrays["weights"] if "weights" in arrays else dequantise(arrays["shares"], arrays["greatest"])
-            fields = {name: getattr(header, name) for name in _RECORDED}
-            return cls(weights=weights, projections=projections, **fields)
+            return cls(weights=weights, projections=projections, **header)
         except (SafetensorError, msgspec.MsgspecError, KeyError, ValueError) as error:
             raise SeqwrightError(
                 f"this is not a record of attention ({error})", where=str(path), fix="name a file that save() wrote"
             ) from error
 
 
-class Header(msgspec.Struct, frozen=True):
-    """The fields of a record that are saved as JSON beside its arrays."""
-
-    tokens: tuple[str, ...]
-    kind: Kind
-    source_tokens: tuple[str, ...] | None
-    layers: tuple[int, ...]
-    heads: tuple[int, ...]
-    words: tuple[Span, ...] | None
-    source_words: tuple[Span, ...] | None
-    special: frozenset[int]
-    source_special: frozenset[int]
-    steps: tuple[Step, ...]
-    scale: tuple[float, ...] = ()
-
-
-_RECORDED = tuple(name for name in Header.__struct_fields__ if name != "scale")
 _PROJECTED = ("queries", "keys", "values", "scores")
+_HEADER = msgspec.defstruct(
+    "Header",
+    [(name, kind) for name, kind in get_type_hints(AttentionRecord).items() if name not in ("weights", "projections")]
+    + [("scale", tuple[float, ...], ())],
+)
+"""The fields of a record that are saved as JSON beside its arrays."""
 
 
 def _array(given: Any) -> Array:
@@ -217,11 +203,6 @@ def _array(given: Any) -> Array:
         raise SeqwrightError(f"weights are not an array: {error}", fix="give [layers, heads, query, key]") from error
 
 
-def _text(token: Any) -> Any:
-    """Return a token with lone surrogates replaced."""
-    return token.encode("utf-8", "replace").decode() if isinstance(token, str) else token
-
-
 def _plain(value: Any) -> Any:
     """Convert numbers and spans of any library to Python's own."""
     if isinstance(value, Step):
@@ -229,60 +210,47 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, SupportsIndex) else tuple(int(each) for each in value)
 
 
-def _metadata(data: bytes) -> bytes:
-    """Return the record's header from the metadata of a safetensors file."""
-    length = int.from_bytes(data[:8], "little")
-    return msgspec.json.decode(data[8 : 8 + length])["__metadata__"]["seqwright.attention"].encode()
+def _text(token: Any) -> str:
+    """Return a token with lone surrogates replaced.
+
+    Raises:
+        SeqwrightError: It is not text.
+    """
+    if not isinstance(token, str):
+        raise SeqwrightError(f"the token {token!r} is not text", fix="give tokens as text, not as ids")
+    return token.encode("utf-8", "replace").decode()
 
 
-def _check(record: AttentionRecord) -> None:
+def _problems(record: AttentionRecord) -> Iterator[tuple[str, str]]:
+    """Yield the faults of a record, each with its fix; the first has to be mended before the next is looked for."""
     shape, queries, keys = record.weights.shape, len(record.tokens), len(record.columns)
-    for token in (*record.tokens, *record.columns):
-        if not isinstance(token, str):
-            raise SeqwrightError(f"the token {token!r} is not text", fix="give tokens as text, not as ids")
     if record.kind not in get_args(Kind):
-        raise SeqwrightError(f"kind={record.kind!r} does not exist", fix=f"give one of {', '.join(get_args(Kind))}")
+        yield f"kind={record.kind!r} does not exist", f"give one of {', '.join(get_args(Kind))}"
     if record.weights.ndim != 4:
-        raise SeqwrightError(
-            f"weights have the shape {list(shape)}", fix="give [layers, heads, query, key]; one batch row at a time"
-        )
+        yield f"weights have the shape {list(shape)}", "give [layers, heads, query, key]; one batch row at a time"
     if 0 in shape:
-        raise SeqwrightError(
-            f"there is no attention in it: weights have the shape {list(shape)}",
-            fix='capture it with attention formed (Hugging Face: attn_implementation="eager")',
-        )
+        captured = 'capture it with attention formed (Hugging Face: attn_implementation="eager")'
+        yield f"there is no attention in it: weights have the shape {list(shape)}", captured
     if (record.kind == "cross") != (record.source_tokens is not None):
-        raise SeqwrightError("source_tokens belong to kind='cross' and only to it", fix="give both or neither")
+        yield "source_tokens belong to kind='cross' and only to it", "give both or neither"
     expected = (len(record.layers), len(record.heads), queries, keys)
     if shape != expected:
-        raise SeqwrightError(
-            f"weights have the shape {list(shape)}; there are {list(expected)} layers, heads, query tokens and key tokens",
-            fix="give as many of each",
-        )
+        counts = f"there are {list(expected)} layers, heads, query tokens and key tokens"
+        yield f"weights have the shape {list(shape)}; {counts}", "give as many of each"
     if not (np.isfinite(record.weights).all() and record.weights.min() >= 0):
-        raise SeqwrightError("a weight is not a number, or below 0", fix="give weights as they are after the softmax")
+        yield "a weight is not a number, or below 0", "give weights as they are after the softmax"
     for words, count in ((record.words, queries), (record.column_words, keys)):
         if words is not None and [at for first, end in words for at in range(first, end)] != list(range(count)):
-            raise SeqwrightError("spans of words do not cover the tokens in order", fix="give (first, end) for each")
+            yield "spans of words do not cover the tokens in order", "give (first, end) for each"
     for special, count in ((record.special, queries), (record.column_special, keys)):
         if any(not 0 <= at < count for at in special):
-            raise SeqwrightError("a special token has an index outside the tokens", fix="give indices from 0")
+            yield "a special token has an index outside the tokens", "give indices from 0"
     if any(not 0 <= step.query < queries for step in record.steps):
-        raise SeqwrightError("a step's query is outside the tokens", fix="give indices of tokens, from 0")
+        yield "a step's query is outside the tokens", "give indices of tokens, from 0"
     if (parts := record.projections) is None:
         return
-    found = (
-        parts.queries.shape[:3],
-        parts.keys.shape[:3],
-        parts.values.shape[:3],
-        parts.scores.shape,
-        len(parts.scale),
-    )
-    columns = (*shape[:2], keys)
-    if found != (shape[:3], columns, columns, shape, shape[0]):
-        raise SeqwrightError(
-            "the projections are not those of these layers, heads and tokens",
-            fix="give [layers, heads, tokens, width]",
-        )
+    columns, axes = (*shape[:2], keys), [each.shape[:3] for each in (parts.queries, parts.keys, parts.values)]
+    if [*axes, parts.scores.shape, len(parts.scale)] != [shape[:3], columns, columns, shape, shape[0]]:
+        yield "the projections are not those of these layers, heads and tokens", "give [layers, heads, tokens, width]"
     if parts.queries.shape[-1] != parts.keys.shape[-1]:
-        raise SeqwrightError("queries and keys differ in width", fix="give those that are multiplied")
+        yield "queries and keys differ in width", "give those that are multiplied"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,12 +13,12 @@ from torch.overrides import TorchFunctionMode
 
 from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
-from seqwright.doctor.checks.padding import padded_batches, row_alone
+from seqwright.doctor.checks.padding import alone_and_padded, padded_batches, row_alone
 from seqwright.doctor.copies import scaled_copy
 from seqwright.doctor.dependency import measure_dependency
-from seqwright.doctor.finding import Counterexample, Finding
+from seqwright.doctor.finding import Finding
 from seqwright.doctor.model_input import InputSampler, ModelInput
-from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample, differences
 from seqwright.doctor.run_modes import EVAL, EVAL_WITH_GRADIENTS
 
 ATTENTION_NORMALISATION = Check(
@@ -48,21 +47,13 @@ class AttentionChecks(Spec, CheckGroup):
         yield _fill(subject)
 
 
-@dataclass(frozen=True)
-class SoftmaxCall:
-    """The shape of the scores of a softmax, and its axis."""
-
-    shape: tuple[int, ...]
-    axis: int
-
-
 class _AttentionRecorder(TorchFunctionMode):
-    """Records every softmax, and rows of weights that sum to less than one."""
+    """Records the shape of the scores of every softmax and its axis, and the shares that rows of weights lack to sum to one."""
 
     def __init__(self, lengths: set[int]) -> None:
         super().__init__()
         self.lengths = lengths
-        self.softmaxes: list[SoftmaxCall] = []
+        self.softmaxes: list[tuple[tuple[int, ...], int]] = []
         self.missing_shares: list[float] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -70,7 +61,7 @@ class _AttentionRecorder(TorchFunctionMode):
         if func in SOFTMAX_FUNCTIONS and args:
             axis = kwargs.get("dim", args[1] if len(args) > 1 else -1)
             if isinstance(args[0], Tensor) and isinstance(axis, int):
-                self.softmaxes.append(SoftmaxCall(tuple(args[0].shape), axis % args[0].ndim))
+                self.softmaxes.append((tuple(args[0].shape), axis % args[0].ndim))
         if func in PRODUCT_FUNCTIONS:
             for factor in (each for each in args if isinstance(each, Tensor)):
                 self._inspect(factor)
@@ -102,36 +93,24 @@ def _normalisation(subject: ModelUnderTest) -> Finding:
     copy, rows = subject.reinitialised, 3
     length, source_length = _lengths(subject)
     batch, lengths = InputSampler(subject.contract, 26).batch(rows, length, source_length), {length, source_length}
-    softmaxes: list[SoftmaxCall] = []
-    missing: list[float] = []
-    for mode in (EVAL_WITH_GRADIENTS, EVAL):
-        recorder = _AttentionRecorder(lengths)
-        with (
-            copy.running(mode) as module,
-            recorder,
-            suppress(Exception),
-        ):  # while recorded, other kernels may run and fail
+    recorder = _AttentionRecorder(lengths)
+    for mode in (EVAL_WITH_GRADIENTS, EVAL):  # while recorded, other kernels may run and fail
+        with copy.running(mode) as module, recorder, suppress(Exception):
             copy.call(module, batch.to(copy.device))
-        softmaxes += recorder.softmaxes
-        missing += recorder.missing_shares
-    attentions = [each for each in softmaxes if sum(size in lengths for size in each.shape) >= 2]
-    wrong = [each for each in attentions if each.axis != max(a for a, size in enumerate(each.shape) if size in lengths)]
+    attentions = [(shape, axis) for shape, axis in recorder.softmaxes if sum(size in lengths for size in shape) >= 2]
+    wrong = [each for each in attentions if each[1] != max(at for at, size in enumerate(each[0]) if size in lengths)]
     if wrong:
-        shape, axis = wrong[0].shape, wrong[0].axis
-        what = "rows of the batch" if shape[axis] == rows else "heads or features"
+        shape, axis = wrong[0]
+        summed = "rows of the batch" if shape[axis] == rows else "heads or features"
         if shape[axis] in lengths and axis == len(shape) - 2:
-            what = "queries"
-        return ATTENTION_NORMALISATION.failed(
-            f"softmax over axis {axis} of scores {list(shape)}",
-            {"softmaxes": float(len(wrong)), "of": float(len(attentions))},
-            because=f"The softmax is over {what}.",
-        )
-    if missing:
-        return ATTENTION_NORMALISATION.failed(
-            "after the softmax",
-            {"missing share": max(missing)},
-            because="Some rows of weights sum to less than one: they were masked after the softmax.",
-        )
+            summed = "queries"
+        where = f"softmax over axis {axis} of scores {list(shape)}"
+        evidence, because = {"softmaxes": len(wrong), "of": len(attentions)}, f"The softmax is over {summed}."
+        return ATTENTION_NORMALISATION.failed(where, evidence, because=because)
+    if recorder.missing_shares:
+        evidence = {"missing share": max(recorder.missing_shares)}
+        because = "Some rows of weights sum to less than one: they were masked after the softmax."
+        return ATTENTION_NORMALISATION.failed("after the softmax", evidence, because=because)
     if not attentions:
         return ATTENTION_NORMALISATION.not_examined(
             "There was no softmax over pairs of tokens: attention is computed by fused kernels, which are right, or absent."
@@ -148,13 +127,10 @@ def _fill(subject: ModelUnderTest) -> Finding:
         return WEAK_MASK_FILL.not_examined(
             "Nothing is masked: every token may be used, and the contract has no padding."
         )
-    leaks = bool(
-        forbidden.any()
-        and measure_dependency(usual, length, EVAL).change.masked_fill(~forbidden, 0).max() > usual.tolerance()
-    )
+    leaks = measure_dependency(usual, length, EVAL).greatest(forbidden)[0] > usual.tolerance()
     for factor in (8.0, 64.0, 512.0):
         large = usual.with_module(scaled_copy(usual.module, factor), f"{usual.name}, {factor:g} times as large")
-        finding = None if leaks else _forbidden_shows(large, length, forbidden)
+        finding = _forbidden_shows(large, length, forbidden) if forbidden.any() and not leaks else None
         for side, batch in batches:
             finding = finding or _padding_shows(usual, large, side, batch)
         if finding is not None:
@@ -165,18 +141,14 @@ def _fill(subject: ModelUnderTest) -> Finding:
 
 
 def _forbidden_shows(large: ModelCopy, length: int, forbidden: Tensor) -> Finding | None:
-    if not forbidden.any():
-        return None
     found = measure_dependency(large, length, EVAL, inputs=4)
-    change = found.change.masked_fill(~forbidden, 0)
-    if not change.max() > 1e-3 * large.scale():
+    change, position, token = found.greatest(forbidden)
+    if not change > 1e-3 * large.scale():
         return None
-    position, token = divmod(int(change.argmax()), length)
-    before, after = found.example(position, token)
     return WEAK_MASK_FILL.failed(
         f"{large.name}; position {position} depends on token {token}",
-        {"change": change.max().item(), "of": large.scale()},
-        counterexample(large, before, after, 0, position, f"token {token} replaced"),
+        {"change": change, "of": large.scale()},
+        counterexample(large, *found.example(position, token), 0, position, f"token {token} replaced"),
     )
 
 
@@ -184,17 +156,10 @@ def _padding_shows(usual: ModelCopy, large: ModelCopy, side: str, batch: ModelIn
     for row in range(1, batch.rows):
         alone, real = row_alone(batch, row)
         before, after = (
-            (copy.logits(alone)[0] - copy.logits(batch)[row, real]).abs().nan_to_num(0.0).max().item()
-            for copy in (usual, large)
+            differences(copy.logits(alone)[0], copy.logits(batch)[row, real]).max().item() for copy in (usual, large)
         )
         if before <= 1e-5 * usual.scale() and after > 1e-2 * large.scale():
-            first = int(real.nonzero()[0, 0])
-            return WEAK_MASK_FILL.failed(
-                f"{large.name}; {side} padding has an effect",
-                {"change": after, "of": large.scale()},
-                Counterexample.between(
-                    alone.row_as_lists(0), batch.row_as_lists(row), large.logits(alone)[0, 0], large.logits(batch)[row, first],
-                    difference="among longer rows", output=f"the row's first token ({large.name})",
-                ),
-            )  # fmt: skip
+            example = alone_and_padded(large, EVAL, batch, row, 0)
+            evidence = {"change": after, "of": large.scale()}
+            return WEAK_MASK_FILL.failed(f"{large.name}; {side} padding has an effect", evidence, example)
     return None

@@ -1,20 +1,23 @@
-"""Generation from the examples, judged by the signatures of studies: endings, targets, padding and order of sources."""
+"""Generation from the examples: endings, and the effects of targets, padding and order of sources."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import log
 
 from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
 from seqwright.doctor.checks.parameters import norms_are_initial
 from seqwright.doctor.finding import Finding
-from seqwright.doctor.generation import GeneratedAnswers, generate_answers, teacher_forced_input
+from seqwright.doctor.generation import (
+    GeneratedAnswers,
+    answer_ids,
+    comparable_answers,
+    generate_answers,
+    teacher_forced_input,
+)
 from seqwright.doctor.model_input import InputSampler
 from seqwright.doctor.model_under_test import ModelUnderTest
-from seqwright.evaluation.behaviour import Behaviour
-from seqwright.evaluation.signature import never_stops, order_blind, padding_dependent, teacher_forced_only
 
 NEVER_STOPS = Check(
     "never-stops",
@@ -60,12 +63,12 @@ class BehaviourChecks(Spec, CheckGroup):
     def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
         """Generate from the examples, with changed sources, too."""
         missing = [name for name in ("generate", "examples") if getattr(subject, name) is None]
-        reason = "An encoder does not generate."
         if missing:
-            reason = f"Give {' and '.join(missing)}, and generated answers are compared with the examples."
-        if missing or not subject.contract.predicts_next:
-            for check in self.checks:
-                yield check.not_examined(reason)
+            needed = " and ".join(missing)
+            yield from self.none_examined(f"Give {needed}, and generated answers are compared with the examples.")
+            return
+        if not subject.contract.predicts_next:
+            yield from self.none_examined("An encoder does not generate.")
             return
         found = generate_answers(subject)
         yield _stops(subject, found)
@@ -73,66 +76,58 @@ class BehaviourChecks(Spec, CheckGroup):
             for check in self.checks[1:]:
                 yield check.not_examined("A decoder alone has no source, and no single right answer.")
             return
-        yield _teacher_forced(found)
-        yield _padded(found)
+        examples = subject.examples or {}
+        targets = examples["target"].tolist() if "target" in examples else []
+        yield _teacher_forced(subject, found, targets)
+        yield _padded(subject, found)
         yield _reordered(subject, found)
-        yield _constant(subject, found)
+        yield _constant(subject, found, targets)
 
 
 def _stops(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
     contract = subject.contract
     if contract.eos is None:
         return NEVER_STOPS.not_examined("The contract has no end: answers may have a fixed length.")
-    endless = [row for row, answer in enumerate(found.behaviour.padded) if not answer.stopped]
+    endless = [row for row, ended in enumerate(found.ended) if not ended]
     probability = _greatest_end_probability(subject, contract.eos)
-    evidence: dict[str, float | str] = {
-        "answers": float(len(found.rows)), "without an end": float(len(endless)), "greatest probability of an end": probability,
-    }  # fmt: skip
-    if not never_stops(found.behaviour):
+    evidence = {
+        "answers": len(found.rows),
+        "without an end": len(endless),
+        "greatest probability of an end": probability,
+    }
+    if not endless:
         return NEVER_STOPS.passed("Every answer ends.", **evidence)
     if _is_untrained(subject) and not probability <= NEVER / contract.vocabulary:
         return NEVER_STOPS.inconclusive("The model is not trained: endless answers are to be expected.", **evidence)
-    made_up = contract.reads_source and not found.with_targets
-    return NEVER_STOPS.failed(
-        f"{'made-up ' if made_up else ''}example {endless[0]}: {found.rows[endless[0]][:24]}",
-        evidence,
-        only_warn=made_up and 2 * len(endless) < len(found.rows),
-    )
+    made_up = contract.reads_source and not found.forced
+    where = f"{'made-up ' if made_up else ''}example {endless[0]}: {found.rows[endless[0]][:24]}"
+    return NEVER_STOPS.failed(where, evidence, only_warn=made_up and 2 * len(endless) < len(found.rows))
 
 
-def _teacher_forced(found: GeneratedAnswers) -> Finding:
-    if not found.with_targets:
+def _teacher_forced(subject: ModelUnderTest, found: GeneratedAnswers, targets: list[list[int]]) -> Finding:
+    if not found.forced:
         return TEACHER_FORCED_ONLY.not_examined(
             "Give examples with targets, and generated answers are compared with them."
         )
-    known = [row for row, right in enumerate(found.behaviour.forced) if right]
-    lost = [row for row in known if not found.behaviour.padded[row].correct]
-    rows = len(found.rows)
-    evidence: dict[str, float | str] = {
-        "right with true tokens": len(known) / rows,
-        "right when generated": sum(answer.correct for answer in found.behaviour.padded) / rows,
-    }
-    if len(known) < KNOWN * rows:
+    answers = ([answer_ids(ids, subject.contract) for ids in rows] for rows in (found.rows, targets))
+    right = [answer == target for answer, target in zip(*answers, strict=True)]
+    rows, known = len(right), sum(found.forced)
+    lost = [row for row in range(rows) if found.forced[row] and not right[row]]
+    evidence = {"right with true tokens": known / rows, "right when generated": sum(right) / rows}
+    if known < KNOWN * rows:
         return TEACHER_FORCED_ONLY.inconclusive("The model has not learnt the examples.", **evidence)
-    if teacher_forced_only(_rows_of(found.behaviour, known)) and len(lost) > (1 - KNOWN) * rows:
+    if len(lost) > (1 - KNOWN) * rows:
         return TEACHER_FORCED_ONLY.failed(f"example {lost[0]}: {found.rows[lost[0]][:24]} is generated", evidence)
     return TEACHER_FORCED_ONLY.passed("Targets that the model predicts are generated, too.", **evidence)
 
 
-def _rows_of(behaviour: Behaviour, rows: list[int]) -> Behaviour:
-    padded, alone, forced = (
-        tuple(side[row] for row in rows) for side in (behaviour.padded, behaviour.alone, behaviour.forced)
-    )
-    return replace(behaviour, padded=padded, alone=alone, forced=forced)  # type: ignore[arg-type]
-
-
-def _padded(found: GeneratedAnswers) -> Finding:
+def _padded(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
     if not found.alone:
         return ANSWERS_PADDED.not_examined("No source of the examples is padded.")
-    behaviour = found.behaviour
-    changed = [row for row in found.alone if behaviour.padded[row].symbols != behaviour.alone[row].symbols]
-    evidence: dict[str, float | str] = {"sources": float(len(found.alone)), "other answers": float(len(changed))}
-    if not padding_dependent(behaviour):
+    pairs = {row: comparable_answers(found.rows[row], ids, subject.contract) for row, ids in found.alone.items()}
+    changed = [row for row, (padded, alone) in pairs.items() if padded != alone]
+    evidence = {"sources": len(found.alone), "other answers": len(changed)}
+    if not changed:
         return ANSWERS_PADDED.passed("Answers are the same alone and among longer sources.", **evidence)
     row = changed[0]
     where = f"source {found.prompts[row].tolist()}: {found.rows[row][:24]} among others, {found.alone[row][:24]} alone"
@@ -142,8 +137,9 @@ def _padded(found: GeneratedAnswers) -> Finding:
 def _reordered(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
     if not found.reordered:
         return ANSWERS_REORDERED.not_examined("No source of the examples has two tokens that could be swapped.")
-    sources = float(len(found.reordered))
-    if not order_blind(found.behaviour):
+    sources, contract = len(found.reordered), subject.contract
+    pairs = [(found.rows[row], after) for row, (_, after) in found.reordered.items()]
+    if any(answer_ids(before, contract) != answer_ids(after, contract) for before, after in pairs):
         return ANSWERS_REORDERED.passed("Answers change with the order of their sources.", sources=sources)
     if _is_untrained(subject):
         return ANSWERS_REORDERED.inconclusive(UNTRAINED, sources=sources)
@@ -153,15 +149,15 @@ def _reordered(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
     return ANSWERS_REORDERED.failed(where, {"sources": sources}, because=because, only_warn=True)
 
 
-def _constant(subject: ModelUnderTest, found: GeneratedAnswers) -> Finding:
-    targets = subject.examples["target"].tolist() if subject.examples and found.with_targets else []
+def _constant(subject: ModelUnderTest, found: GeneratedAnswers, targets: list[list[int]]) -> Finding:
     if len(set(map(tuple, targets))) < 2:
         return ANSWERS_CONSTANT.not_examined("Give examples with targets that differ.")
-    if found.behaviour.spread:
+    pairs = ((ids, found.alone.get(row, ids)) for row, ids in enumerate(found.rows))
+    if len({comparable_answers(*pair, subject.contract)[0] for pair in pairs}) > 1:
         return ANSWERS_CONSTANT.passed("Answers differ.")
     if _is_untrained(subject):
         return ANSWERS_CONSTANT.inconclusive(UNTRAINED)
-    return ANSWERS_CONSTANT.failed(f"all {len(found.rows)} sources: {found.rows[0][:24]}", {"answers": 1.0})
+    return ANSWERS_CONSTANT.failed(f"all {len(found.rows)} sources: {found.rows[0][:24]}", {"answers": 1})
 
 
 def _greatest_end_probability(subject: ModelUnderTest, eos: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,8 +73,7 @@ def _batch(subject: ModelUnderTest, length: int) -> ModelInput:
     source = sampler.ids(2, subject.length(7))
     if contract.pad is None or source.shape[1] < 2:
         return ModelInput(ids, source=source)
-    side = "left" if contract.padding_side == "left" else "right"
-    source, mask = pad_rows([source[0].tolist(), source[1, :-1].tolist()], contract.pad, side)
+    source, mask = pad_rows([source[0].tolist(), source[1, :-1].tolist()], contract.pad, contract.padding_sides[0])
     return ModelInput(ids, None, source, mask)
 
 
@@ -109,13 +109,8 @@ def _mismatch(subject: ModelUnderTest, step: Any, length: int) -> Finding | None
             CachedReading("after the state was rewound", after(length // 2), rewind=True),
         ]
     batch = _batch(subject, length)
-    for copy in subject.copies:
-        whole = copy.logits(batch)
-        for reading in readings:
-            found = _compared(step, copy, batch, whole, reading)
-            if found is not None:
-                return found
-    return None
+    found = (_compared(step, copy, batch, reading) for copy in subject.copies for reading in readings)
+    return next((each for each in found if each is not None), None)
 
 
 def _in_pieces_of_three(subject: ModelUnderTest, step: Any, length: int) -> Finding | None:
@@ -125,57 +120,54 @@ def _in_pieces_of_three(subject: ModelUnderTest, step: Any, length: int) -> Find
     copy, batch = subject.reinitialised, _batch(subject, length)
     pieces = [2, *([3] * ((length - 2) // 3))]
     short = replace(batch, ids=batch.ids[:, : sum(pieces)])
-    try:
-        found = _compared(step, copy, short, copy.logits(short), CachedReading("three at a time", pieces))
-    except CallbackError:
-        return None
+    found = None
+    with suppress(CallbackError):
+        found = _compared(step, copy, short, CachedReading("three at a time", pieces))
     if found is None:
         return None
     use = "It matters where several tokens are read at once after the first: in speculative decoding, or for a prompt in parts."
     return msgspec.structs.replace(found, verdict="warn", explanation=f"{CACHE_MISMATCH.fault} {use}")
 
 
-def _compared(step: Any, copy: ModelCopy, batch: ModelInput, whole: Tensor, reading: CachedReading) -> Finding | None:
-    logits = _stepped(step, copy, batch, reading)
+def _compared(step: Any, copy: ModelCopy, batch: ModelInput, reading: CachedReading) -> Finding | None:
+    whole, logits = copy.logits(batch), _stepped(step, copy, batch, reading)
     skipped = batch.ids.shape[1] - logits.shape[1]  # a step may return the logits of its last token alone
     change = (logits - whole[:, skipped:]).abs().amax(-1)
     tolerance = max(copy.tolerance(), (1e-6 if copy.dtype == torch.float64 else 1e-4) * copy.scale())
     if not (change.isnan().any() or change.max() > tolerance):
         return None
-    row, position = (int(each) for each in (change.nan_to_num(float("inf")) > tolerance).nonzero()[0])
+    row, position = (change.nan_to_num(float("inf")) > tolerance).nonzero()[0].tolist()
     same = (logits.argmax(-1) == whole[:, skipped:].argmax(-1)).double().mean().item()
-    first, second = whole[row, position + skipped], logits[row, position]
+    logits_there = whole[row, position + skipped], logits[row, position]
     position += skipped
     sides = replace(batch, ids=batch.ids[:, : position + 1]).row_as_lists(row)
+    output = f"position {position}, the whole at once and {reading.name}"
     return CACHE_MISMATCH.failed(
         f"{reading.name}, from position {position} on; {copy.name}",
         {"change": change.max().item(), "threshold": tolerance, "same likeliest token": same},
-        Counterexample.between(
-            sides, sides, first, second,
-            difference=f"read {reading.name}", output=f"position {position}, the whole at once and {reading.name}",
-        ),
-    )  # fmt: skip
-
-
-def _source(batch: ModelInput) -> tuple[Tensor | None, ...]:
-    return () if batch.source is None else (batch.source, batch.source_mask)
+        Counterexample.between((sides, sides), logits_there, difference=f"read {reading.name}", output=output),
+    )
 
 
 def _stepped(step: Any, copy: ModelCopy, batch: ModelInput, reading: CachedReading) -> Tensor:
     """Return the logits of cached steps, ``[b t v]``."""
     found, past, start, swapped = [], None, 0, False
     batch, pieces = batch.to(copy.device), [piece for piece in reading.pieces if piece > 0]
+
+    def read(ids: Tensor, past: Any) -> tuple[Tensor, Any]:
+        return step(module, ids, past, *(() if batch.source is None else (batch.source, batch.source_mask)))
+
     with copy.running(EVAL) as module:
         for number, piece in enumerate(pieces):
             try:
                 if number == (len(pieces) + 1) // 2 and isinstance(past, State):
                     if reading.rewind:
-                        _, further = step(module, batch.ids[:, -1:], past, *_source(batch))
+                        _, further = read(batch.ids[:, -1:], past)
                         past = further.rewind(torch.full((batch.rows,), past.length, device=copy.device))
                     if reading.swap_rows:
                         order = torch.arange(batch.rows, device=copy.device).flip(0)
                         past, batch, swapped = past.select(order), batch.select(order), True
-                logits, past = step(module, batch.ids[:, start : start + piece], past, *_source(batch))
+                logits, past = read(batch.ids[:, start : start + piece], past)
             except Exception as error:
                 raise CallbackError("step", error) from error
             if not isinstance(logits, Tensor) or logits.ndim not in (2, 3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from seqwright.doctor.checks.padding import padded_batches
 from seqwright.doctor.copies import copy_in_precision
 from seqwright.doctor.finding import Counterexample, Finding
 from seqwright.doctor.model_input import InputSampler, ModelInput, with_other_rows
-from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample, differences
 from seqwright.doctor.run_modes import EVAL, EVAL_WITH_GRADIENTS, MODES, TRAIN, RunMode
 
 STATEFUL = Check(
@@ -64,13 +65,13 @@ def _stateful(subject: ModelUnderTest) -> Finding:
     for other_length in (max(1, length - 2), subject.length(40)):
         copy.logits(InputSampler(subject.contract, 5).batch(2, other_length))
     third = copy.logits(batch)
-    change, tolerance = max(_difference(first, second), _difference(first, third)), copy.tolerance()
+    change, tolerance = max(_difference(first, each) for each in (second, third)), copy.tolerance()
     if change <= tolerance:
         return STATEFUL.passed("The same input has the same output before and after others.", change=change)
     for each in subject.copies:
         each.stateful_modes = frozenset(MODES)
     copy.module = copy_in_precision(subject.model, copy.dtype)
-    example = _same_input(batch, first, third, *_worst(first, third), "read again after others")
+    example = _same_input(batch, first, third, "read again after others")
     return STATEFUL.failed("eval", {"change": change, "threshold": tolerance}, example)
 
 
@@ -82,28 +83,21 @@ def _nondeterministic(subject: ModelUnderTest) -> Finding:
     change = _difference(first, other)
     if change <= copy.tolerance():
         return EVAL_NONDETERMINISTIC.passed("Random numbers make no difference in eval mode.", change=change)
-    example = _same_input(batch, first, other, *_worst(first, other), "other random numbers")
+    example = _same_input(batch, first, other, "other random numbers")
     return EVAL_NONDETERMINISTIC.failed("eval", {"change": change, "threshold": copy.tolerance()}, example)
 
 
 def _difference(first: Tensor, second: Tensor) -> float:
     """Return the greatest difference of two tensors; infinity where their shapes differ."""
-    return (first - second).abs().nan_to_num(0.0).max().item() if first.shape == second.shape else float("inf")
+    return differences(first, second).max().item() if first.shape == second.shape else float("inf")
 
 
-def _worst(first: Tensor, second: Tensor) -> tuple[int, int]:
-    """Return the row and the position at which two batches of logits ``[b t v]`` differ most."""
-    row, position = divmod(int((first - second).abs().nan_to_num(0.0).amax(-1).argmax()), first.shape[1])
-    return row, position
-
-
-def _same_input(
-    batch: ModelInput, first: Tensor, second: Tensor, row: int, position: int, difference: str
-) -> Counterexample:
-    """Make a counterexample of one input with two different outputs."""
+def _same_input(batch: ModelInput, first: Tensor, second: Tensor, difference: str) -> Counterexample:
+    """Make a counterexample of one input with two different outputs ``[b t v]``, where they differ most."""
+    row, position = divmod(int(differences(first, second).argmax()), first.shape[1])
     sides, output = batch.row_as_lists(row), f"position {position}; the same input, {difference}"
     logits = first[row, position], second[row, position]
-    return Counterexample.between(sides, sides, *logits, difference=difference, output=output)
+    return Counterexample.between((sides, sides), logits, difference=difference, output=output)
 
 
 class ModeChecks(Spec, CheckGroup):
@@ -127,14 +121,11 @@ def _mode_dependent(subject: ModelUnderTest) -> Finding:
         for mode in subject.modes[1:]:
             change = _difference(logits[EVAL], logits[mode])
             if change > copy.tolerance() and (found is None or mode == EVAL_WITH_GRADIENTS):
-                worst = _worst(logits[EVAL], logits[mode])
-                example = _same_input(batch, logits[EVAL], logits[mode], *worst, f"{EVAL.name} and {mode.name}")
+                example = _same_input(batch, logits[EVAL], logits[mode], f"{EVAL.name} and {mode.name}")
                 found = mode, change, example, copy
     if found is None and subject.random_training:
-        return MODE_DEPENDENT.failed(
-            "train", {}, because="In training it draws random numbers (noise, or layers left out): it was examined in eval mode alone.",
-            only_warn=True,
-        )  # fmt: skip
+        because = "In training it draws random numbers (noise, or layers left out): it was examined in eval mode alone."
+        return MODE_DEPENDENT.failed("train", {}, because=because, only_warn=True)
     if found is None:
         return MODE_DEPENDENT.passed("All modes give the same output, dropout apart.")
     mode, change, example, copy = found
@@ -156,26 +147,21 @@ def _not_finite(subject: ModelUnderTest) -> Finding:
         for name, batch in batches:
             logits = subject.original.logits(batch, mode)
             real = torch.ones(logits.shape[:2], dtype=torch.bool) if batch.mask is None else batch.mask
-            bad = (logits.isnan() | (logits == torch.inf)).any(-1) | (logits == -torch.inf).all(-1)
-            bad = bad & real
+            bad = real & ((logits.isnan() | (logits == torch.inf)).any(-1) | (logits == -torch.inf).all(-1))
             if bad.any():
-                row, position = (int(each) for each in bad.nonzero()[0])
-                single = batch.select(torch.tensor([row]))
+                row, position = bad.nonzero()[0].tolist()
                 return NAN.failed(
                     f"{name}; {mode.name}; position {position}",
-                    {"outputs": float(bad.sum()), "rows": float(bad.any(1).sum())},
-                    counterexample(subject.original, single, single, 0, position, "", mode),
+                    {"outputs": int(bad.sum()), "rows": int(bad.any(1).sum())},
+                    counterexample(subject.original, batch.row(row), batch.row(row), 0, position, "", mode),
                 )
     if TRAIN not in subject.modes:
         return NAN.passed("All outputs at real tokens are finite numbers; gradients were not computed.")
     for name, batch in batches:
         parameter = _parameter_with_bad_gradient(subject.original, batch)
         if parameter:
-            return NAN.failed(
-                f"{name}; the gradient of {parameter}",
-                {},
-                because="A gradient is not finite: after one step every parameter is NaN.",
-            )
+            because = "A gradient is not finite: after one step every parameter is NaN."
+            return NAN.failed(f"{name}; the gradient of {parameter}", {}, because=because)
     return NAN.passed("All outputs at real tokens, and all gradients, are finite numbers.")
 
 
@@ -200,11 +186,9 @@ class BatchChecks(Spec, CheckGroup):
 
     def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
         """Replace the other rows of a batch, and compare equal rows."""
-        found = None
-        for copy in subject.copies:
-            for mode in subject.modes:
-                for length, rows in ((subject.length(7), 3), (subject.length(5), 5)):
-                    found = found or _mixed(copy, mode, length, rows)
+        sizes = (subject.length(7), 3), (subject.length(5), 5)
+        tried = product(subject.copies, subject.modes, sizes)
+        found = next((mixed for copy, mode, size in tried if (mixed := _mixed(copy, mode, *size)) is not None), None)
         if found is not None:
             for copy in subject.copies:
                 copy.row_by_row = True
@@ -221,31 +205,24 @@ class BatchChecks(Spec, CheckGroup):
 def _mixed(copy: ModelCopy, mode: RunMode, length: int, rows: int) -> Finding | None:
     sampler = InputSampler(copy.contract, 9)
     batch, others = sampler.batch(rows, length), sampler.batch(rows, length)
-    first_kept, first_replaced, equal = (
-        with_other_rows(batch, others),
-        with_other_rows(others, batch),
-        batch.repeat_first(rows),
-    )
     logits, tolerance, where = copy.logits(batch, mode), copy.tolerance(0.0, mode), f"{mode.name}; {copy.name}"
-    change = (logits[0] - copy.logits(first_kept, mode)[0]).abs().nan_to_num(0.0)
-    if change.max() > tolerance:
-        example = counterexample(
-            copy, batch, first_kept, 0, int(change.amax(-1).argmax()), "the other rows replaced", mode
-        )
-        evidence = {"change": change.max().item(), "threshold": tolerance}
-        return BATCH_MIXING.failed(f"{where}; {rows} rows of {length}", evidence, example)
-    change = (logits[1:] - copy.logits(first_replaced, mode)[1:]).abs().nan_to_num(0.0)
-    if change.max() > tolerance:
-        row, position = divmod(int(change.amax(-1).argmax()), length)
-        example = counterexample(copy, batch, first_replaced, row + 1, position, "the first row replaced", mode)
-        evidence = {"change": change.max().item(), "threshold": tolerance}
-        return BATCH_MIXING.failed(f"{where}; {rows} rows of {length}", evidence, example)
+    for after, kept, difference in (
+        (with_other_rows(batch, others), slice(0, 1), "the other rows replaced"),
+        (with_other_rows(others, batch), slice(1, rows), "the first row replaced"),
+    ):
+        change = differences(logits[kept], copy.logits(after, mode)[kept])
+        if change.max() > tolerance:
+            row, position = divmod(int(change.argmax()), length)
+            example = counterexample(copy, batch, after, kept.start + row, position, difference, mode)
+            evidence = {"change": change.max().item(), "threshold": tolerance}
+            return BATCH_MIXING.failed(f"{where}; {rows} rows of {length}", evidence, example)
+    equal = batch.repeat_first(rows)
     same = copy.logits(equal, mode)
-    change = (same - same[:1]).abs().nan_to_num(0.0)
-    if change.max() > tolerance:
-        row, position = divmod(int(change.amax(-1).argmax()), length)
-        example = _same_input(equal, same[:1].expand_as(same), same, row, position, f"in row 0 and in row {row}")
-        evidence = {"change": change.max().item(), "threshold": tolerance}
-        because = "Equal rows have different outputs."
-        return BATCH_MIXING.failed(f"{where}; equal rows 0 and {row}", evidence, example, because=because)
-    return None
+    change = differences(same, same[:1])
+    if not change.max() > tolerance:
+        return None
+    row = int(change.amax(1).argmax())
+    example = _same_input(equal, same[:1].expand_as(same), same, f"in row 0 and in row {row}")
+    evidence = {"change": change.max().item(), "threshold": tolerance}
+    because = "Equal rows have different outputs."
+    return BATCH_MIXING.failed(f"{where}; equal rows 0 and {row}", evidence, example, because=because)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
-from seqwright.doctor.checks.order import position_indices, replaced, swapped
+from seqwright.doctor.checks.order import position_indices, swapped, unnoticed_swaps
 from seqwright.doctor.finding import Finding
 from seqwright.doctor.model_input import InputSampler
 from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest, counterexample
@@ -42,9 +42,7 @@ class LengthChecks(Spec, CheckGroup):
         try:
             logits = subject.original.logits(batch)
         except CallbackError as error:
-            yield POSITION_OVERFLOW.failed(
-                f"length {length}", {"length": float(length)}, because=f"The error is: {error}."
-            )
+            yield POSITION_OVERFLOW.failed(f"length {length}", {"length": length}, because=f"The error is: {error}.")
             return
         yield (
             _repeated_index(subject, length)
@@ -57,13 +55,12 @@ class LengthChecks(Spec, CheckGroup):
 
 def _repeated_index(subject: ModelUnderTest, length: int) -> Finding | None:
     """Find a table of positions that is indexed twice by the same number."""
-    for name, indices in position_indices(subject.original, length).items():
-        row = indices[0] if indices.ndim == 2 else indices
+    for name, row in position_indices(subject.original, length).items():
         if len(row.unique()) < length:
             position = next(at for at in range(1, length) if int(row[at]) in row[:at].tolist())
             return POSITION_OVERFLOW.failed(
                 f"{name}, position {position}",
-                {"length": float(length), "different indices": float(len(row.unique()))},
+                {"length": length, "different indices": len(row.unique())},
                 because=f"Position {position} gets the index {int(row[position])}, as an earlier one does.",
             )
     return None
@@ -74,25 +71,16 @@ def _confused(subject: ModelUnderTest, length: int) -> Finding | None:
     i, j = length - 4, length - 3
     if length < 8 or _swap_is_unnoticed(subject, 5, 0, 1) or not _swap_is_unnoticed(subject, length, i, j):
         return None
-    copy, (before, after) = subject.reinitialised, swapped(subject, "target", length, i, j)
+    copy, (before, after, _) = subject.reinitialised, swapped(subject, "target", length, i, j)
     position = length - 1 if subject.contract.predicts_next else i
     return POSITION_OVERFLOW.failed(
         f"positions {i} and {j} of {length}",
         {"change": copy.change(before, after).max().item(), "threshold": copy.tolerance()},
         counterexample(copy, before, after, 0, position, f"tokens {i} and {j} swapped"),
-        because="The model cannot tell the last positions apart; earlier ones it can.",
+        because="The last positions are confused; earlier ones are not.",
     )
 
 
 def _swap_is_unnoticed(subject: ModelUnderTest, length: int, i: int, j: int) -> bool:
     """Return whether two tokens that have an effect can be swapped with no other effect than swapped outputs."""
-    copy, (before, after) = subject.reinitialised, swapped(subject, "target", length, i, j)
-    first, second = copy.logits(before)[0], copy.logits(after)[0]
-    effects = (first - copy.logits(replaced(subject, "target", before, i))[0]).abs()
-    if subject.contract.predicts_next:  # the last output depends on both
-        change, effect = (first[-1] - second[-1]).abs().max(), effects[-1].max()
-    elif len(first) == length:
-        change, effect = (first[i] - second[j]).abs().max(), effects.max()
-    else:
-        return False
-    return bool(effect > copy.tolerance() and change <= max(copy.tolerance(), 1e-4 * effect.item()))
+    return bool(unnoticed_swaps(subject, subject.reinitialised, "target", length, [(i, j)])[1])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from collections.abc import Iterator, Set
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,10 +16,10 @@ from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
 from seqwright.doctor.copies import deep_copy, reinitialised_copy
 from seqwright.doctor.finding import Finding
+from seqwright.doctor.localise import record_modules
 from seqwright.doctor.model_input import InputSampler, ModelInput, concatenate
-from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, counterexample, differences
 from seqwright.doctor.remedies import curing
-from seqwright.doctor.run_modes import EVAL
 
 ORDER_BLIND = Check(
     "order-blind",
@@ -60,7 +61,12 @@ def _order_blind(subject: ModelUnderTest, side: Side) -> Finding:
     causal = side == "target" and subject.contract.predicts_next
     if length < (3 if causal else 2):
         return ORDER_BLIND.inconclusive(f"Sequences of {length} tokens have no order that could show.")
-    results = [_unnoticed_swaps(subject, copy, side, length) for copy in subject.copies]
+    candidates = list(itertools.combinations(range(length), 2))
+    if causal:  # the last token is compared, and not swapped
+        candidates = [(i, j) for i, j in candidates if j < length - 1]
+    if subject.large:
+        candidates = candidates[:: max(1, len(candidates) // 10)]
+    results = [unnoticed_swaps(subject, copy, side, length, candidates) for copy in subject.copies]
     if all(tried == 0 for tried, _ in results):
         return ORDER_BLIND.inconclusive("The outputs that are compared depend on no token that could be swapped.")
     unnoticed = set.intersection(*(set(pairs) for tried, pairs in results if tried))
@@ -69,56 +75,49 @@ def _order_blind(subject: ModelUnderTest, side: Side) -> Finding:
     number = next(tried for tried, _ in results if tried)
     copy = subject.reinitialised if results[1][0] else subject.original
     i, j = min(unnoticed)
-    before, after = swapped(subject, side, length, i, j)
+    before, after, _ = swapped(subject, side, length, i, j)
     position = before.ids.shape[1] - 1 if side == "source" or causal else i
     whole = len(unnoticed) == number
     pairs = "any two tokens" if whole else f"{len(unnoticed)} of {number} pairs of positions"
+    of_source = " of the source" if side == "source" else ""
 
     def cured(model: Any) -> bool:
         module = reinitialised_copy(model, subject.reinitialised.dtype)
-        tried, pairs = _unnoticed_swaps(subject, subject.reinitialised.with_module(module, ""), side, length)
+        twin = subject.reinitialised.with_module(module, "")
+        tried, pairs = unnoticed_swaps(subject, twin, side, length, candidates)
         return tried > 0 and not pairs
 
     return ORDER_BLIND.failed(
-        f"{pairs} of the source, as {i} and {j}" if side == "source" else f"{pairs}, as {i} and {j}",
-        {"pairs": float(len(unnoticed)), "of": float(number), "threshold": copy.tolerance()},
+        f"{pairs}{of_source}, as {i} and {j}",
+        {"pairs": len(unnoticed), "of": number, "threshold": copy.tolerance()},
         counterexample(copy, before, after, 0, position, f"tokens {i} and {j} swapped"),
         because="" if whole else "Only some positions are confused.",
         edit=curing(subject.spec, "NoPosition", "SinusoidalPosition", cured),
     )
 
 
-def swapped(subject: ModelUnderTest, side: Side, length: int, i: int, j: int) -> tuple[ModelInput, ModelInput]:
-    """Return a row, and the same row with two different tokens swapped."""
+def swapped(subject: ModelUnderTest, side: Side, length: int, i: int, j: int) -> tuple[ModelInput, ...]:
+    """Return a row, the same row with two different tokens swapped, and with another token in place of the first of them."""
     sampler = InputSampler(subject.contract, 13)
     before = sampler.batch(1, subject.length(3) if side == "source" else length, length)
     ids = before.side(side)
     if ids[0, i] == ids[0, j]:
         ids[0, j] = sampler.other_than(ids[0, j])
-    changed = ids.clone()
+    changed, replaced = ids.clone(), ids.clone()
     changed[0, [i, j]] = ids[0, [j, i]]
-    return before, before.with_side(side, changed)
+    replaced[0, i] = InputSampler(subject.contract, 15).other_than(ids[0, i])
+    return before, before.with_side(side, changed), before.with_side(side, replaced)
 
 
-def _unnoticed_swaps(
-    subject: ModelUnderTest, copy: ModelCopy, side: Side, length: int
+def unnoticed_swaps(
+    subject: ModelUnderTest, copy: ModelCopy, side: Side, length: int, pairs: list[tuple[int, int]]
 ) -> tuple[int, list[tuple[int, int]]]:
     """Return the number of pairs of which the output depends on at least one token, and those whose swap changes nothing."""
     causal = side == "target" and subject.contract.predicts_next
-    candidates = [(i, j) for i in range(length) for j in range(i + 1, length) if not causal or j < length - 1]
-    if subject.large:
-        candidates = candidates[:: max(1, len(candidates) // 10)]
-    swaps = [swapped(subject, side, length, i, j) for i, j in candidates]
-    batches = (
-        concatenate([before for before, _ in swaps]),
-        concatenate([after for _, after in swaps]),
-        concatenate(
-            [replaced(subject, side, before, i) for (before, _), (i, _) in zip(swaps, candidates, strict=True)]
-        ),
-    )
-    original, swap, replacement = (copy.logits(batch).nan_to_num(0.0) for batch in batches)
+    rows = zip(*(swapped(subject, side, length, i, j) for i, j in pairs), strict=True)
+    original, swap, replacement = (copy.logits(concatenate(each)).nan_to_num(0.0) for each in rows)
     tried, unnoticed = 0, []
-    for row, (i, j) in enumerate(candidates):
+    for row, (i, j) in enumerate(pairs):
         one, other, third = original[row], swap[row], replacement[row]
         if causal:  # the last output depends on both
             one, other, third = one[-1:], other[-1:], third[-1:]
@@ -131,13 +130,6 @@ def _unnoticed_swaps(
             if change <= max(copy.tolerance(), 1e-4 * effect):
                 unnoticed.append((i, j))
     return tried, unnoticed
-
-
-def replaced(subject: ModelUnderTest, side: Side, before: ModelInput, position: int) -> ModelInput:
-    """Return the row with another token at one position."""
-    changed = before.side(side).clone()
-    changed[0, position] = InputSampler(subject.contract, 15).other_than(changed[0, position])
-    return before.with_side(side, changed)
 
 
 def position_tensors(module: nn.Module, indexed: Set[str]) -> list[tuple[str, nn.Module, str, Tensor]]:
@@ -153,43 +145,20 @@ def position_tensors(module: nn.Module, indexed: Set[str]) -> list[tuple[str, nn
     return found
 
 
-def _embedding_indices(copy: ModelCopy, batch: ModelInput) -> dict[str, Tensor]:
-    """Return the indices that each embedding is called with."""
-    indices: dict[str, Tensor] = {}
-
-    def recorder(name: str) -> Any:
-        def hook(module: nn.Module, args: Any) -> None:
-            if args and isinstance(args[0], Tensor):
-                indices[name] = args[0].detach().to("cpu")
-
-        return hook
-
-    with copy.running(EVAL) as module:
-        embeddings = [(name, each) for name, each in module.named_modules() if isinstance(each, nn.Embedding)]
-        hooks = [each.register_forward_pre_hook(recorder(name)) for name, each in embeddings]
-        try:
-            copy.call(module, batch.to(copy.device))
-        finally:
-            for hook in hooks:
-                hook.remove()
-    return indices
-
-
 def position_indices(copy: ModelCopy, length: int) -> dict[str, Tensor]:
-    """Return the embeddings that are indexed by position, which is the same for every input, and their indices."""
-    sampler = InputSampler(copy.contract, 31)
-    first, second = (_embedding_indices(copy, sampler.batch(2, length, length)) for _ in range(2))
+    """Return the embeddings that are indexed by position, and each token's index: for every input the same, and not all equal."""
+    sampler, found = InputSampler(copy.contract, 31), []
+    for _ in range(2):
+        records = record_modules(copy, sampler.batch(2, length, length), kind=nn.Embedding)
+        given = {name: args[0].to("cpu") for name, (args, _), _ in records if args and isinstance(args[0], Tensor)}
+        found.append({name: ids[0] if ids.ndim == 2 else ids for name, ids in given.items()})
+    first, second = found
     return {
-        name: indices
-        for name, indices in first.items()
-        if name in second and torch.equal(indices, second[name]) and _are_positions(indices, length)
-    }
-
-
-def _are_positions(indices: Tensor, length: int) -> bool:
-    """Return whether there is an index for each token, the first few all different."""
-    row = indices[0] if indices.ndim == 2 else indices
-    return row.ndim == 1 and len(row) == length and len(row[:4].unique()) == min(4, length)
+        name: row
+        for name, row in first.items()
+        if name in second and torch.equal(row, second[name])
+        and row.ndim == 1 and len(row) == length and len(row[:4].unique()) == min(4, length)
+    }  # fmt: skip
 
 
 def _ineffective(subject: ModelUnderTest) -> Finding:
@@ -201,7 +170,7 @@ def _ineffective(subject: ModelUnderTest) -> Finding:
             "No tensor has the name of one that encodes positions; order is judged by order-blind."
         )
     effects = [effect for copy in subject.copies for effect in _effects(copy, length, indexed)]
-    known = [effect for effect in effects if effect == effect]
+    known = [effect for effect in effects if not math.isnan(effect)]
     absolute = [value for path, _, _, value in found if not RELATIVE_NAMES.search(path)]
     where = ", ".join(path for path, *_ in found[:3])
     if not known:
@@ -211,29 +180,23 @@ def _ineffective(subject: ModelUnderTest) -> Finding:
             "The positions act on pairs of tokens, and pairs have next to no effect; order is judged by order-blind.",
             effect=max(known), threshold=WEAK,
         )  # fmt: skip
-    if max(known) < WEAK:
-        return POSITIONS_INEFFECTIVE.failed(
-            where, {"effect": max(known), "of tokens": 1.0, "threshold": WEAK},
-            because="Removed, or replaced, they change outputs by next to nothing of what a token does.",
-        )  # fmt: skip
-    if effects[0] < WEAK and any(bool(value.abs().max() > 0) for value in absolute):
-        return POSITIONS_INEFFECTIVE.failed(
-            where, {"effect": effects[0], "of tokens": 1.0, "threshold": WEAK},
-            because="With their present values they have no effect; larger ones would.",
-        )  # fmt: skip
+    effect, because = max(known), "Removed, or replaced, they change outputs by next to nothing of what a token does."
+    if effect >= WEAK and effects[0] < WEAK and any(bool(value.abs().max() > 0) for value in absolute):
+        effect, because = effects[0], "With their present values they have no effect; larger ones would."
+    if effect < WEAK:
+        evidence = {"effect": effect, "of tokens": 1, "threshold": WEAK}
+        return POSITIONS_INEFFECTIVE.failed(where, evidence, because=because)
     return POSITIONS_INEFFECTIVE.passed("Without positions the output changes.", effect=max(known))
 
 
 def _effects(copy: ModelCopy, length: int, indexed: Set[str]) -> Iterator[float]:
     """Yield the effect of setting positions to zero, then of adding noise, as a share of that of other tokens; NaN if that is 0."""
     batch = InputSampler(copy.contract, 16).batch(2, length)
-    logits, sampler = copy.logits(batch), InputSampler(copy.contract, 17)
-    changed = replace(
-        batch,
-        ids=sampler.other_than(batch.ids),
-        source=None if batch.source is None else sampler.other_than(batch.source),
-    )
-    of_tokens = (logits - copy.logits(changed)).abs().nan_to_num(0.0).max().item()
+    logits, changed, sampler = copy.logits(batch), batch, InputSampler(copy.contract, 17)
+    sides: tuple[Side, ...] = ("target", "source") if copy.contract.reads_source else ("target",)
+    for side in sides:
+        changed = changed.with_side(side, sampler.other_than(batch.side(side)))
+    of_tokens = differences(logits, copy.logits(changed)).max().item()
     for noisy in (False, True):
         twin = deep_copy(copy.module)
         generator = torch.Generator().manual_seed(0)
@@ -243,7 +206,7 @@ def _effects(copy: ModelCopy, length: int, indexed: Set[str]) -> Iterator[float]
             noise = torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
             deviation = max(value.detach().std().item() if value.numel() > 1 else 0, 0.02)
             _assign(owner, name, value.detach() + noise * deviation if noisy else value * 0)
-        change = (logits - copy.with_module(twin, copy.name).logits(batch)).abs().nan_to_num(0.0).max().item()
+        change = differences(logits, copy.with_module(twin, copy.name).logits(batch)).max().item()
         yield change / of_tokens if of_tokens > copy.tolerance() else float("nan")
 
 

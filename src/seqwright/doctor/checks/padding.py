@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from seqwright.core.model import Side
 from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
 from seqwright.doctor.finding import Counterexample, Finding
-from seqwright.doctor.localise import record_modules
+from seqwright.doctor.localise import floating, record_modules
 from seqwright.doctor.model_input import InputSampler, ModelInput, pad_rows
-from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, differences
 from seqwright.doctor.remedies import curing
 from seqwright.doctor.run_modes import RunMode
 
@@ -51,14 +52,14 @@ class PaddingChecks(Spec, CheckGroup):
                 )
             return
         leak = next(_leaks(subject), None)
-        fault, finding = (None, None) if leak is None else _diagnosed(subject, leak)
+        finding = None if leak is None else _diagnosed(subject, leak)
         for check in checks:
-            if fault is None:
+            if finding is None:
                 yield check.passed("Rows have the same logits alone and among longer ones.")
-            elif check is fault and finding is not None:
+            elif check.name == finding.check:
                 yield finding
             else:
-                yield check.not_examined(f"Padding changes the output: see {fault.name}.")
+                yield check.not_examined(f"Padding changes the output: see {finding.check}.")
 
 
 def padded_batches(subject: ModelUnderTest) -> list[tuple[str, ModelInput]]:
@@ -67,7 +68,7 @@ def padded_batches(subject: ModelUnderTest) -> list[tuple[str, ModelInput]]:
     if pad is None:
         return []
     found = []
-    for side in ("right", "left") if contract.padding_side == "both" else (contract.padding_side,):
+    for side in contract.padding_sides:
         rows = InputSampler(contract, 10).ids(3, subject.length(8)).tolist()
         ids, mask = pad_rows([row[: subject.length(n)] for row, n in zip(rows, (8, 5, 3), strict=True)], pad, side)
         if not contract.reads_source:
@@ -75,7 +76,7 @@ def padded_batches(subject: ModelUnderTest) -> list[tuple[str, ModelInput]]:
             continue
         other = InputSampler(contract, 11).ids(3, subject.length(6))
         found.append((side, ModelInput(other, None, ids, mask)))
-        if side == "right" or contract.padding_side == "both":  # targets are padded at their ends, unless "both"
+        if "right" in contract.padding_sides:  # targets are padded at their ends, unless "both"
             found.append((f"{side} target", ModelInput(ids, mask, other)))
     return found
 
@@ -89,17 +90,19 @@ def row_alone(batch: ModelInput, row: int) -> tuple[ModelInput, Tensor]:
     return ModelInput(batch.ids[row : row + 1, real], None, source), real
 
 
+def alone_and_padded(copy: ModelCopy, mode: RunMode, batch: ModelInput, row: int, position: int) -> Counterexample:
+    """Make a counterexample of a row alone and among longer ones, at a position of the row alone."""
+    alone, real = row_alone(batch, row)
+    at = int(real.nonzero()[position, 0])
+    inputs = alone.row_as_lists(), batch.row_as_lists(row)
+    logits = copy.logits(alone, mode)[0, position], copy.logits(batch, mode)[row, at]
+    output = f"the row's token {position} ({mode.name}, {copy.name})"
+    return Counterexample.between(inputs, logits, difference="among longer rows", output=output)
+
+
 @dataclass(frozen=True)
 class PaddingLeak:
-    """A padded row whose logits are not those of the row alone.
-
-    Attributes:
-        copy, mode: the copy, and the mode that it ran in.
-        side: the side of the padding.
-        batch, row: the padded batch and the row.
-        position: the position of the row alone at which the logits differ most.
-        change, tolerance: the difference there, and what counts as rounding.
-    """
+    """A padded row whose logits are not those of the row alone: the greatest change, its position in that row, and the tolerance."""
 
     copy: ModelCopy
     mode: RunMode
@@ -118,7 +121,7 @@ def _leaks(subject: ModelUnderTest) -> Iterator[PaddingLeak]:
             for side, batch in padded_batches(subject):
                 logits = copy.logits(batch, mode)
                 full, _ = row_alone(batch, 0)  # the longest row has no padding: only the shape changes
-                noise = (copy.logits(full, mode)[0] - logits[0]).abs().nan_to_num(0.0).max().item()
+                noise = differences(copy.logits(full, mode)[0], logits[0]).max().item()
                 tolerance = max(copy.tolerance(0.0, mode), min(20 * noise, 1e-3 * copy.scale(mode)))
                 for row in range(1, batch.rows):
                     alone, real = row_alone(batch, row)
@@ -130,73 +133,63 @@ def _leaks(subject: ModelUnderTest) -> Iterator[PaddingLeak]:
                         break
 
 
-def _diagnosed(subject: ModelUnderTest, leak: PaddingLeak) -> tuple[Check, Finding]:
-    """Return the check that a leak violates, and its finding."""
+def _diagnosed(subject: ModelUnderTest, leak: PaddingLeak) -> Finding:
+    """Return the finding of a leak, of the check that it violates."""
     copy, mode, batch = leak.copy, leak.mode, leak.batch
-    alone, real = row_alone(batch, leak.row)
-    at = int(real.nonzero()[:, 0][leak.position])
-    example = Counterexample.between(
-        alone.row_as_lists(0),
-        batch.row_as_lists(leak.row),
-        copy.logits(alone, mode)[0, leak.position],
-        copy.logits(batch, mode)[leak.row, at],
-        difference="among longer rows",
-        output=f"the row's token {leak.position} ({mode.name}, {copy.name})",
-    )
-    check, single = PADDING_LEAK, batch.select(torch.tensor([leak.row]))
+    check, alone, padded = PADDING_LEAK, row_alone(batch, leak.row)[0], batch.row(leak.row)
     if _is_inverted(leak):
         check = PADDING_POLARITY
-    elif batch.source_mask is not None and _encoder_is_unaffected(copy, mode, alone, single):
+    elif batch.source_mask is not None and _encoder_is_unaffected(copy, mode, alone, padded):
         check = CROSS_PADDING_LEAK
-    return check, check.failed(
+    return check.failed(
         f"{leak.side} padding; {mode.name}; {copy.name}",
         {"change": leak.change, "threshold": leak.tolerance},
-        example,
+        alone_and_padded(copy, mode, batch, leak.row, leak.position),
         edit=curing(subject.spec, "OrdinaryPadding", "MaskedPadding", lambda model: model.spec.masks_padding),
     )
 
 
 def _is_inverted(leak: PaddingLeak) -> bool:
     """Return whether the padded row's logits do not depend on its other real tokens, though those of the row alone do."""
-    copy, mode, batch = leak.copy, leak.mode, leak.batch
-    sampler = InputSampler(copy.contract, 12)
-    if not copy.logits(batch, mode)[leak.row].isfinite().all():
+    copy, mode = leak.copy, leak.mode
+    if not copy.logits(leak.batch, mode)[leak.row].isfinite().all():
         return False
-    single = batch.select(torch.tensor([leak.row]))
-    alone, real = row_alone(batch, leak.row)
-    if single.source_mask is not None:
-        source, own = single.side("source"), alone.side("source")
-        changed = torch.where(single.source_mask, sampler.other_than(source), source)
-        padded_change = copy.change(single, replace(single, source=changed), mode).max()
-        change = copy.change(alone, replace(alone, source=sampler.other_than(own)), mode).max()
-    else:
-        positions = real.nonzero()[:, 0]
-        changed, own = single.ids.clone(), alone.ids.clone()
-        changed[0, positions[:-1]] = sampler.other_than(single.ids[0, positions[:-1]])
-        padded_change = copy.change(single, replace(single, ids=changed), mode)[0, int(positions[-1])]
-        own[0, :-1] = sampler.other_than(alone.ids[0, :-1])
-        change = copy.change(alone, replace(alone, ids=own), mode)[0, -1]
-    return bool(change > copy.tolerance(0, mode)) and not bool(padded_change > copy.tolerance(0, mode))
+    sampler, side = InputSampler(copy.contract, 12), "source" if leak.batch.source_mask is not None else "target"
+    padded_change, change = (
+        _change_by_others(copy, mode, row, side, sampler)
+        for row in (leak.batch.row(leak.row), row_alone(leak.batch, leak.row)[0])
+    )
+    return change > copy.tolerance(0, mode) >= padded_change
 
 
-def _encoder_is_unaffected(copy: ModelCopy, mode: RunMode, alone: ModelInput, single: ModelInput) -> bool:
+def _change_by_others(copy: ModelCopy, mode: RunMode, row: ModelInput, side: Side, sampler: InputSampler) -> float:
+    """Return the change when real tokens are replaced: all of the source, or those of the target before the last, at the last."""
+    ids, mask = row.side(side), row.source_mask if side == "source" else row.mask
+    at = torch.arange(ids.shape[1]) if mask is None else mask[0].nonzero()[:, 0]
+    replaced, outputs = (at, slice(None)) if side == "source" else (at[:-1], at[-1:])
+    changed = ids.clone()
+    changed[0, replaced] = sampler.other_than(ids[0, replaced])
+    return copy.change(row, row.with_side(side, changed), mode)[0, outputs].max().item()
+
+
+def _encoder_is_unaffected(copy: ModelCopy, mode: RunMode, alone: ModelInput, padded: ModelInput) -> bool:
     """Return whether the encoder's output at the source's real tokens is the same with padding and without.
 
     The encoder's output is taken to be the last tensor as long as the source, before one as long as the target.
     """
-    assert single.source_mask is not None
-    short, long, target = alone.side("source").shape[1], single.side("source").shape[1], single.ids.shape[1]
+    assert padded.source_mask is not None
+    short, long, target = alone.side("source").shape[1], padded.side("source").shape[1], padded.ids.shape[1]
     if len({short, long, target}) < 3:
         return False
     try:
-        first, second = record_modules(copy, alone, mode), record_modules(copy, single, mode)
+        first, second = record_modules(copy, alone, mode), record_modules(copy, padded, mode)
     except Exception:
         return False
-    real, last = single.source_mask[0].nonzero()[:, 0], None
-    for (name, _, outputs), (other_name, _, padded_outputs) in zip(first, second, strict=False):
+    real, last = padded.source_mask[0].nonzero()[:, 0], None
+    for (name, _, output), (other_name, _, padded_output) in zip(first, second, strict=False):
         if name != other_name:
             break
-        for x, y in zip(outputs, padded_outputs, strict=False):
+        for x, y in zip(floating(output), floating(padded_output), strict=False):
             if any(size == target for size in x.shape[:-1]):
                 return last is not None and last < 1e-6
             along = next((axis for axis in range(x.ndim - 1) if x.shape[axis] == short and y.shape[axis] == long), None)

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
+from seqwright.doctor.copies import deep_copy
 from seqwright.doctor.finding import Finding
 from seqwright.doctor.model_input import InputSampler, ModelInput
-from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest
-from seqwright.doctor.run_modes import RunMode
+from seqwright.doctor.model_under_test import ModelCopy, ModelUnderTest, differences
+from seqwright.doctor.run_modes import EVAL_WITH_GRADIENTS, TRAIN, RunMode
 
 UNTRAINED_PART = Check(
     "untrained-part",
@@ -36,7 +37,7 @@ TIED_WEIGHTS = Check(
 IDENTICAL_LAYERS = Check(
     "identical-layers",
     "Layers are initialised as exact copies of one another.",
-    "torch.nn.TransformerEncoder and TransformerDecoder copy one layer: initialise their parameters afterwards, or build each layer anew",
+    "PyTorch's stacks of layers copy one layer: initialise their parameters afterwards, or build each layer anew",
 )
 NORM = re.compile(r"norm|rms|^ln$", re.IGNORECASE)
 """Names of norms."""
@@ -72,7 +73,7 @@ def norms_are_initial(model: nn.Module) -> bool:
 
 
 def _untrained(subject: ModelUnderTest) -> Finding:
-    copy, mode = subject.reinitialised, subject.gradient_mode
+    copy, mode = subject.reinitialised, TRAIN if TRAIN in subject.modes else EVAL_WITH_GRADIENTS
     batch = InputSampler(subject.contract, 24).batch(3, subject.length(8))
     with copy.running(mode) as module:
         logits = copy.call(module, batch.to(copy.device))
@@ -81,78 +82,64 @@ def _untrained(subject: ModelUnderTest) -> Finding:
         if not logits.requires_grad:
             if not trained:
                 return UNTRAINED_PART.passed("All parameters are frozen.")
-            evidence: dict[str, float | str] = {"parameters": float(len(trained))}
-            return UNTRAINED_PART.failed("all", evidence, because="No gradient reaches any parameter.")
+            because = "No gradient reaches any parameter."
+            return UNTRAINED_PART.failed("all", {"parameters": len(trained)}, because=because)
         weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(logits)
         total = (logits * weights).sum()
         gradients = torch.autograd.grad(total, list(trained.values()), allow_unused=True, retain_graph=True)
         foreign = _leaves_outside(total, set(named.values()))
     if foreign:
-        return UNTRAINED_PART.failed(
-            f"{len(foreign)} tensors, the first of shape {list(foreign[0].shape)}", {"tensors": float(len(foreign))},
-            because="They take part in the forward and are not among model.parameters().",
-        )  # fmt: skip
+        where = f"{len(foreign)} tensors, the first of shape {list(foreign[0].shape)}"
+        because = "They take part in the forward and are not among model.parameters()."
+        return UNTRAINED_PART.failed(where, {"tensors": len(foreign)}, because=because)
     by_name = dict(zip(trained, gradients, strict=True))
     silent = [name for name, each in by_name.items() if each is None or not each.abs().max() > 0]
     effective = [name for name in silent[:TRIED_PARAMETERS] if _has_effect(copy, name, batch, mode)]
-    if effective:
-        return UNTRAINED_PART.failed(
-            ", ".join(effective[:4]),
-            {"parameters": float(len(effective))},
-            because="Changing it changes the output; its gradient is zero.",
-        )
     unused = [name for name, each in by_name.items() if each is None]
-    if unused:
-        return UNTRAINED_PART.failed(
-            ", ".join(unused[:4]),
-            {"parameters": float(len(unused))},
-            because="Here it takes no part at all: it may be meant for another use.",
-            only_warn=True,
-        )
+    named = effective or unused
+    if named:
+        because = "Here it takes no part at all: it may be meant for another use."
+        because = "Changing it changes the output; its gradient is zero." if effective else because
+        evidence = {"parameters": len(named)}
+        return UNTRAINED_PART.failed(", ".join(named[:4]), evidence, because=because, only_warn=not effective)
     return UNTRAINED_PART.passed("Every parameter that is trained gets a gradient.")
 
 
 def _leaves_outside(total: Tensor, known: set[Tensor]) -> list[Tensor]:
     """Return leaves of a graph that require a gradient and are not among the known tensors."""
-    ids, found, visited = {id(each) for each in known}, [], set()
-    waiting = [total.grad_fn]
+    found, visited, waiting = [], set(), [total.grad_fn]
     while waiting:
         node = waiting.pop()
         if node is None or node in visited:
             continue
         visited.add(node)
         variable = getattr(node, "variable", None)
-        if isinstance(variable, Tensor) and id(variable) not in ids:
+        if isinstance(variable, Tensor) and variable not in known:  # tensors are hashed, and found, by identity
             found.append(variable)
-        waiting += [next_node for next_node, _ in node.next_functions]
+        waiting += [each for each, _ in node.next_functions]
     return found
 
 
 def _has_effect(copy: ModelCopy, name: str, batch: ModelInput, mode: RunMode) -> bool:
     """Return whether noise added to a parameter changes the output."""
-    before = copy.logits(batch, mode)
-    parameter = dict(copy.module.named_parameters())[name]
-    kept = parameter.detach().clone()
+    twin = copy.with_module(deep_copy(copy.module), copy.name)
+    parameter = twin.module.get_parameter(name)
     noise = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    with torch.no_grad():
-        parameter.add_(noise.to(parameter))
-    try:
-        return bool((copy.logits(batch, mode) - before).abs().nan_to_num(0.0).max() > copy.tolerance(0, mode))
-    finally:
-        with torch.no_grad():
-            parameter.copy_(kept)
+    parameter.data += noise.to(parameter)
+    change = differences(twin.logits(batch, mode), copy.logits(batch, mode)).max()
+    return bool(change > copy.tolerance(0, mode))
 
 
 def _initial_loss(subject: ModelUnderTest) -> Finding:
     if not norms_are_initial(subject.original.module):
-        return INIT_LOSS.inconclusive("The model has been trained, or has no norms by which to tell.")
+        return INIT_LOSS.inconclusive("The model has been trained, or has no norms whose values would show it.")
     sampler = InputSampler(subject.contract, 25)
     logits = subject.original.logits(sampler.batch(8, subject.length(12)))
     labels = sampler.ids(8, logits.shape[1])
     if logits.shape[-1] <= int(labels.max()):
         return INIT_LOSS.inconclusive(f"There are {logits.shape[-1]} logits for {subject.contract.vocabulary} ids.")
     loss, uniform = F.cross_entropy(logits.flatten(0, 1), labels.flatten()).item(), math.log(logits.shape[-1])
-    evidence: dict[str, float | str] = {"loss": loss, "of a uniform guess": uniform}
+    evidence = {"loss": loss, "of a uniform guess": uniform}
     if loss > CONFIDENT * uniform + 1:
         return INIT_LOSS.failed("random tokens", evidence)
     return INIT_LOSS.passed("The initial loss is near that of a uniform guess.", **evidence)
@@ -171,12 +158,12 @@ def _tied(subject: ModelUnderTest) -> Finding:
     equal = [(e, h) for e, h in pairs if torch.equal(e[1].detach(), h[1].detach()) and e[1].detach().std() > 0]
     configured = getattr(getattr(model, "config", None), "tie_word_embeddings", False)
     if not equal and not (configured and getattr(model, "_tied_weights_keys", None)):
-        return TIED_WEIGHTS.passed("Head and embedding are two tensors, and nothing says that they should be one.")
+        return TIED_WEIGHTS.passed("Head and embedding are two tensors, and nothing requires them to be one.")
     embedding, head = (equal or pairs)[0]
     because = "The configuration ties them (tie_word_embeddings)."
     if equal:
         because = "They hold the same numbers, and training will make them differ."
-    return TIED_WEIGHTS.failed(f"{head[0]} and {embedding[0]}", {"equal": float(bool(equal))}, because=because)
+    return TIED_WEIGHTS.failed(f"{head[0]} and {embedding[0]}", {"equal": bool(equal)}, because=because)
 
 
 def _identical(subject: ModelUnderTest) -> Finding:
@@ -193,7 +180,7 @@ def _identical(subject: ModelUnderTest) -> Finding:
             if random and all(torch.equal(first[key].detach(), second[key].detach()) for key in first):
                 same.append(f"{one} = {other}")
     if same:
-        return IDENTICAL_LAYERS.failed("; ".join(same[:3]), {"pairs": float(len(same))})
+        return IDENTICAL_LAYERS.failed("; ".join(same[:3]), {"pairs": len(same)})
     if not compared:
         return IDENTICAL_LAYERS.not_examined("There are no two layers of one kind side by side.")
     return IDENTICAL_LAYERS.passed("No two layers hold the same numbers.")

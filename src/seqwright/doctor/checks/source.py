@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 
@@ -57,17 +57,14 @@ class SourceChecks(Spec, CheckGroup):
 
 
 def _ignored(subject: ModelUnderTest, mode_name: str, positions: list[int], length: int) -> Finding:
-    before = InputSampler(subject.contract, 18).batch(1, length, length)
-    source = before.side("source")
-    changed, whole = InputSampler(subject.contract, 19).other_than(source), len(positions) == length
-    if not whole:
-        changed = source.clone()
-        changed[0, positions[0]] = InputSampler(subject.contract, 19).other_than(source[0, positions[0]])
-    difference = "another source" if whole else f"source token {positions[0]} replaced"
+    before, whole = InputSampler(subject.contract, 18).batch(1, length, length), len(positions) == length
+    changed, at = before.side("source").clone(), positions if whole else positions[:1]
+    changed[0, at] = InputSampler(subject.contract, 19).other_than(changed[0, at])
     last, after = before.ids.shape[1] - 1, before.with_side("source", changed)
+    difference = "another source" if whole else f"source token {positions[0]} replaced"
     return SOURCE_IGNORED.failed(
         f"{mode_name}; {'the whole source' if whole else f'source positions {positions}'}",
-        {"positions": float(len(positions)), "of": float(length)},
+        {"positions": len(positions), "of": length},
         counterexample(subject.reinitialised, before, after, 0, last, difference),
     )
 
@@ -80,26 +77,21 @@ class CollapseChecks(Spec, CheckGroup):
 
     def examine(self, subject: ModelUnderTest) -> Iterator[Finding]:
         """Compare the outputs of inputs that share no token."""
-        length, change, collapsed = subject.length(6), {}, {}
+        length, changes, collapsed = subject.length(6), [], []
         for copy in subject.copies:
             sampler = InputSampler(subject.contract, 20)
             one, other = sampler.batch(4, length), sampler.batch(4, length)
-            change[copy.name] = max(copy.change(one, other, mode).max().item() for mode in subject.modes)
+            changes.append(max(copy.change(one, other, mode).max().item() for mode in subject.modes))
             size = copy.logits(InputSampler(subject.contract, 20).batch(1, 2)).abs().max().item()
-            collapsed[copy.name] = change[copy.name] <= 1e-9 * max(1.0, size)
-        original, reinitialised = subject.copies
-        if not collapsed[original.name]:
-            yield _constant(subject) or MEAN_COLLAPSE.passed(
-                "The output depends on the input.", change=change[original.name]
-            )
-            return
-        evidence: dict[str, float | str] = {
-            "change": change[original.name], "change, re-initialised": change[reinitialised.name],
-        }  # fmt: skip
-        yield _collapsed(subject, evidence, structural=collapsed[reinitialised.name])
+            collapsed.append(changes[-1] <= 1e-9 * max(1.0, size))
+        if collapsed[0]:
+            evidence = {"change": changes[0], "change, re-initialised": changes[1]}
+            yield _collapsed(subject, evidence, structural=collapsed[1])
+        else:
+            yield _constant(subject) or MEAN_COLLAPSE.passed("The output depends on the input.", change=changes[0])
 
 
-def _collapsed(subject: ModelUnderTest, evidence: dict[str, float | str], *, structural: bool) -> Finding:
+def _collapsed(subject: ModelUnderTest, evidence: Mapping[str, float], *, structural: bool) -> Finding:
     length, original = subject.length(6), subject.original
     before, after = (InputSampler(subject.contract, seed).batch(1, length) for seed in (20, 21))
     logits = original.logits(before)
@@ -108,20 +100,13 @@ def _collapsed(subject: ModelUnderTest, evidence: dict[str, float | str], *, str
             "All logits are equal, as from a head that is initialised to zero; with other parameters the output depends on the input.",
             **evidence,
         )
-    narrow = [name for name, module in original.module.named_modules() if _norms_one_feature(module)]
-    narrow = narrow if structural else []
-    because = "With other parameters it would depend on it."
-    if structural:
-        because = "With re-initialised parameters, too."
-    if narrow:
-        because = f"{narrow[0]} normalises over a single feature, which makes a constant of it."
-    return MEAN_COLLAPSE.failed(
-        narrow[0] if narrow else "",
-        evidence,
-        counterexample(original, before, after, 0, 0, "other tokens"),
-        because=because,
-        edit=_wider(subject) if narrow else {},
-    )
+    because = "With re-initialised parameters, too." if structural else "With other parameters it would depend on it."
+    example, named = counterexample(original, before, after, 0, 0, "other tokens"), original.module.named_modules()
+    narrow = next((name for name, module in named if structural and _norms_one_feature(module)), "")
+    if not narrow:
+        return MEAN_COLLAPSE.failed("", evidence, example, because=because)
+    because = f"{narrow} normalises over a single feature, which makes a constant of it."
+    return MEAN_COLLAPSE.failed(narrow, evidence, example, because=because, edit=_wider(subject))
 
 
 def _constant(subject: ModelUnderTest) -> Finding | None:
@@ -150,8 +135,7 @@ def _constant(subject: ModelUnderTest) -> Finding | None:
 
 
 def _norms_one_feature(module: torch.nn.Module) -> bool:
-    shape = getattr(module, "normalized_shape", None)
-    weight = getattr(module, "weight", None)
+    shape, weight = getattr(module, "normalized_shape", None), getattr(module, "weight", None)
     if shape is not None:
         return tuple(shape) == (1,)
     return "Norm" in type(module).__name__ and isinstance(weight, torch.Tensor) and weight.numel() == 1

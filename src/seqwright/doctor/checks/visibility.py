@@ -82,27 +82,26 @@ def _shown(subject: ModelUnderTest, measured: list[Measurement]) -> Dependency:
     return max(same, key=lambda found: len(found.change))
 
 
+def _later(subject: ModelUnderTest, found: Dependency) -> Tensor:
+    """Return True where an output must not depend on a later token, ``[t t]``."""
+    return (~subject.contract.allowed(len(found.change))).triu(1)
+
+
 def _forbidden(subject: ModelUnderTest, copy: ModelCopy, mode: RunMode, found: Dependency) -> Tensor:
-    """Return where an output changes with a later token that it must not depend on, ``[t t]``."""
-    hidden = (~subject.contract.allowed(len(found.change))).triu(1)
-    return (found.change.nan_to_num(0.0) > copy.tolerance(found.noise, mode)) & hidden
+    """Return True where an output changes with a later token that it must not depend on, ``[t t]``."""
+    return (found.change.nan_to_num(0.0) > copy.tolerance(found.noise, mode)) & _later(subject, found)
 
 
 def _leak(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
-    leaks = []
-    for copy, mode, found in measured:
-        forbidden = _forbidden(subject, copy, mode, found)
-        if forbidden.any():
-            change = found.change.masked_fill(~forbidden, 0).nan_to_num(0.0)
-            leaks.append((copy, mode, found, change, copy.tolerance(found.noise, mode)))
+    leaks = [(*each, forbidden) for each in measured if (forbidden := _forbidden(subject, *each)).any()]
     if not leaks:
         return _no_leak(subject, measured)
-    copy, mode, found, change, tolerance = leaks[0]  # the shortest: small enough to read
-    position, token = divmod(int(change.argmax()), len(change))
+    copy, mode, found, forbidden = leaks[0]  # the shortest: small enough to read
+    change, position, token = found.greatest(forbidden)
     before, after = found.example(position, token)
     same = [each for each in leaks if each[0] is copy and each[1] == mode and not each[2].change.isnan().any()]
-    *_, widest, limit = max(same, key=lambda each: len(each[3]), default=leaks[0])
-    outputs = [int(each) for each in (widest > limit).any(1).nonzero()[:, 0]]
+    widest = max((each[3] for each in same), key=len, default=forbidden)
+    outputs = widest.any(1).nonzero()[:, 0].tolist()
     where = f"positions {_listed(outputs)} of {len(widest)}; {mode.name}; {copy.name}"
     modes = {each.name for _, each, *_ in leaks}
     if modes != {each.name for each in subject.modes}:
@@ -110,7 +109,7 @@ def _leak(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
     module = first_changed_module(copy, before, after, position, mode)
     return FUTURE_LEAK.failed(
         f"{where}{f'; first seen after {module}' if module else ''}",
-        {"change": change.max().item(), "threshold": tolerance, "outputs": float((widest > limit).sum())},
+        {"change": change, "threshold": copy.tolerance(found.noise, mode), "outputs": int(widest.sum())},
         counterexample(copy, before, after, 0, position, f"token {token} replaced", mode),
         because=f"The output at {position} changes when token {token} is replaced.",
         edit=curing(subject.spec, "NoMask", "CausalMask", lambda model: model.incremental),
@@ -120,18 +119,12 @@ def _leak(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
 def _no_leak(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
     if not any(_depends_on_others(found, copy, mode) for copy, mode, found in measured):
         return FUTURE_LEAK.inconclusive("No output depends on any token but its own, so that a leak could not show.")
-    changes = [
-        found.change.masked_fill(~(~subject.contract.allowed(len(found.change))).triu(1), 0)
-        .nan_to_num(0.0)
-        .max()
-        .item()
-        for _, _, found in measured
-    ]
-    longest = max(len(found.change) for _, _, found in measured)
+    change = max(found.greatest(_later(subject, found))[0] for *_, found in measured)
+    longest = max(len(found.change) for *_, found in measured)
     return FUTURE_LEAK.passed(
         f"No output changed when a token was replaced that it must not see: {len(subject.modes)} modes, lengths to {longest},"
         " original and re-initialised parameters.",
-        change=max(changes), threshold=subject.original.tolerance(),
+        change=change, threshold=subject.original.tolerance(),
     )  # fmt: skip
 
 
@@ -140,17 +133,13 @@ def _window(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
     if reach is None:
         return WINDOW_EXCEEDED.not_examined("Give the number of layers with that window: Window(size, layers=…).")
     for copy, mode, found in measured:
-        length = len(found.change)
-        past = (~subject.contract.allowed(length)).tril(-1)
-        change = found.change.masked_fill(~past, 0).nan_to_num(0.0)
+        change, position, token = found.greatest((~subject.contract.allowed(len(found.change))).tril(-1))
         tolerance = copy.tolerance(found.noise, mode)
-        if change.max() > tolerance:
-            position, token = divmod(int(change.argmax()), length)
-            before, after = found.example(position, token)
+        if change > tolerance:
             return WINDOW_EXCEEDED.failed(
                 f"position {position} depends on token {token}; {mode.name}; {copy.name}",
-                {"change": change.max().item(), "threshold": tolerance},
-                counterexample(copy, before, after, 0, position, f"token {token} replaced", mode),
+                {"change": change, "threshold": tolerance},
+                counterexample(copy, *found.example(position, token), 0, position, f"token {token} replaced", mode),
             )
     longest = max(len(found.change) for *_, found in measured)
     if reach >= longest - 1:
@@ -160,8 +149,8 @@ def _window(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
 
 def _depends_on_others(found: Dependency, copy: ModelCopy, mode: RunMode) -> bool:
     """Return whether any output depends on a token that is not its own."""
-    others = found.change.nan_to_num(0.0).clone().fill_diagonal_(0)
-    return bool(others.max() > copy.tolerance(found.noise, mode))
+    others = ~torch.eye(len(found.change), dtype=torch.bool)
+    return found.greatest(others)[0] > copy.tolerance(found.noise, mode)
 
 
 def _blocked(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
@@ -180,13 +169,14 @@ def _blocked(subject: ModelUnderTest, measured: list[Measurement]) -> Finding:
     copy, found = next((copy, found) for copy, each, found in measured if each == mode and len(found.change) == length)
     position = positions[-1]
     token = position - 1 if first else (position + 1) % length
-    before, after = found.example(position, token)
+    difference = f"token {token} replaced: the output is the same"
+    because = "No output depends on any other token." if whole else "These outputs ignore everything before them."
+    regular = " They are at regular distances, like the beginnings of blocks: it may be intended." if periodic else ""
     return PAST_BLOCKED.failed(
         f"positions {_listed(positions)} of {length}; {mode.name}",
-        {"positions": float(len(positions)), "threshold": subject.original.tolerance()},
-        counterexample(copy, before, after, 0, position, f"token {token} replaced: the output is the same", mode),
-        because=("No output depends on any other token." if whole else "These outputs ignore everything before them.")
-        + (" They are at regular distances, like the beginnings of blocks: it may be intended." if periodic else ""),
+        {"positions": len(positions), "threshold": subject.original.tolerance()},
+        counterexample(copy, *found.example(position, token), 0, position, difference, mode),
+        because=because + regular,
         only_warn=periodic,
     )
 
@@ -208,9 +198,8 @@ def _blocked_in(mode: RunMode, measured: list[Measurement], first: int) -> dict[
 
 def _is_periodic(positions: list[int], length: int) -> bool:
     """Return whether these are the multiples of some number: the beginnings of blocks."""
-    return (
-        any(positions == list(range(step, length, step)) for step in range(2, length // 2 + 1)) and len(positions) > 1
-    )
+    multiples = (list(range(step, length, step)) for step in range(2, length // 2 + 1))
+    return len(positions) > 1 and positions in multiples
 
 
 def _listed(positions: list[int]) -> str:
