@@ -5,7 +5,7 @@ import torch
 from seqwright.core.model import build
 from seqwright.core.spec import vary
 from seqwright.data.batch import limit
-from seqwright.data.vocabulary import Scalars
+from seqwright.data.scalars import Scalars
 from seqwright.evaluation.behaviour import observe
 from seqwright.evaluation.signature import signatures
 from seqwright.studies.ladder.rungs import BITS, MASKED, PADDING, PLAIN, POSITIONS, lifted

@@ -5,11 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqwright.core.model import build
+from seqwright.core.model import Side, build
 from seqwright.core.probe import SILENT, Probe
 from seqwright.core.tokens import Tokens
 from seqwright.models.transformer import Transformer, TransformerSpec
-from seqwright.nn.embedding import TokenEmbedding
 
 SOURCES = [4, 2, 5, 1]
 TARGETS = [3, 5, 1, 4]
@@ -25,11 +24,13 @@ def model_of(spec: TransformerSpec, *, seed: int = 0) -> Transformer:
     return model.eval()
 
 
-def tokens_of(spec: TransformerSpec, lengths: list[int], *, seed: int, left: bool = False) -> Tokens:
+def tokens_of(
+    spec: TransformerSpec, lengths: list[int], *, seed: int, left: bool = False, side: Side = "target"
+) -> Tokens:
     """Random rows of these lengths, padded on one side; padding reads as a symbol of its own, never as nothing."""
     generator = torch.Generator().manual_seed(seed)
-    if isinstance(spec.embedding, TokenEmbedding):
-        top = spec.embedding.vocabulary
+    top = spec.vocabulary_size(side)
+    if top is not None:
         rows = [torch.randint(top - 1, (n,), generator=generator).tolist() for n in lengths]
         return Tokens.of(rows, pad=top - 1, left=left)
     rows = [torch.rand(n, generator=generator, dtype=torch.double).tolist() for n in lengths]
@@ -38,7 +39,7 @@ def tokens_of(spec: TransformerSpec, lengths: list[int], *, seed: int, left: boo
 
 def source_of(spec: TransformerSpec, lengths: list[int] = SOURCES, *, left: bool = False) -> Tokens | None:
     """A source, where the model reads one."""
-    return tokens_of(spec, lengths, seed=2, left=left) if spec.encoder else None
+    return tokens_of(spec, lengths, seed=2, left=left, side="source") if spec.encoder else None
 
 
 def target_of(spec: TransformerSpec, lengths: list[int] = TARGETS, *, left: bool = False) -> Tokens:

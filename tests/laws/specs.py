@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from seqwright.core.spec import vary
 from seqwright.models.transformer import TransformerSpec
+from seqwright.nn.adapter import LoRA
 from seqwright.nn.attention import AttentionSpec, CrossAttentionSpec
 from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import LinearScalarEmbedding, ScalarHead, SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import GELU, FeedForwardSpec
+from seqwright.nn.linear import LinearSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.nn.norm import LayerNormSpec, NoNorm, RMSNormSpec
 from seqwright.nn.padding import MaskedPadding
@@ -98,6 +100,13 @@ def _named() -> dict[str, TransformerSpec]:
     for position in (RotaryPosition(), ALiBiPosition(), T5RelativePosition(buckets=8, furthest=16)):
         specs[f"across.{type(position).__name__}"] = vary(ENCODER_DECODER, {"decoder.cross_position": position})
     specs["gelu"] = _on_every_stack(ENCODER_DECODER, "blocks.feedforward.activation", GELU())
+    for name, linear in {"lora": LinearSpec(adapter=LoRA(rank=2)), "no-bias": LinearSpec(bias=False)}.items():
+        everywhere = _on_every_stack(ENCODER_DECODER, "blocks.mixer.linear", linear)
+        everywhere = _on_every_stack(everywhere, "blocks.feedforward.linear", linear)
+        specs[name] = vary(everywhere, {"decoder.blocks.cross.linear": linear})
+    sourceless, attentive = vary(_block, {"cross": None, "feedforward": None}), vary(_block, {"mixer.heads": 1})
+    specs["mixed-blocks"] = vary(ENCODER_DECODER, {"decoder.blocks": (sourceless, attentive), "decoder.layers": 3})
+    specs["own-source-embedding"] = vary(ENCODER_DECODER, {"source_embedding": TokenEmbedding(vocabulary=9)})
     specs |= {"wide": WIDE, "scalar": SCALAR}
     # equal specs under two names (a rung trained on two tasks) are tried once
     return {name: spec for name, spec in specs.items() if spec not in list(specs.values())[: list(specs).index(name)]}

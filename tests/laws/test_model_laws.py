@@ -130,8 +130,8 @@ def test_being_observed_changes_nothing(spec: TransformerSpec):
     watched = logits(model, target, source, record)
     torch.testing.assert_close(watched[target.real], logits(model, target, source)[target.real], **CLOSE)
     weights = {name: seen[0] for name, seen in record.seen.items() if name.endswith("weights")}
-    layers = {side: len(stack.each()) for side in ("encoder", "decoder") if (stack := getattr(spec, side))}
-    assert len(weights) == sum(layers.values()) + (layers["decoder"] if spec.encoder else 0)
+    blocks = [block for stack in (spec.encoder, spec.decoder) if stack for block in stack.each()]
+    assert len(weights) == len(blocks) + sum(block.cross is not None for block in blocks)
     for seen in weights.values():
         sums = seen.sum(-1)
         assert bool(

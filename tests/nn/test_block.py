@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from seqwright.core.model import build
-from seqwright.core.spec import vary
+from seqwright.core.spec import Spec, vary
 from seqwright.core.tokens import Tokens
-from seqwright.nn.feedforward import FeedForwardSpec
+from seqwright.nn.feedforward import FeedForward, FeedForwardSpec
 from seqwright.nn.norm import LayerNormSpec, NoNorm, Norm, RMSNormSpec
 from seqwright.nn.residual import NoResidual, PreNormResidual
 from tests.laws.specs import DECODER_ONLY, ENCODER_DECODER
@@ -56,3 +57,30 @@ def test_without_feed_forward_tokens_pass_as_past_one_that_says_nothing():
             block.feedforward.narrow.bias.zero_()
     tokens = Tokens.of([[1, 2, 3]])
     torch.testing.assert_close(bare(tokens)[0].logits, silent(tokens)[0].logits, rtol=0, atol=0)
+
+
+class CountedFeedForward(Spec, FeedForward):
+    """No change to the tokens' vectors, and an auxiliary loss: the number of tokens."""
+
+    def build(self, width: int, dropout: float) -> nn.Module:
+        class Counting(nn.Module):
+            def forward(self, x, at, probe):
+                return x * 0, {"tokens": torch.tensor(float(at.numel()))}
+
+        return Counting()
+
+    def flops(self, width: int) -> int:
+        return 0
+
+
+def test_auxiliary_losses_are_summed_over_layers_and_the_sources_are_counted_once():
+    sides = {f"{side}.blocks.feedforward": CountedFeedForward() for side in ("encoder", "decoder")}
+    model = build(vary(ENCODER_DECODER, sides))  # two layers a side
+    source, first, second = (
+        Tokens.of([[1, 2, 3]]),
+        Tokens.of([[1, 2]]),
+        Tokens(torch.tensor([[3]]), torch.tensor([[2]])),
+    )
+    output, state = model.advance(first, model.start(source))
+    assert output.losses["tokens"] == 2 * 3 + 2 * 2
+    assert model.advance(second, state)[0].losses["tokens"] == 2 * 1

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.data.options import PreprocessingOptions
-from seqwright.runs.folder import Result, RunFolder
+from seqwright.runs.folder import RunFolder
+from seqwright.runs.manifest import Result
 from seqwright.runs.plan import Plan
 from seqwright.runs.prepare import prepare
 from seqwright.runs.run import load

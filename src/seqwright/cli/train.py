@@ -15,7 +15,8 @@ import typer
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
-    from seqwright.runs.folder import Manifest, Result, RunFolder
+    from seqwright.runs.folder import RunFolder
+    from seqwright.runs.manifest import Manifest, Result
     from seqwright.runs.plan import Plan
 
 

@@ -21,7 +21,7 @@ from seqwright.data.memory_limit import MemoryWatch
 from seqwright.data.normalisation import AsIs, hint
 from seqwright.data.preprocessing import Preprocessing, RowReader
 from seqwright.data.statistics import CorpusStatistics, LengthRange
-from seqwright.data.vocabulary import BareSources, SourceMarks, Vocabulary
+from seqwright.data.vocabulary import StoredVocabulary
 
 CHUNK = 100_000
 """The number of rows that are processed at once."""
@@ -152,22 +152,24 @@ class Corpus(Sequence[Pair]):
         """The symbols that occur, sorted."""
         return self._sorted(self._used[0] | self._used[1])
 
-    def vocabulary(self, marks: SourceMarks = BareSources()) -> Vocabulary:  # noqa: B008  # immutable
-        """Return the rows' vocabulary, shared by both sides where at least half of all symbols occur on both.
+    @cached_property
+    def vocabulary(self) -> StoredVocabulary:
+        """The rows' symbols: one table where at least half of one side's occur on the other, else a table for each side.
 
-        Sides in one script (inflection, modernised spelling) share their symbols; sides in two scripts have tables of their
-        own, so that no source symbol can be predicted. Features are on the source side alone and are not counted.
+        Sides in one script (inflection, modern spelling, Latin letters and IPA) share a table; sides in two scripts have
+        tables of their own. Features are on the source side alone and are not counted.
 
-        >>> Corpus.of([Pair.of("walk", "walked")]).vocabulary().shared
-        True
-        >>> Corpus.of([Pair(("中",), ("zhong",))]).vocabulary()
-        Vocabulary(symbols=('zhong',), source_symbols=('中',), marks=BareSources())
+        >>> Corpus.of([Pair.of("walk", "walked")]).vocabulary.source_only
+        ()
+        >>> Corpus.of([Pair(("中",), ("zhong",))]).vocabulary
+        StoredVocabulary(symbols=('zhong',), source_symbols=('中',), source_only=())
         """
         source, target = self._used
         counted = np.array([_FEATURE.fullmatch(symbol) is None for symbol in self.table.symbols], dtype=bool)
-        if 2 * (source & target & counted).sum() >= ((source | target) & counted).sum():
-            return Vocabulary(self.symbols, marks=marks)
-        return Vocabulary(self._sorted(target), self._sorted(source), marks)
+        fewer = min((source & counted).sum(), (target & counted).sum())
+        if 2 * (source & target & counted).sum() >= fewer:
+            return StoredVocabulary(symbols=self.symbols, source_only=self._sorted(source & ~target))
+        return StoredVocabulary(symbols=self._sorted(target), source_symbols=self._sorted(source))
 
     def _sorted(self, used: Bool[np.ndarray, "v"]) -> tuple[str, ...]:
         return tuple(sorted(self.table.symbols[number] for number in np.flatnonzero(used).tolist()))

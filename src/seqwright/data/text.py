@@ -19,7 +19,7 @@ from seqwright.data.batch import Batch, Pair, Prompts
 from seqwright.data.normalisation import AsIs, hint
 from seqwright.data.preprocessing import Preprocessing
 from seqwright.data.statistics import TextStatistics
-from seqwright.data.vocabulary import Vocabulary
+from seqwright.data.vocabulary import StoredVocabulary, Vocabulary
 
 
 class TextCorpus:
@@ -62,6 +62,11 @@ class TextCorpus:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def vocabulary(self) -> StoredVocabulary:
+        """The text's symbols."""
+        return StoredVocabulary(symbols=self.symbols)
 
     @cached_property
     def fingerprint(self) -> str:

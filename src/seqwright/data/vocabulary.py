@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
@@ -69,11 +68,6 @@ class SymbolTable:
         """The number of ids."""
         return len(self.symbols) + 3
 
-    @property
-    def forbidden(self) -> tuple[int, ...]:
-        """The ids that are never generated."""
-        return (self.start,)
-
     @cached_property
     def numbers(self) -> dict[str, int]:
         """Each symbol's number."""
@@ -95,10 +89,11 @@ class SymbolTable:
 
 
 class StoredVocabulary(Spec, tag="Symbols"):
-    """A vocabulary as a file keeps it; without ``source_symbols`` both sides share the symbols."""
+    """The symbols of some data, as a run's folder keeps them; see :class:`Vocabulary`."""
 
     symbols: tuple[str, ...]
     source_symbols: tuple[str, ...] | None = None
+    source_only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +107,7 @@ class Vocabulary:
     Attributes:
         symbols: those of targets, and of sources where these have no symbols of their own.
         source_symbols: those of sources; ``None`` where both sides share one table.
+        source_only: symbols of a shared table that no target has, and that are therefore never generated.
         marks: the marks around sources.
 
     >>> vocabulary = Vocabulary(("0", "1"))
@@ -125,6 +121,7 @@ class Vocabulary:
     symbols: tuple[str, ...]
     source_symbols: tuple[str, ...] | None = None
     marks: SourceMarks = field(default_factory=BareSources)
+    source_only: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> Vocabulary:
@@ -134,11 +131,11 @@ class Vocabulary:
     @classmethod
     def from_stored(cls, stored: StoredVocabulary, marks: SourceMarks | None = None) -> Vocabulary:
         """Return the vocabulary of a file."""
-        return cls(stored.symbols, stored.source_symbols, marks or BareSources())
+        return cls(stored.symbols, stored.source_symbols, marks or BareSources(), stored.source_only)
 
     def stored(self) -> StoredVocabulary:
         """Return the vocabulary as a file keeps it."""
-        return StoredVocabulary(symbols=self.symbols, source_symbols=self.source_symbols)
+        return StoredVocabulary(symbols=self.symbols, source_symbols=self.source_symbols, source_only=self.source_only)
 
     @property
     def shared(self) -> bool:
@@ -152,6 +149,10 @@ class Vocabulary:
     @cached_property
     def source(self) -> SymbolTable:
         return self.target if self.source_symbols is None else SymbolTable(self.source_symbols)
+
+    def table(self, side: Side) -> SymbolTable:
+        """Return the table of one side."""
+        return self.target if side == "target" else self.source
 
     @property
     def start(self) -> int:
@@ -184,7 +185,7 @@ class Vocabulary:
     @property
     def forbidden(self) -> tuple[int, ...]:
         """The ids that are never generated."""
-        return (self.start,)
+        return (self.start, *self.target.encode(self.source_only))
 
     def encode(self, symbols: Sequence[str]) -> list[int]:
         """Return the numbers of target symbols; see :meth:`SymbolTable.encode`."""
@@ -200,17 +201,17 @@ class Vocabulary:
 
     def decode(self, ids: Sequence[int], side: Side = "target") -> tuple[str, ...]:
         """Return the symbols of these ids, with START, END and PAD as ``<start>``, ``<end>`` and ``<pad>``."""
-        names = (*(self.target if side == "target" else self.source).symbols, "<start>", "<end>", "<pad>")
+        names = (*self.table(side).symbols, "<start>", "<end>", "<pad>")
         return tuple(names[number] for number in ids)
 
     def unknown(self, symbols: Iterable[str], side: Side = "target") -> list[str]:
         """Return the symbols that are not in a side's table, in order."""
-        numbers = (self.target if side == "target" else self.source).numbers
+        numbers = self.table(side).numbers
         return [symbol for symbol in symbols if symbol not in numbers]
 
     def known(self, symbols: Iterable[str], side: Side = "target") -> tuple[str, ...]:
         """Return the symbols that are in a side's table, in order."""
-        numbers = (self.target if side == "target" else self.source).numbers
+        numbers = self.table(side).numbers
         return tuple(symbol for symbol in symbols if symbol in numbers)
 
     def known_pair(self, pair: Pair) -> Pair:
@@ -250,50 +251,3 @@ class Vocabulary:
 
     def distribution(self, logits: Tensor) -> Tensor:
         return logits.softmax(-1)
-
-
-TOLERANCE = 0.25
-"""The greatest error of a correct scalar: half the distance from a symbol to the middle between two symbols."""
-
-
-@dataclass(frozen=True)
-class Scalars:
-    """A coder of symbols as the numbers that they spell, without START and END.
-
-    The length is fixed; the target's first value is given, and is the source's first.
-    """
-
-    def _tokens(self, rows: list[list[float]]) -> Tokens:
-        return Tokens.of(rows, dtype=torch.get_default_dtype())
-
-    def batch(self, pairs: Sequence[Pair]) -> Batch:
-        """Encode pairs: all values but the target's last as input, all but its first as labels."""
-        source, target = ([[float(s) for s in side] for side in sides] for sides in zip(*pairs, strict=True))
-        return Batch(
-            self._tokens(source),
-            self._tokens([row[:-1] for row in target]),
-            self._tokens([row[1:] for row in target]).ids,
-        )
-
-    def prompts(self, pairs: Sequence[Pair], limit: int) -> Prompts:
-        """Encode the sources, each with its first value as the prefix; ``limit`` is ignored, as the length is fixed."""
-        source = self._tokens([[float(s) for s in pair.source] for pair in pairs])
-        prefix = Tokens(source.ids[:, :1], source.at[:, :1])
-        return Prompts(source, prefix, None, len(pairs[0].target) - 1)
-
-    def answer(self, ids: Tensor) -> tuple[str, ...]:
-        return tuple(f"{round(value, 2) + 0.0:.2f}" for value in ids.tolist())  # + 0.0: no −0.00
-
-    def is_correct(self, pair: Pair, ids: Tensor) -> bool:
-        """Return whether every generated value is within :data:`TOLERANCE` of the target's."""
-        target = torch.tensor([float(s) for s in pair.target[1:]], dtype=ids.dtype)
-        return bool(((ids - target).abs() < TOLERANCE).all())
-
-    def correct_tokens(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return (logits[..., 0] - labels).abs() < TOLERANCE
-
-    def choose(self, logits: Tensor) -> Tensor:
-        return logits[..., 0]
-
-    def distribution(self, logits: Tensor) -> Tensor:
-        return logits

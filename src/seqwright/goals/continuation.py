@@ -14,7 +14,7 @@ from seqwright.core.spec import Spec
 from seqwright.data.batching import Examples, RandomStretches
 from seqwright.data.preprocessing import Preprocessing
 from seqwright.data.text import ConsecutiveChunks, RandomChunks, TextCorpus, TextVocabulary
-from seqwright.data.vocabulary import Vocabulary
+from seqwright.data.vocabulary import StoredVocabulary, Vocabulary
 from seqwright.goals.data import HELD_OUT, Split
 from seqwright.goals.default_recipes import TEXT_RECIPES, text_recipe
 from seqwright.goals.goal import ForcedSequence, Goal
@@ -37,11 +37,11 @@ class Continuation(Spec, Goal):
         """Divide a text before its last tenth."""
         return corpus.split(HELD_OUT)
 
-    def vocabulary(self, symbols: tuple[str, ...]) -> TextVocabulary:
-        return TextVocabulary(symbols)
+    def vocabulary(self, symbols: StoredVocabulary) -> TextVocabulary:
+        return TextVocabulary(symbols.symbols)
 
     def default_recipe(self, split: Split) -> Recipe:
-        return text_recipe(self, self.vocabulary(split.train.symbols))
+        return text_recipe(self, self.vocabulary(split.train.vocabulary))
 
     def train_examples(self, corpus: TextCorpus, vocabulary: Vocabulary, recipe: Recipe) -> Examples:
         return RandomChunks(_known_ids(corpus, vocabulary), chunk_length(recipe))
@@ -64,7 +64,7 @@ class Continuation(Spec, Goal):
                 fix=f"--set model.decoder.position.length={length} as well",
             )
         yield from super().problems(recipe, split)
-        vocabulary = self.vocabulary(split.train.symbols)
+        vocabulary = self.vocabulary(split.train.vocabulary)
         for corpus in (split.train, split.dev):
             symbols = len(_known_ids(corpus, vocabulary))
             if symbols <= length:

@@ -39,7 +39,7 @@ class Split:
     """Two corpora of the goal's own kind: one to train on, and dev rows that training does not show.
 
     Attributes:
-        train, dev: each has ``where``, ``reading``, ``symbols``, ``fingerprint``, ``statistics()``, ``hint()`` and a length.
+        train, dev: each has ``where``, ``preprocessing``, ``vocabulary``, ``fingerprint``, ``statistics()``, ``hint()`` and a length.
         held_out: whether the dev rows were taken out of the training file.
     """
 
@@ -67,7 +67,7 @@ class PreparedData:
 
     def __init__(self, goal: Goal, recipe: Recipe, split: Split, limit: int | None = None) -> None:
         self.goal, self.recipe, self.split = goal, recipe, split
-        self.vocabulary, self.reading = goal.vocabulary(split.train.symbols), split.train.preprocessing
+        self.vocabulary, self.reading = goal.vocabulary(split.train.vocabulary), split.train.preprocessing
         self.train: Examples = goal.train_examples(split.train, self.vocabulary, recipe)
         self.fingerprints = split.fingerprints
         self.limit = limit or goal.limit(recipe, split)

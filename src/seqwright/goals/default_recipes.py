@@ -70,14 +70,15 @@ def pair_recipe(goal: Goal, rows: int, symbols_per_row: float, vocabulary: Vocab
         vocabulary: the symbols.
     """
     size = ModelSize.of(rows)
-    steps = max(LEAST_STEPS, size.passes * rows // size.rows)
+    steps, deviation = max(LEAST_STEPS, size.passes * rows // size.rows), size.width**-0.5
     block = BlockSpec(
         feedforward=FeedForwardSpec(inner=4 * size.width), mixer=AttentionSpec(heads=HEADS), dropout=size.dropout
     )
     side = StackSpec(blocks=block, layers=size.layers, position=RotaryPosition(), embedding_dropout=0.2)
     model = TransformerSpec(
         width=size.width,
-        embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=size.width**-0.5),
+        embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=deviation),
+        source_embedding=None if vocabulary.shared else TokenEmbedding(vocabulary.source_size, deviation=deviation),
         head=SymbolHead(outputs=vocabulary.outputs),
         encoder=side,
         decoder=vary(

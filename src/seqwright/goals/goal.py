@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError, TooLongError
-from seqwright.core.model import Model
+from seqwright.core.model import Model, Side
 from seqwright.core.place import Place
 from seqwright.core.spec import diff
 from seqwright.data.batching import Examples
 from seqwright.data.preprocessing import Preprocessing
-from seqwright.data.vocabulary import Vocabulary
+from seqwright.data.vocabulary import StoredVocabulary, Vocabulary
 from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.request import Hypothesis
 from seqwright.decoding.stream import answer_stream
@@ -57,6 +57,7 @@ class Goal(Place):
 
     Attributes:
         reads_text: whether the data is running text; otherwise it is pairs.
+        prompt_side: the side that prompts are on.
         has_targets: whether a prompt has a known answer of its own, which ends with END. Such answers are generated and
             matched in evaluations. Otherwise a goal is evaluated by its loss alone.
         named_recipes: edits of the default recipe by name, for ``--model NAME``.
@@ -65,6 +66,7 @@ class Goal(Place):
     __slots__ = ()
     rooms: ClassVar[tuple[str, ...]] = ("seqwright.goals",)
     reads_text: ClassVar[bool] = False
+    prompt_side: ClassVar[Side] = "target"
     has_targets: ClassVar[bool] = False
     named_recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
@@ -87,8 +89,8 @@ class Goal(Place):
         """
 
     @abstractmethod
-    def vocabulary(self, symbols: tuple[str, ...]) -> Vocabulary:
-        """Return the vocabulary of some symbols, which also encodes prompts and rows."""
+    def vocabulary(self, symbols: StoredVocabulary) -> Vocabulary:
+        """Return the vocabulary of a corpus' symbols, which also encodes prompts and rows."""
 
     @abstractmethod
     def default_recipe(self, split: Split) -> Recipe:
@@ -118,7 +120,7 @@ class Goal(Place):
         if recipe.evaluation.by == "exact_match" and not self.has_targets:
             name = type(self).__name__
             yield SeqwrightError(f"{name} has no targets to match", fix="leave evaluation.by as it is")
-        yield from _unfit_parts(recipe, self.vocabulary(split.train.symbols))
+        yield from _unfit_parts(recipe, self.vocabulary(split.train.vocabulary))
 
     def notes(self, split: Split, vocabulary: Vocabulary) -> list[str]:
         """Return remarks on the data for people to read."""
@@ -165,7 +167,7 @@ class Goal(Place):
             TooLongError: it is longer than the model's maximum length.
         """
         forced, model = (
-            self.forced(trained.vocabulary, trained.vocabulary.known(symbols), (), ended=False),
+            self.forced(trained.vocabulary, trained.vocabulary.known(symbols, self.prompt_side), (), ended=False),
             trained.recipe.model,
         )
         length = len(forced.inputs if forced.source is None else forced.source)
@@ -179,7 +181,7 @@ class Goal(Place):
 
     def known_prompt(self, trained: TrainedModel, symbols: tuple[str, ...]) -> tuple[str, ...]:
         """Return a prompt's symbols without those that the vocabulary lacks, which ``trained.unknown`` counts."""
-        return trained.known(symbols)
+        return trained.known(symbols, self.prompt_side)
 
     def generate(
         self, trained: TrainedModel, prompts: Iterable[tuple[str, ...] | None], decoding: Decoding, *,
@@ -234,7 +236,7 @@ def _unfit_parts(recipe: Recipe, vocabulary: Vocabulary) -> Iterator[SeqwrightEr
     if None in (model.vocabulary_size("target"), model.output_size):
         yield SeqwrightError("this model reads or predicts numbers, and the data are symbols", fix="give another model")
         return
-    fitting = model.with_vocabulary(vocabulary.size, vocabulary.size, vocabulary.outputs)
+    fitting = model.with_vocabulary(vocabulary.source_size, vocabulary.size, vocabulary.outputs)
     for path, (given, wanted) in diff(model, fitting).items():  # pyright: ignore[reportArgumentType]
         yield SeqwrightError(f"model.{path}={given}: the data requires {wanted}", fix="leave it as it is")
     if objective.count(torch.tensor([[vocabulary.pad]])):

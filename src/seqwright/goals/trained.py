@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from seqwright.core.model import Side
 from seqwright.data.preprocessing import Preprocessing
 from seqwright.data.vocabulary import Vocabulary
 from seqwright.decoding.decoding import Decoding
@@ -60,12 +61,12 @@ class TrainedModel:
         """The goal that it was trained for."""
         return self.recipe.goal
 
-    def known(self, symbols: Iterable[str]) -> tuple[str, ...]:
-        """Return the symbols that the vocabulary has, and count the others in :attr:`unknown`."""
+    def known(self, symbols: Iterable[str], side: Side = "target") -> tuple[str, ...]:
+        """Return the symbols that a side's table has, and count the others in :attr:`unknown`."""
         symbols = tuple(symbols)
-        for symbol in self.vocabulary.unknown(symbols):
+        for symbol in self.vocabulary.unknown(symbols, side):
             self.unknown[symbol] = self.unknown.get(symbol, 0) + 1
-        return self.vocabulary.known(symbols)
+        return self.vocabulary.known(symbols, side)
 
     def hypotheses(
         self,

@@ -11,13 +11,13 @@ import numpy as np
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.model import Model
+from seqwright.core.model import Model, Side
 from seqwright.core.spec import Spec
 from seqwright.core.tokens import Tokens
 from seqwright.data.batching import Examples, PairExamples, RandomStretches
 from seqwright.data.corpus import Corpus, CorpusExamples
 from seqwright.data.preprocessing import Preprocessing
-from seqwright.data.vocabulary import MarkedSources, SourceMarks, Vocabulary
+from seqwright.data.vocabulary import MarkedSources, SourceMarks, StoredVocabulary, Vocabulary
 from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.decoding.stream import answer_stream
@@ -38,6 +38,7 @@ class Transduction(Spec, Goal):
         sources: the marks around a source.
     """
 
+    prompt_side: ClassVar[Side] = "source"
     has_targets: ClassVar[bool] = True
     sources: SourceMarks = MarkedSources()
 
@@ -55,13 +56,13 @@ class Transduction(Spec, Goal):
             )
         return train, dev
 
-    def vocabulary(self, symbols: tuple[str, ...]) -> Vocabulary:
-        return Vocabulary(symbols, marks=self.sources)
+    def vocabulary(self, symbols: StoredVocabulary) -> Vocabulary:
+        return Vocabulary.from_stored(symbols, self.sources)
 
     def default_recipe(self, split: Split) -> Recipe:
         sources, targets = split.train.lengths()
         symbols_per_row = float(sources.mean() + targets.mean() + 2)
-        return pair_recipe(self, len(split.train), symbols_per_row, self.vocabulary(split.train.symbols))
+        return pair_recipe(self, len(split.train), symbols_per_row, self.vocabulary(split.train.vocabulary))
 
     def train_examples(self, corpus: Corpus, vocabulary: Vocabulary, recipe: Recipe) -> Examples:
         return CorpusExamples(corpus, vocabulary)
@@ -83,7 +84,7 @@ class Transduction(Spec, Goal):
         if isinstance(recipe.batching, RandomStretches):
             yield SeqwrightError("batching=RandomStretches is for running text", fix='give {"type": "TokenBatches", …}')
         yield from super().problems(recipe, split)
-        marks = {"source": len(self.vocabulary(()).encode_source(())), "target": 1}
+        marks = {"source": len(self.sources.framed([], 0, 0)), "target": 1}
         for corpus in (split.train, split.dev):
             for side, lengths in zip(("source", "target"), corpus.lengths(), strict=True):
                 length, longest = int(lengths.max()) + marks[side], recipe.model.max_length(side)
@@ -139,6 +140,8 @@ class Transduction(Spec, Goal):
         correct only if it is the whole target.
         """
         corpus = self.read(trained.reading, path)
+        for pair in corpus:
+            trained.known(pair.target, "target")
         examples = self.eval_examples(corpus, trained.vocabulary, trained.recipe)
         seen = token_likelihoods(trained.model, examples, ignore=trained.vocabulary.pad, device=trained.device)
         answers = trained.best((pair.source for pair in corpus), decoding)

@@ -123,9 +123,9 @@ class TransformerSpec(Spec, ModelSpec):
         return self.head.size
 
     def with_vocabulary(self, source: int, target: int, outputs: int) -> TransformerSpec:
-        own = self.source_embedding and self.source_embedding.resized(source)
-        embedding = self.embedding.resized(target if own or not self.reads_source else max(source, target))
-        return vary(self, {"embedding": embedding, "source_embedding": own, "head": self.head.resized(outputs)})
+        own = self.source_embedding or (self.embedding if self.reads_source and source != target else None)
+        edits = {"embedding": self.embedding.resized(target), "head": self.head.resized(outputs)}
+        return vary(self, {**edits, "source_embedding": own and own.resized(source)})
 
     def flops_per_token(self, length: int) -> int:
         stacks = [stack for stack in (self.encoder, self.decoder) if stack]

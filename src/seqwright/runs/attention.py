@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.core.model import ModelSpec
+from seqwright.core.model import ModelSpec, Side
 from seqwright.core.probe import Record
 from seqwright.core.tokens import Tokens
 from seqwright.data.vocabulary import Vocabulary
@@ -68,7 +68,9 @@ def attention_of(
     if not any(stacks.values()):
         raise SeqwrightError("this model forms no attention weights", fix="name a model that has attention")
     chosen = (selection or Selection()).among(stacks)
-    tokens = TokenPair(None if source is None else _tokens(vocabulary, source), _tokens(vocabulary, target))
+    tokens = TokenPair(
+        None if source is None else _tokens(vocabulary, source, "source"), _tokens(vocabulary, target, "target")
+    )
     check_page_size(*(tokens.shape(kind, those) for kind, those in chosen.items()))
 
     heads = {paths[kind][layer]: those.heads for kind, those in chosen.items() for layer in those.layers}
@@ -120,7 +122,7 @@ def _prefix(tokens: Tokens, length: int) -> Tokens:
     return Tokens(tokens.ids[:, :length], tokens.at[:, :length])
 
 
-def _tokens(vocabulary: Vocabulary, ids: Sequence[int]) -> TokenSequence:
-    tokens = vocabulary.decode(ids)
-    special = frozenset(index for index, number in enumerate(ids) if number >= len(vocabulary.symbols))
+def _tokens(vocabulary: Vocabulary, ids: Sequence[int], side: Side) -> TokenSequence:
+    tokens, table = vocabulary.decode(ids, side), vocabulary.table(side)
+    special = frozenset(index for index, number in enumerate(ids) if number >= table.start)
     return TokenSequence(tokens, words_of(tokens, special), special)

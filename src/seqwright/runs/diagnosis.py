@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqwright.runs.folder import Result
+from seqwright.runs.manifest import Result
 
 TENTH = 10
 

@@ -16,69 +16,10 @@ from seqwright.core.errors import SeqwrightError, reason
 from seqwright.core.files import write_atomically
 from seqwright.core.imports import ImportedModule, missing_modules
 from seqwright.core.model import ModelSpec
-from seqwright.core.spec import Count, Spec, part_from_json
-from seqwright.data.preprocessing import Preprocessing
-from seqwright.data.vocabulary import Vocabulary
-from seqwright.goals.recipe import Recipe
+from seqwright.core.spec import part_from_json
+from seqwright.data.vocabulary import StoredVocabulary, Vocabulary
 from seqwright.runs import old_form
-
-
-class Source(Spec):
-    """The data of a run.
-
-    Attributes:
-        path: the training file. Data from standard input or from Python are kept inside the run; the path is then relative
-            to the run's folder.
-        dev: the dev file, or ``None`` where dev rows were held out of ``path``.
-        fingerprint, dev_fingerprint: SHA-256 of the rows.
-    """
-
-    path: str
-    dev: str | None
-    fingerprint: str
-    dev_fingerprint: str
-
-
-class Manifest(Spec):
-    """Everything that decides the outcome of a run, written before the first step.
-
-    Only the paths of ``source`` change, when a run continues with data that were moved.
-
-    Attributes:
-        limit: the maximum number of tokens of an answer.
-        imports: the modules of a user's own parts that the run consists of.
-    """
-
-    seqwright: str
-    torch: str
-    threads: int
-    command: list[str]
-    seed: int
-    device: str
-    recipe: Recipe
-    reading: Preprocessing
-    source: Source
-    limit: Count
-    imports: tuple[ImportedModule, ...] = ()
-
-
-class Symbols(Spec):
-    """The vocabulary, as its file keeps it."""
-
-    symbols: tuple[str, ...]
-
-
-class Result(Spec):
-    """The end of a run; written when it ends."""
-
-    why: str
-    steps: int
-    epochs: float
-    best_step: int
-    dev_loss: float | None
-    dev_exact_match: float | None
-    seconds: float
-    notes: list[str]
+from seqwright.runs.manifest import Manifest, Result
 
 
 class RunFolder:
@@ -214,7 +155,7 @@ class RunFolder:
         for name, content in kept.items():
             self._write(self.path / KEPT_DATA / name, content)
         self._write(self.model_file, manifest.recipe.model.to_json(indent=2))  # pyright: ignore[reportAttributeAccessIssue]
-        self._write(self.vocabulary_file, Symbols(symbols=vocabulary.symbols).to_json())
+        self._write(self.vocabulary_file, vocabulary.stored().to_json())
         self.write_manifest(manifest)
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -248,9 +189,9 @@ class RunFolder:
         """Read ``model.json``."""
         return self._decoded(self.model_file, self._json(self.model_file), ModelSpec)
 
-    def symbols(self) -> tuple[str, ...]:
-        """Read the symbols of ``vocabulary.json``."""
-        return self._decoded(self.vocabulary_file, self._json(self.vocabulary_file), Symbols).symbols
+    def symbols(self) -> StoredVocabulary:
+        """Read ``vocabulary.json``."""
+        return self._decoded(self.vocabulary_file, self._json(self.vocabulary_file), StoredVocabulary)
 
     def result(self) -> Result | None:
         """Read ``result.json``; ``None`` while the run has not ended."""

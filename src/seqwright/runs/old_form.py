@@ -32,8 +32,8 @@ PARAMETERS = (
 def current(value: Any) -> Any:
     """Rewrite decoded JSON of a ``run.json`` or ``model.json``; what is in today's form already is left as it is.
 
-    >>> current({"type": "TransformerSpec", "embedding": {"type": "LookUpEmbedding", "vocabulary": 4}})
-    {'type': 'TransformerSpec', 'embedding': {'type': 'TokenEmbedding', 'vocabulary': 4}}
+    >>> current({"embedding": {"type": "LookUpEmbedding", "vocabulary": 4}})
+    {'embedding': {'type': 'TokenEmbedding', 'vocabulary': 4}}
     """
     if isinstance(value, list):
         return [current(member) for member in value]

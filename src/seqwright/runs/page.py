@@ -13,7 +13,8 @@ from seqwright.core.files import write_atomically
 from seqwright.core.spec import Spec
 from seqwright.report.evaluation import evaluation_page
 from seqwright.report.runs import curves_page
-from seqwright.runs.folder import Manifest, Result, RunFolder
+from seqwright.runs.folder import RunFolder
+from seqwright.runs.manifest import Manifest, Result
 
 
 def write_curves(

@@ -20,7 +20,8 @@ from seqwright.data.preprocessing import Preprocessing
 from seqwright.goals.data import PreparedData
 from seqwright.goals.goal import Goal
 from seqwright.goals.recipe import Recipe
-from seqwright.runs.folder import Manifest, RunFolder, Source
+from seqwright.runs.folder import RunFolder
+from seqwright.runs.manifest import Manifest, Source
 from seqwright.training.device import precision_for
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Side
 from seqwright.decoding.decoding import Decoding
 from seqwright.decoding.greedy import Greedy
 from seqwright.evaluation.measures import Measures
@@ -17,7 +18,8 @@ from seqwright.evaluation.metrics import TextMetric
 from seqwright.evaluation.text import TextMeasures
 from seqwright.goals.trained import Prediction, TrainedModel
 from seqwright.runs.attention import attention_of
-from seqwright.runs.folder import Manifest, RunFolder
+from seqwright.runs.folder import RunFolder
+from seqwright.runs.manifest import Manifest
 from seqwright.runs.old_form import current_parameters
 from seqwright.runs.training_run import Weights
 from seqwright.training.checkpoint import load_weights, read_checkpoint
@@ -177,7 +179,8 @@ def load(path: Path | str, *, device: str = "cpu") -> Run:
     if spec != manifest.recipe.model:
         raise SeqwrightError("this is not the model of run.json", where=str(folder.model_file), fix=_TOGETHER)
     vocabulary = manifest.recipe.goal.vocabulary(folder.symbols())
-    if vocabulary.size != spec.vocabulary_size("target"):
+    sides: tuple[Side, ...] = ("source", "target") if spec.reads_source else ("target",)
+    if any(vocabulary.table(side).size != spec.vocabulary_size(side) for side in sides):
         raise SeqwrightError("this is not the model's vocabulary", where=str(folder.vocabulary_file), fix=_TOGETHER)
     with torch.device("meta"):  # shapes are compared before any memory is taken
         model = spec.checked().build()  # pyright: ignore[reportAttributeAccessIssue]  # every family is a Spec

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from seqwright.core.errors import SeqwrightError, reason
 from seqwright.runs.diagnosis import diagnose
-from seqwright.runs.folder import Result, RunFolder
+from seqwright.runs.folder import RunFolder
+from seqwright.runs.manifest import Result
 from seqwright.runs.page import write_curves
 from seqwright.runs.plan import Plan
 from seqwright.runs.training_run import OUT_OF_TIME, TrainingRun

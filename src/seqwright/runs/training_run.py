@@ -18,7 +18,8 @@ from seqwright.core.files import write_atomically
 from seqwright.core.model import build
 from seqwright.core.spec import Spec
 from seqwright.data.batching import Examples, Sampler
-from seqwright.runs.folder import Manifest, Result, RunFolder
+from seqwright.runs.folder import RunFolder
+from seqwright.runs.manifest import Manifest, Result
 from seqwright.training.checkpoint import ELSEWHERE, Checkpoint, ModelWeights, write_checkpoint
 from seqwright.training.optimiser import Optimiser
 from seqwright.training.processes import Processes, ProcessGenerators, default_generator

@@ -54,7 +54,7 @@ def attend(
 
 
 class _Linear(torch.autograd.Function):
-    """``y = W x + b``. Backward: ``x̄ = Wᵀ ȳ``, ``W̄ = ȳ xᵀ``, ``b̄ = Σ ȳ``, sums over places and rows."""
+    """``y = W x + b``. Backward: ``x̄ = Wᵀ ȳ``, ``W̄ = ȳ xᵀ``, ``b̄ = Σ ȳ``, sums over positions and rows."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ def kept(x: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
 
     The draw is 16 bits an element, four to a 64-bit number: the rate is met to within 2⁻¹⁷, the mean is kept exactly,
     and drawing is several times faster than one Bernoulli variable an element. The same draws fall on the same
-    places in memory, so two tensors of one memory order get the same noise, whatever computed them.
+    addresses, so two tensors of one memory order get the same noise, whatever computed them.
     """
     dropped = round(rate * 65536)  # of the 65,536 values that 16 bits take
     bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)

@@ -23,7 +23,8 @@ from typing import Any
 
 from seqwright.core.spec import vary
 from seqwright.data.batching import FullBatch
-from seqwright.data.vocabulary import Scalars, Vocabulary
+from seqwright.data.scalars import Scalars
+from seqwright.data.vocabulary import Vocabulary
 from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.attention import CrossAttentionSpec
 from seqwright.nn.block import BlockSpec
