@@ -40,7 +40,7 @@ class MemoryChecks(Spec, CheckGroup):
         before, after, effects = sampler.batch(8, length, length), {}, {}
         for position in (0, length - 2):
             ids = before.side(side).clone()
-            ids[:, position] = sampler.other_than(ids[:, position])
+            ids[:, position] = sampler.other_than(ids[:, position], side)
             after[position] = before.with_side(side, ids)
             effects[position] = copy.change(before, after[position])[:, -1].max().item()
         early, late = effects.values()

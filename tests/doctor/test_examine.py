@@ -12,12 +12,15 @@ from torch import Tensor, nn
 
 import seqwright as sw
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.spec import vary
 from seqwright.doctor import Contract, Prefix, Window, assert_healthy, examine
 from seqwright.doctor.causes import CONSEQUENCES
+from seqwright.doctor.contract import SourceIds
 from seqwright.nn.mask import NoMask
 from seqwright.nn.padding import OrdinaryPadding
 from seqwright.nn.position import NoPosition
 from tests.doctor.decoders import BOS, CONTRACT, EOS, EXAMPLES, PAD, WORDS, Decoder, loss, step
+from tests.laws.specs import ENCODER_DECODER
 from tests.report.test_page import check_offline
 
 
@@ -405,6 +408,19 @@ def test_a_report_reads_as_a_page_and_in_a_notebook(tmp_path):
     assert "<script>alert" not in report._repr_html_()
     assert "<svg" in report._repr_html_()
     assert type(report).from_json(report.to_json()).failed == report.failed
+
+
+@pytest.mark.parametrize("size", [6, 30])
+def test_sources_may_have_more_or_fewer_ids_than_targets(size: int):
+    model = sw.build(vary(ENCODER_DECODER, {"embedding": sw.TokenEmbedding(vocabulary=12), "head.outputs": 11,
+                                            "source_embedding": sw.TokenEmbedding(vocabulary=size)}))  # fmt: skip
+    found = examine(model)
+    assert not found.failed
+    assert found.contract.source == SourceIds(vocabulary=size, pad=size - 1)
+    examined = {finding.check for finding in found.findings if finding.verdict == "pass"}
+    assert {"source-ignored", "padding-leak", "cache-mismatch", "order-blind"} <= examined
+    with pytest.raises(SeqwrightError, match=f"source has the id {size}"):
+        examine(model, found.contract, examples={"source": [[size]], "target": [[1]]})
 
 
 def test_a_remedy_for_a_native_model_is_an_edit_that_mends_it():

@@ -14,7 +14,7 @@ from seqwright.core.model import Model, ModelSpec, Side
 from seqwright.core.tokens import PADDING, Tokens
 from seqwright.decoding.greedy import greedy
 from seqwright.doctor.calling import ModelCall, call_as_hugging_face, call_forward, forward_arguments, logits_of
-from seqwright.doctor.contract import Contract, ModelKind
+from seqwright.doctor.contract import Contract, ModelKind, SourceIds
 from seqwright.doctor.model_input import ModelInput, pad_rows
 from seqwright.doctor.visibility import Window
 from seqwright.huggingface.configuration import kinds_of
@@ -71,8 +71,9 @@ class NativeAdapter(ModelAdapter):
         sizes = [size for side in sides if (size := spec.vocabulary_size(side)) is not None]
         lengths = [length for side in sides if (length := spec.max_length(side)) is not None]
         outputs = spec.output_size or 2
-        size = min(sizes, default=outputs)
+        size = sizes[-1] if sizes else outputs
         padded = outputs == size - 1 and size >= 5
+        own = sizes[0] if len(set(sizes)) > 1 else None
         marked = padded or (spec.reads_source and outputs == size >= 4)
         return Contract(
             kind="encoder-decoder" if spec.reads_source else "decoder",
@@ -82,6 +83,7 @@ class NativeAdapter(ModelAdapter):
             eos=outputs - 1 if marked else None,
             max_length=min(lengths, default=None),
             padding_side="both" if spec.masks_padding else "right",
+            source=None if own is None else SourceIds(vocabulary=own, pad=own - 1 if padded else None),
         )
 
     def call(self, contract: Contract) -> ModelCall:
@@ -123,7 +125,7 @@ class NativeAdapter(ModelAdapter):
 
     def generate(self, contract: Contract) -> Callable[..., Any] | None:
         """Return greedy decoding from ``bos`` to ``eos``, where the model maps sources to symbols."""
-        spec, begin, end, pad = self.model.spec, contract.bos, contract.eos, contract.pad
+        spec, begin, end, pad = self.model.spec, contract.bos, contract.eos, contract.pad_of("source")
         if not spec.reads_source or spec.output_size is None or begin is None or end is None:
             return None
 
@@ -139,9 +141,10 @@ class NativeAdapter(ModelAdapter):
         """Return all sources of up to four tokens of three ids, or of four tokens where there is no padding; at most 64."""
         if not self.model.spec.reads_source:
             return None
-        ids, lengths = contract.ordinary_ids()[:3], range(1, 5) if contract.pad is not None else [4]
+        pad = contract.pad_of("source")
+        ids, lengths = contract.ordinary_ids("source")[:3], range(1, 5) if pad is not None else [4]
         rows = [list(each) for length in lengths for each in product(ids, repeat=length)]
-        return {"source": pad_rows(rows[:64], contract.pad or 0, "right")[0]}
+        return {"source": pad_rows(rows[:64], pad or 0, "right")[0]}
 
 
 def with_positions(ids: Tensor, mask: Tensor | None) -> Tokens:

@@ -11,12 +11,20 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Side
 from seqwright.core.place import described, kinds
 from seqwright.core.spec import Count, Spec
 from seqwright.doctor.visibility import Bidirectional, Causal, Visibility
 
 ModelKind = Literal["decoder", "encoder", "encoder-decoder"]
 PaddingSide = Literal["right", "left", "both"]
+
+
+class SourceIds(Spec):
+    """The ids of sources that have a vocabulary of their own: ``0 … vocabulary − 1``, ``pad`` among them."""
+
+    vocabulary: Count
+    pad: int | None = None
 
 
 class Contract(Spec):
@@ -31,6 +39,7 @@ class Contract(Spec):
         pad, bos, eos: the ids for padding, beginning and end, where there are any.
         max_length: the longest sequence in tokens; ``None`` if unknown or unlimited.
         padding_side: the sides on which rows may be padded.
+        source: the ids of sources, where they are not those of targets.
 
     >>> Contract(kind="decoder", vocabulary=50).allowed(2).int().tolist()
     [[1, 0], [1, 1]]
@@ -44,6 +53,7 @@ class Contract(Spec):
     eos: int | None = None
     max_length: Count | None = None
     padding_side: PaddingSide = "right"
+    source: SourceIds | None = None
 
     def __post_init__(self) -> None:
         """Check every field; an invalid contract could make every check pass.
@@ -70,11 +80,12 @@ class Contract(Spec):
             if least == 0 and given >= self.vocabulary:
                 outside = f"{name}={given} is outside a vocabulary of {self.vocabulary}"
                 raise SeqwrightError(outside, fix=f"ids are 0 to {self.vocabulary - 1}")
-        if len(self.ordinary_ids()) < 2:
-            raise SeqwrightError(
-                f"a vocabulary of {self.vocabulary} has fewer than two ordinary ids",
-                fix="give a larger vocabulary: with one ordinary id no two inputs differ",
-            )
+        for side in get_args(Side):
+            if len(self.ordinary_ids(side)) < 2:
+                raise SeqwrightError(
+                    f"a vocabulary of {self.vocabulary_of(side)} has fewer than two ordinary ids",
+                    fix="give a larger vocabulary: with one ordinary id no two inputs differ",
+                )
 
     @property
     def reads_source(self) -> bool:
@@ -102,9 +113,26 @@ class Contract(Spec):
         text = repr(self.effective_visibility)
         return text.removesuffix("()").lower() if text.endswith("()") else text
 
-    def ordinary_ids(self) -> list[int]:
-        """Return the ids that are neither padding, beginning nor end."""
-        return [each for each in range(self.vocabulary) if each not in (self.pad, self.bos, self.eos)]
+    def vocabulary_of(self, side: Side) -> int:
+        """Return the number of ids on a side."""
+        return self.source.vocabulary if self.source and side == "source" else self.vocabulary
+
+    def pad_of(self, side: Side) -> int | None:
+        """Return the id of padding on a side."""
+        return self.source.pad if self.source and side == "source" else self.pad
+
+    @property
+    def vocabulary_text(self) -> str:
+        """The number of ids, of sources and of targets where these differ."""
+        return f"{self.source.vocabulary} → {self.vocabulary}" if self.source else str(self.vocabulary)
+
+    def marks(self, side: Side) -> tuple[int | None, ...]:
+        """Return the ids of padding, beginning and end on a side."""
+        return (self.source.pad,) if self.source and side == "source" else (self.pad, self.bos, self.eos)
+
+    def ordinary_ids(self, side: Side = "target") -> list[int]:
+        """Return the ids of a side that are neither padding, beginning nor end."""
+        return [each for each in range(self.vocabulary_of(side)) if each not in self.marks(side)]
 
     def allowed(self, length: int) -> Bool[Tensor, "q k"]:
         """Return True where an output (row) may depend on a target token (column)."""

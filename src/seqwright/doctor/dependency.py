@@ -73,7 +73,7 @@ def measure_dependency(
         befores.append(batch.repeat_first(len(columns)))
         ids, rows = befores[-1].side(side), torch.arange(len(columns))
         changed = ids.clone()
-        changed[rows, columns] = sampler.other_than(ids[rows, columns])
+        changed[rows, columns] = sampler.other_than(ids[rows, columns], side)
         afters.append(befores[-1].with_side(side, changed))
     changes, noise = [], 0.0
     for before, after in zip(befores, afters, strict=True):

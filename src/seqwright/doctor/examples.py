@@ -9,10 +9,16 @@ import torch
 from torch import Tensor
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Side
 from seqwright.doctor.contract import Contract
 
 SIDES = ("ids", "source", "target")
 """Names of ids among the examples; tensors of other names (masks, labels) are passed to the loss as they are."""
+
+
+def side_of(name: str) -> Side:
+    """Return the side of the ids of this name."""
+    return "source" if name == "source" else "target"
 
 
 def check_examples(examples: Any, contract: Contract) -> dict[str, Tensor] | None:
@@ -37,7 +43,8 @@ def check_examples(examples: Any, contract: Contract) -> dict[str, Tensor] | Non
         if name not in SIDES and not isinstance(given, Tensor):
             kind = type(given).__name__
             raise SeqwrightError(f"the examples' {name} is a {kind}", fix="give a tensor, or compute it in the loss")
-        found[name] = _as_ids(name, given, contract.vocabulary) if name in SIDES else given.detach().to("cpu").clone()
+        size = contract.vocabulary_of(side_of(name))
+        found[name] = _as_ids(name, given, size) if name in SIDES else given.detach().to("cpu").clone()
     if len({len(found[name]) for name in SIDES if name in found}) > 1:
         raise SeqwrightError("the examples have other numbers of sources than of targets", fix="give as many of each")
     return found

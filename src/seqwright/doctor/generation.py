@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seqwright.doctor.contract import Contract
-from seqwright.doctor.examples import SIDES
+from seqwright.doctor.examples import side_of
 from seqwright.doctor.model_input import ModelInput
 from seqwright.doctor.model_under_test import CallbackError, ModelUnderTest
 from seqwright.doctor.run_modes import EVAL
@@ -92,13 +92,17 @@ def has_ended(row: list[int], eos: int, pad: int | None) -> bool:
 def teacher_forced_input(subject: ModelUnderTest) -> ModelInput | None:
     """Return the examples as a batch with targets to read; ``None`` where they have no targets."""
     assert subject.examples is not None
-    examples, pad = subject.examples, subject.contract.pad
-    masks = {name: None if pad is None else examples[name] != pad for name in SIDES if name in examples}
+    examples, contract = subject.examples, subject.contract
+
+    def mask(name: Literal["ids", "source", "target"]) -> Tensor | None:
+        pad = contract.pad_of(side_of(name))
+        return None if pad is None else examples[name] != pad
+
     if not subject.contract.reads_source:
-        return ModelInput(examples["ids"], masks["ids"])
+        return ModelInput(examples["ids"], mask("ids"))
     if "target" not in examples:
         return None
-    return ModelInput(examples["target"], masks["target"], examples["source"], masks["source"])
+    return ModelInput(examples["target"], mask("target"), examples["source"], mask("source"))
 
 
 def _teacher_forced(subject: ModelUnderTest) -> list[bool]:
@@ -124,7 +128,7 @@ def _prompts(ids: Tensor, contract: Contract) -> Tensor:
 
 def _alone(subject: ModelUnderTest, prompts: Tensor) -> dict[int, list[int]]:
     """Generate from the padded sources without their padding, together with others of the same length."""
-    pad, found = subject.contract.pad, {}
+    pad, found = subject.contract.pad_of("source"), {}
     lengths = (prompts != pad).sum(1).tolist() if pad is not None else []
     for length in sorted(set(lengths) - {0, prompts.shape[1]}):
         rows = [row for row, own in enumerate(lengths) if own == length]
@@ -136,7 +140,7 @@ def _alone(subject: ModelUnderTest, prompts: Tensor) -> dict[int, list[int]]:
 def _reordered(subject: ModelUnderTest, prompts: Tensor) -> dict[int, tuple[list[int], list[int]]]:
     """Swap in each source the first two neighbours that differ, and generate from the changed sources."""
     contract, changed, rows = subject.contract, prompts.clone(), []
-    marks = {contract.pad, contract.bos, contract.eos}
+    marks = set(contract.marks("source"))
     for row, ids in enumerate(prompts.tolist()):
         swappable = [at for at in range(len(ids) - 1) if ids[at] != ids[at + 1] and not {ids[at], ids[at + 1]} & marks]
         if swappable:

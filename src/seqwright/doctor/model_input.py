@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import torch
 from jaxtyping import Bool, Int
@@ -73,20 +74,21 @@ class InputSampler:
 
     def __init__(self, contract: Contract, seed: int = 0) -> None:
         self.contract = contract
-        self.choices = torch.tensor(contract.ordinary_ids())
+        self.choices = {side: torch.tensor(contract.ordinary_ids(side)) for side in get_args(Side)}
         self.generator = torch.Generator().manual_seed(seed)
 
-    def ids(self, rows: int, length: int) -> Int[Tensor, "b t"]:
+    def ids(self, rows: int, length: int, side: Side = "target") -> Int[Tensor, "b t"]:
         """Draw rows that use the whole vocabulary before an id is repeated, so that faults of single ids show."""
-        needed, kinds = rows * length, len(self.choices)
-        rounds = [torch.randperm(kinds, generator=self.generator) for _ in range(-(-needed // kinds))]
-        return self.choices[torch.cat(rounds)[:needed]].view(rows, length)
+        choices, needed = self.choices[side], rows * length
+        rounds = [torch.randperm(len(choices), generator=self.generator) for _ in range(-(-needed // len(choices)))]
+        return choices[torch.cat(rounds)[:needed]].view(rows, length)
 
-    def other_than(self, ids: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
+    def other_than(self, ids: Int[Tensor, "..."], side: Side = "target") -> Int[Tensor, "..."]:
         """Draw for each id one that differs from it."""
-        index = torch.searchsorted(self.choices, ids.contiguous()).clamp_max(len(self.choices) - 1)
-        step = torch.randint(1, len(self.choices), ids.shape, generator=self.generator)
-        return self.choices[(index + step) % len(self.choices)]
+        choices = self.choices[side]
+        index = torch.searchsorted(choices, ids.contiguous()).clamp_max(len(choices) - 1)
+        step = torch.randint(1, len(choices), ids.shape, generator=self.generator)
+        return choices[(index + step) % len(choices)]
 
     def batch(self, rows: int, length: int, source_length: int | None = None) -> ModelInput:
         """Draw a batch without padding; a source, where the contract has one, is by default two tokens longer."""
@@ -94,7 +96,8 @@ class InputSampler:
             return ModelInput(self.ids(rows, length))
         longest = self.contract.max_length or length + 2
         target = self.ids(rows, length)
-        return ModelInput(target, source=self.ids(rows, source_length or min(length + 2, max(length, longest))))
+        source_length = source_length or min(length + 2, max(length, longest))
+        return ModelInput(target, source=self.ids(rows, source_length, "source"))
 
 
 def concatenate(batches: Sequence[ModelInput]) -> ModelInput:

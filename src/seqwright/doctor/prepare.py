@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seqwright.core.errors import SeqwrightError
+from seqwright.core.model import Side
 from seqwright.doctor.calling import ModelCall
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.copies import copy_in_precision, deep_copy, reinitialised_copy
@@ -86,10 +87,12 @@ def _throwaway(copy: ModelCopy) -> ModelCopy:
 def _is_finite(copy: ModelCopy, trial: ModelInput) -> bool:
     """Return whether all logits are finite, with padding and without."""
     contract, batches = copy.contract, [trial]
-    if contract.pad is not None:
-        for side in contract.padding_sides:
-            rows = trial.side("source" if contract.reads_source else "target").tolist()
-            ids, mask = pad_rows([rows[0], rows[1][:1]], contract.pad, side)
+    padded_side: Side = "source" if contract.reads_source else "target"
+    pad = contract.pad_of(padded_side)
+    if pad is not None:
+        for end in contract.padding_sides:
+            rows = trial.side(padded_side).tolist()
+            ids, mask = pad_rows([rows[0], rows[1][:1]], pad, end)
             padded = {"source": ids, "source_mask": mask} if contract.reads_source else {"ids": ids, "mask": mask}
             batches.append(replace(trial, **padded))
     outputs = ((copy.logits(batch), batch.mask) for batch in batches)

@@ -104,7 +104,7 @@ class Report(Spec, tag=False):
     def _lines(self) -> Iterator[str]:
         contract = self.contract
         inferred = " (read off the model: give a contract if this is wrong)" if self.contract_inferred else ""
-        yield f"{self.model}: {contract.kind}, {contract.visibility_text}, vocabulary {contract.vocabulary}{inferred}"
+        yield f"{self.model}: {contract.kind}, {contract.visibility_text}, vocabulary {contract.vocabulary_text}{inferred}"
         for finding in self.by_verdict():
             where = f" ({finding.where})" if finding.where else ""
             detailed = finding.verdict in ("fail", "warn")
@@ -135,7 +135,7 @@ class Report(Spec, tag=False):
         facts = (
             ("kind", self.contract.kind),
             ("visibility", self.contract.visibility_text),
-            ("vocabulary", str(self.contract.vocabulary)),
+            ("vocabulary", self.contract.vocabulary_text),
             ("contract", "read off the model" if self.contract_inferred else "given"),
             ("seconds", f"{self.seconds:.1f}"),
             ("seqwright", __version__),

@@ -42,12 +42,13 @@ def inputs_of(run: Run) -> dict[str, Any]:
 def _loss(run: Run) -> Any:
     """Return the run's own objective as a loss of rows that are both input and labels."""
     objective, pad = run.manifest.recipe.training.objective, run.vocabulary.pad
+    source_pad = run.vocabulary.source.pad
 
     def loss(model: Model, examples: Mapping[str, Tensor]) -> Tensor:
         target = examples["ids"] if "ids" in examples else examples["target"]
         source = examples.get("source")
         inputs, labels = run.goal.inputs_and_labels(target, run.vocabulary)
-        state = model.start(None if source is None else with_positions(source, source != pad))
+        state = model.start(None if source is None else with_positions(source, source != source_pad))
         output, _ = model.advance(with_positions(inputs, inputs != pad), state)
         return objective.total(output, labels) / objective.count(labels)
 

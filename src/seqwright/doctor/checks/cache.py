@@ -70,10 +70,10 @@ def _batch(subject: ModelUnderTest, length: int) -> ModelInput:
         ids[:, 0] = contract.bos
     if not contract.reads_source:
         return ModelInput(ids)
-    source = sampler.ids(2, subject.length(7))
-    if contract.pad is None or source.shape[1] < 2:
+    source, pad = sampler.ids(2, subject.length(7), "source"), contract.pad_of("source")
+    if pad is None or source.shape[1] < 2:
         return ModelInput(ids, source=source)
-    source, mask = pad_rows([source[0].tolist(), source[1, :-1].tolist()], contract.pad, contract.padding_sides[0])
+    source, mask = pad_rows([source[0].tolist(), source[1, :-1].tolist()], pad, contract.padding_sides[0])
     return ModelInput(ids, None, source, mask)
 
 

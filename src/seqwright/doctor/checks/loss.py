@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqwright.core.model import Side
 from seqwright.core.spec import Spec
 from seqwright.doctor.check import Check, CheckGroup
 from seqwright.doctor.contract import Contract
-from seqwright.doctor.examples import SIDES
+from seqwright.doctor.examples import SIDES, side_of
 from seqwright.doctor.finding import Finding
 from seqwright.doctor.loss_labels import CLEAR, LossLabels, recovered_labels
 from seqwright.doctor.model_input import InputSampler, pad_rows
@@ -70,15 +71,16 @@ def made_up_examples(subject: ModelUnderTest) -> dict[str, Tensor]:
     """Draw rows of unequal lengths, with the beginning, end and padding of the contract."""
     contract, sampler = subject.contract, InputSampler(subject.contract, 23)
     longest = subject.length(10)
-    begin, end = ([] if each is None else [each] for each in (contract.bos, contract.eos))
     lengths = [longest, max(3, longest - 3), max(3, longest - 5)] if contract.pad is not None else [longest] * 3
 
-    def rows() -> Tensor:
-        drawn = sampler.ids(3, longest).tolist()
+    def rows(side: Side) -> Tensor:
+        own = side == "source" and contract.source is not None
+        begin, end = ([] if own or each is None else [each] for each in (contract.bos, contract.eos))
+        drawn = sampler.ids(3, longest, side).tolist()
         marked = [begin + row[: max(1, n - len(begin) - len(end))] + end for row, n in zip(drawn, lengths, strict=True)]
-        return pad_rows(marked, contract.pad or 0, contract.padding_sides[0])[0]
+        return pad_rows(marked, contract.pad_of(side) or 0, contract.padding_sides[0])[0]
 
-    return {"source": rows(), "target": rows()} if contract.reads_source else {"ids": rows()}
+    return {"source": rows("source"), "target": rows("target")} if contract.reads_source else {"ids": rows("target")}
 
 
 def _shift(subject: ModelUnderTest, found: LossLabels) -> Finding:
@@ -133,7 +135,7 @@ def _padding(subject: ModelUnderTest, found: LossLabels, examples: Mapping[str, 
     before = after = None
     if set(examples) <= set(SIDES):  # it is unknown how other tensors are to be padded
         columns = (2, 0) if contract.padding_side == "left" else (0, 2)
-        longer = {name: F.pad(ids, columns, value=contract.pad) for name, ids in examples.items()}
+        longer = {name: F.pad(ids, columns, value=contract.pad_of(side_of(name))) for name, ids in examples.items()}
         before, after = (_loss_of(subject, given) for given in (examples, longer))
     if before is not None and after is not None and abs(after - before) > 1e-4 * abs(before):
         return PADDING_IN_LOSS.failed(

@@ -102,10 +102,10 @@ def swapped(subject: ModelUnderTest, side: Side, length: int, i: int, j: int) ->
     before = sampler.batch(1, subject.length(3) if side == "source" else length, length)
     ids = before.side(side)
     if ids[0, i] == ids[0, j]:
-        ids[0, j] = sampler.other_than(ids[0, j])
+        ids[0, j] = sampler.other_than(ids[0, j], side)
     changed, replaced = ids.clone(), ids.clone()
     changed[0, [i, j]] = ids[0, [j, i]]
-    replaced[0, i] = InputSampler(subject.contract, 15).other_than(ids[0, i])
+    replaced[0, i] = InputSampler(subject.contract, 15).other_than(ids[0, i], side)
     return before, before.with_side(side, changed), before.with_side(side, replaced)
 
 
@@ -195,7 +195,7 @@ def _effects(copy: ModelCopy, length: int, indexed: Set[str]) -> Iterator[float]
     logits, changed, sampler = copy.logits(batch), batch, InputSampler(copy.contract, 17)
     sides: tuple[Side, ...] = ("target", "source") if copy.contract.reads_source else ("target",)
     for side in sides:
-        changed = changed.with_side(side, sampler.other_than(batch.side(side)))
+        changed = changed.with_side(side, sampler.other_than(batch.side(side), side))
     of_tokens = differences(logits, copy.logits(changed)).max().item()
     for noisy in (False, True):
         twin = deep_copy(copy.module)

@@ -64,20 +64,26 @@ class PaddingChecks(Spec, CheckGroup):
 
 def padded_batches(subject: ModelUnderTest) -> list[tuple[str, ModelInput]]:
     """Draw rows of three lengths, padded on each side that the contract allows; of the source first, then of the target."""
-    contract, pad = subject.contract, subject.contract.pad
-    if pad is None:
+    contract, found = subject.contract, []
+    if contract.pad is None:
         return []
-    found = []
-    for side in contract.padding_sides:
-        rows = InputSampler(contract, 10).ids(3, subject.length(8)).tolist()
-        ids, mask = pad_rows([row[: subject.length(n)] for row, n in zip(rows, (8, 5, 3), strict=True)], pad, side)
-        if not contract.reads_source:
-            found.append((side, ModelInput(ids, mask)))
-            continue
-        other = InputSampler(contract, 11).ids(3, subject.length(6))
-        found.append((side, ModelInput(other, None, ids, mask)))
-        if "right" in contract.padding_sides:  # targets are padded at their ends, unless "both"
-            found.append((f"{side} target", ModelInput(ids, mask, other)))
+
+    def whole(side: Side) -> Tensor:
+        return InputSampler(contract, 11).ids(3, subject.length(6), side)
+
+    def padded(side: Side, end: str) -> tuple[Tensor, Tensor]:
+        rows = InputSampler(contract, 10).ids(3, subject.length(8), side).tolist()
+        shorter = [row[: subject.length(n)] for row, n in zip(rows, (8, 5, 3), strict=True)]
+        return pad_rows(shorter, contract.pad_of(side) or 0, end)
+
+    for end in contract.padding_sides:
+        if contract.reads_source:
+            found.append((end, ModelInput(whole("target"), None, *padded("source", end))))
+        if (
+            not contract.reads_source or "right" in contract.padding_sides
+        ):  # targets are padded at their ends, unless "both"
+            name, source = (f"{end} target", whole("source")) if contract.reads_source else (end, None)
+            found.append((name, ModelInput(*padded("target", end), source)))
     return found
 
 
@@ -168,7 +174,7 @@ def _change_by_others(copy: ModelCopy, mode: RunMode, row: ModelInput, side: Sid
     at = torch.arange(ids.shape[1]) if mask is None else mask[0].nonzero()[:, 0]
     replaced, outputs = (at, slice(None)) if side == "source" else (at[:-1], at[-1:])
     changed = ids.clone()
-    changed[0, replaced] = sampler.other_than(ids[0, replaced])
+    changed[0, replaced] = sampler.other_than(ids[0, replaced], side)
     return copy.change(row, row.with_side(side, changed), mode)[0, outputs].max().item()
 
 

@@ -59,7 +59,7 @@ class SourceChecks(Spec, CheckGroup):
 def _ignored(subject: ModelUnderTest, mode_name: str, positions: list[int], length: int) -> Finding:
     before, whole = InputSampler(subject.contract, 18).batch(1, length, length), len(positions) == length
     changed, at = before.side("source").clone(), positions if whole else positions[:1]
-    changed[0, at] = InputSampler(subject.contract, 19).other_than(changed[0, at])
+    changed[0, at] = InputSampler(subject.contract, 19).other_than(changed[0, at], "source")
     last, after = before.ids.shape[1] - 1, before.with_side("source", changed)
     difference = "another source" if whole else f"source token {positions[0]} replaced"
     return SOURCE_IGNORED.failed(
