@@ -94,7 +94,7 @@ def teacher_forced_input(subject: ModelUnderTest) -> ModelInput | None:
     assert subject.examples is not None
     examples, contract = subject.examples, subject.contract
 
-    def mask(name: Literal["ids", "source", "target"]) -> Tensor | None:
+    def mask(name: str) -> Tensor | None:
         pad = contract.pad_of(side_of(name))
         return None if pad is None else examples[name] != pad
 
