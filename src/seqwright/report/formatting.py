@@ -63,6 +63,11 @@ def spread(values: Interval, form: Callable[[float], str] = number, between: str
     return f"{form(values.median)}{between}[{form(values.low)}, {form(values.high)}]"
 
 
+def ends(values: Interval) -> str:
+    """Format the ends of an interval of rates."""
+    return f"{rate(values.low)} to {rate(values.high)}"
+
+
 def listing(items: Iterable[str]) -> str:
     """Join names as in a sentence.
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from seqwright import __version__
 from seqwright.evaluation.signature import SIGNATURES, name
-from seqwright.report import charts, examples
+from seqwright.report import charts
 from seqwright.report.formatting import rate, spread
-from seqwright.report.page import Card, Chart, Part, Prose, Table, Terms, Text, slug
+from seqwright.report.page import Chart, Heading, Part, Prose, Table, Terms, Text, slug
 from seqwright.studies.results import StudyResult
 from seqwright.studies.table import ALONE, ANSWERED, EXACT_MATCH, LEARNT_AT, PARAMETERS, CellView, GeneratedAnswer
 
 ANSWERS_SHOWN = 12
 
 ANSWERS = (
-    "Answers of a typical seed: the one in the middle when seeds are ordered by exact match. In grey: how "
-    "many of all seeds answer the sequence. An answer that ends in … was cut at the length limit."
+    "Answers of a typical seed: the one in the middle when seeds are ordered by exact match. Beside each answer: how "
+    "many of all seeds answer the source correctly. An answer that ends in … was cut at the length limit."
 )
 
 CURVES = "Training loss, dropout on, over steps; log axis. Line: median over seeds; band: its interval, cut at the axis' ends. Dashed: the first variant of the same family."
@@ -36,18 +36,21 @@ def facts(result: StudyResult, command: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def answer_card(title: str, row: CellView) -> Card:
-    """Return the first answers of a cell's typical seed."""
-    cut = len(row.answers) > ANSWERS_SHOWN
-    note = f"{ANSWERS_SHOWN} of {len(row.answers):,} rows" if cut else ""
-    return Card(title, tuple(_line(row, answer) for answer in row.answers[:ANSWERS_SHOWN]), note)
+def answers(title: str, rows: Mapping[str, CellView]) -> Iterator[Part]:
+    """Yield a table of the first sources of some cells on the same task, and of each cell's answers, by its name."""
+    first = next(iter(rows.values())).answers
+    yield Heading(title if len(first) <= ANSWERS_SHOWN else f"{title}: {ANSWERS_SHOWN} of {len(first):,} rows")
+    sources, targets = ([getattr(answer, side) for answer in first] for side in ("source", "target"))
+    answered = ([_answer(row, answer) for answer in row.answers[:ANSWERS_SHOWN]] for row in rows.values())
+    yield Table(("source", "target", *rows), tuple(zip(sources, targets, *answered, strict=False)))
 
 
-def _line(row: CellView, answer: GeneratedAnswer) -> tuple[Text, ...]:
+def _answer(row: CellView, answer: GeneratedAnswer) -> Text:
+    """Return an answer, and how many seeds are right on its source, of all."""
     predicted = answer.predicted if answer.stopped else f"{answer.predicted}…"
     group = f"{answer.source}→{answer.target}"
-    note = f"{round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
-    return examples.answer(answer.source, predicted, right=answer.right, target=answer.target, note=note)
+    seeds = f"  {round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
+    return Text((predicted or "(nothing)") + seeds, "good" if answer.right else "bad")
 
 
 def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:

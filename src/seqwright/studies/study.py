@@ -79,6 +79,11 @@ class Study(Place):
         """Yield figures and tables of the study's own, beside those of every report."""
         yield from ()
 
+    def result(self, table: ResultTable, seeds: int, sources: Sequence[TaskSource]) -> StudyResult:
+        """Return all results, with what is concluded from the table."""
+        effects, claims, notes = self.effects(table), self.claims(table), self.notes(sources)
+        return StudyResult(study=self.name, seeds=seeds, table=table, effects=effects, claims=claims, notes=notes)
+
     def page(self, result: StudyResult, command: str) -> Page:
         """Return the report; ``command`` is the command line that makes the study again."""
         return report.page(self.question, result, command, tuple(self.sections(result.table)))
@@ -126,10 +131,11 @@ def cell(
         SeqwrightError: an edit does not fit.
     """
     rows, scale = rows or source.rows(), source.scale
+    whole: Any = scale.spec(rows.vocabulary)  # every family is a Spec too, which can be varied
     return Cell(
         base=base,
         variant=variant,
-        spec=vary(scale.spec(rows.vocabulary), edits or {}),
+        spec=vary(whole, edits or {}),
         training=vary(scale.training(rows.vocabulary), training or {}),
         batching=batching or PaddedBatches(rows=scale.batch),
         data=rows,
