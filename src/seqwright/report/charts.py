@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 
 from seqwright.report import formatting
-from seqwright.report.formatting import Interval
+from seqwright.report.formatting import Estimate
 from seqwright.report.page import INK, PAPER, Chart
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -38,7 +38,7 @@ class Square:
     below: str = ""
 
     @classmethod
-    def of(cls, row: str, column: str, rate: Interval) -> Square:
+    def of(cls, row: str, column: str, rate: Estimate) -> Square:
         """Return the cell of a rate, its interval in small."""
         return cls(row, column, rate.median, formatting.rate(rate.median), formatting.ends(rate))
 
@@ -48,7 +48,7 @@ class Curve:
     """A median with its interval over training steps."""
 
     steps: Sequence[int]
-    values: Sequence[Interval]
+    values: Sequence[Estimate]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Dot:
 
     row: str
     series: str
-    value: Interval
+    value: Estimate
 
 
 @dataclass(frozen=True)

@@ -106,11 +106,11 @@ def _by_length(measures: Mapping[str, Any]) -> Iterator[Part]:
         marks.append(charts.Dot(_range(part), "exact match", Around(part["exact_match"], *ends)))
     overall = measures["exact_match"]
     panel = charts.Panel("exact match", marks, (0.0, 1.0), overall)
-    says = "Exact match by source length: " + "; ".join(
+    description = "Exact match by source length: " + "; ".join(
         f"{_range(part)}: {_with_interval(part['exact_match'], part['interval'], ', ')}" for part in bins
     )
     yield Figure(
-        (charts.dots("by-length", says, [panel], [mark.row for mark in marks]),),
+        (charts.dots("by-length", description, [panel], [mark.row for mark in marks]),),
         f"Symbols of the source, and how many sources have them. Line: 95 % interval; dashed: all lengths, {rate(overall)}.",
     )
 
@@ -170,10 +170,10 @@ def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:
             rows.add(gold)
             columns.add(predicted)
             squares.append(charts.Square(gold, predicted, one["count"] / most, f"{one['count']:,}"))
-    says = "Heat map of confusions: " + "; ".join(
+    description = "Heat map of confusions: " + "; ".join(
         f"{square.column} for {square.row} {square.text} times" for square in squares[:20]
     )
-    return charts.matrix("confusion", says, squares, titles=("gold", "predicted"), width=52)
+    return charts.matrix("confusion", description, squares, titles=("gold", "predicted"), width=52)
 
 
 def _worst(worst: Sequence[Mapping[str, Any]]) -> Iterator[Part]:

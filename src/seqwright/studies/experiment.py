@@ -50,7 +50,7 @@ class Experiment:
         return workers or (1 if self.device != "cpu" else os.cpu_count() or 1)
 
     def manifest(self) -> dict[str, object]:
-        """Return what tells this study from any other: a folder belongs to exactly one."""
+        """Return what identifies this study: a folder belongs to exactly one."""
         return {
             "study": self.name,
             "seeds": self.seeds,

@@ -34,7 +34,7 @@ CLAIMS_IN_LEAD = 4
 """The number of claims up to which the lead has each; of more, it has only how many hold."""
 
 LINES = 8
-"""The number of lines in a panel that can be told apart."""
+"""The number of lines in a panel that can be distinguished."""
 
 
 def page(question: str, result: StudyResult, command: str, own: tuple[Section, ...]) -> Page:
@@ -48,16 +48,16 @@ def page(question: str, result: StudyResult, command: str, own: tuple[Section, .
     """
     rows = result.table.rows
     sections = [
-        Section("What came of it", tuple(outcome(result.table))),
-        Section("What each is worth", tuple(effects(result.effects))),
+        Section("Exact match", tuple(outcome(result.table))),
+        Section("Effects", tuple(effects(result.effects))),
         *own,
         Section("By length", tuple(by_length(rows))),
-        Section("In one line each", tuple(claims(result.claims))),
+        Section("Claims", tuple(claims(result.claims))),
         Section("Loss curves", tuple(curves(result.table))),
-        Section("Example answers", tuple(answers(result.table))),
-        Section("What each variant changes", tuple(specs(rows))),
+        Section("Answers", tuple(answers(result.table))),
+        Section("Specs", tuple(specs(rows))),
         Section("All numbers", tuple(report_parts.everything(rows))),
-        Section("How it was measured", tuple(method(result))),
+        Section("Method", tuple(method(result))),
     ]
     facts = report_parts.facts(result, command)
     return Page(question, tuple(lead(result)), facts, tuple(section for section in sections if section.parts))
@@ -117,7 +117,7 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
     )
     yield Figure(tuple(_effect_charts(found)), "")
     yield Table(
-        ("task", "what", "of", "having it", "lacking it", "worth", "verdict"),
+        ("task", "part", "of", "with it", "without it", "difference", "verdict"),
         tuple(
             (
                 Text(each.task, "strong"),
@@ -150,9 +150,9 @@ def _effect_charts(found: Sequence[Effect]) -> Iterator[charts.Chart]:
 
 def _effect_chart(title: str, shown: Sequence[Effect], rows: Sequence[str]) -> charts.Chart:
     dots = [charts.Dot(row, _series(each, shown), each.worth) for row, each in zip(rows, shown, strict=True)]
-    says = f"{title}: " + "; ".join(f"{dot.row} {spread(dot.value, signed)}" for dot in dots)
+    description = f"{title}: " + "; ".join(f"{dot.row} {spread(dot.value, signed)}" for dot in dots)
     panel = charts.Panel(title, dots, (-1, 1), compare=0)
-    return charts.dots(f"effects-{slug(title)}", says, (panel,), unique(rows))
+    return charts.dots(f"effects-{slug(title)}", description, (panel,), unique(rows))
 
 
 def _series(each: Effect, among: Sequence[Effect]) -> str:
@@ -259,6 +259,6 @@ def method(result: StudyResult) -> Iterator[Part]:
     yield from report_parts.method("held-out rows")
     yield Prose(
         "Seeds are paired: seed n of one variant begins from the same random numbers and trains on the same rows in the same order "
-        "as seed n of another. 99 % known: the step at which 99 in 100 next tokens of the held-out rows are right under teacher "
+        "as seed n of another. 99 % correct: the step at which 99 in 100 next tokens of the held-out rows are right under teacher "
         "forcing."
     )

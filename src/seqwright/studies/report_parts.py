@@ -60,10 +60,10 @@ def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:
 
 def loss_curve(title: str, row: CellView, ends: tuple[float, float], beside: CellView | None = None) -> Chart:
     """Draw the training loss over steps, with that of another cell beside it."""
-    says = f"Training loss of {row.base}, {row.variant}, on {row.task}: ends at {spread(row.train_loss)}"
+    description = f"Training loss of {row.base}, {row.variant}, on {row.task}: ends at {spread(row.train_loss)}"
     other = charts.Curve(*beside.curve) if beside not in (None, row) else None
     file = f"loss-{slug(row.base)}-{slug(row.variant)}-{slug(row.task)}"
-    return charts.curve(file, says, title, charts.Curve(*row.curve), ends, other)
+    return charts.curve(file, description, title, charts.Curve(*row.curve), ends, other)
 
 
 def everything(rows: Sequence[CellView], base: str = "base") -> Iterator[Part]:
@@ -74,7 +74,7 @@ def everything(rows: Sequence[CellView], base: str = "base") -> Iterator[Part]:
     )
     header = (
         base, "variant", "task", "parameters", "train loss", "eval loss", "exact match", "alone", "best seed", "beyond",
-        "99 % known at step", "signatures",
+        "99 % correct at step", "signatures",
     )  # fmt: skip
     yield Table(header, tuple(_numbers(row) for row in rows), numeric=frozenset(range(3, 11)))
 
@@ -97,7 +97,7 @@ def _numbers(row: CellView) -> tuple[str | Text, ...]:
 
 
 def learnt_at(row: CellView) -> str:
-    """Return the median step at which next tokens were known, and how many seeds got there, as a table shows it."""
+    """Return the median step at which 99 % of the next tokens are correct, and how many seeds got there, as a table shows it."""
     steps = row.by_seed(LEARNT_AT)
     reached = sorted(step for step in steps if step < float("inf"))
     if not reached:

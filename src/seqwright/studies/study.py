@@ -64,7 +64,7 @@ class Study(Place):
         """Return the cells to train."""
 
     def notes(self, sources: Sequence[TaskSource]) -> list[str]:
-        """Return what a reader has to know that no number shows, such as lengths that a task does not have."""
+        """Return notes on what no number shows, such as lengths that a task does not have."""
         return []
 
     def effects(self, table: ResultTable) -> list[Effect]:

@@ -5,7 +5,7 @@ Each claim is judged by a rule that is stated in its function; the words of the 
 * ``reproduced``: it is so here as well;
 * ``refuted``: it is not so here;
 * ``reproduced, other cause``: the observation is reproduced, and the cause given for it is refuted;
-* ``inconclusive``: there are too few seeds to tell.
+* ``inconclusive``: there are too few seeds.
 """
 
 from __future__ import annotations

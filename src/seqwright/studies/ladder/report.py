@@ -32,10 +32,10 @@ def page(result: StudyResult, command: str) -> Page:
         Section("Controls", tuple(controls(rows))),
         Section("Loss curves", tuple(every_report.curves(result.table))),
         Section("Answers", tuple(answers(result.table))),
-        Section("What each rung changes", tuple(specs(rows))),
+        Section("Specs", tuple(specs(rows))),
         Section("All numbers", tuple(report_parts.everything(rows, "rung"))),
         Section(
-            "How it was measured",
+            "Method",
             tuple(report_parts.method("held-out rows" if own else "distinct sequences of the training set")),
         ),
     ]
