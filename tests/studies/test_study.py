@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.studies.store import Store
 from seqwright.studies.measures import GradientReach
+from seqwright.studies.store import Store
 from seqwright.studies.table import SECONDS, ResultTable
 from tests.studies.small import small_study
 

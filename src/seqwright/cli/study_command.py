@@ -140,4 +140,4 @@ def _run(
     if as_json:
         print(result.to_json())
     else:
-        print_page(page, report, result.every_note())
+        print_page(page, report, result.every_note(), without="Answers")

@@ -34,15 +34,15 @@ def print_table(to: Console, table: Table, title: str = "") -> None:
     to.print(printed)
 
 
-def print_page(page: Page, written: Path, notes: Sequence[str] = ()) -> None:
-    """Print a page's summary and tables, each under the title of its section, then notes and the file it was written to."""
+def print_page(page: Page, written: Path, notes: Sequence[str] = (), *, without: str = "") -> None:
+    """Print a page's summary, its tables ``without`` those of one section, notes, and the file it was written to."""
     from seqwright.report.page import Table
 
     out = console(width=160)
     for sentence in page.summary:
         out.print(sentence, soft_wrap=True)
     for section in page.sections:
-        for part in section.parts:
+        for part in section.parts if section.title != without else ():
             if isinstance(part, Table):
                 print_table(out, part, section.title)
     for note in notes:

@@ -49,8 +49,9 @@ def _answer(row: CellView, answer: GeneratedAnswer) -> Text:
     """Return an answer, and how many seeds are right on its source, of all."""
     predicted = answer.predicted if answer.stopped else f"{answer.predicted}…"
     group = f"{answer.source}→{answer.target}"
-    seeds = f"  {round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
-    return Text((predicted or "(nothing)") + seeds, "good" if answer.right else "bad")
+    seeds = f" {round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
+    mark, look = ("✓", "good") if answer.right else ("✗", "bad")
+    return Text(f"{predicted or '(nothing)'} {mark}{seeds}", look)
 
 
 def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:
