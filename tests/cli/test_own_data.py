@@ -331,7 +331,7 @@ def test_measures_are_one_object_and_nothing_else(run: Path):
 def test_measures_for_people_and_a_page(run: Path, tmp_path: Path):
     told = tell("evaluate", run, run.parent / "pairs.tsv", "--html", tmp_path / "page.html")
     assert told.code == 0
-    assert "exact_match" in told.out
+    assert "exact match" in told.out
     assert "</html>" in (tmp_path / "page.html").read_text()
 
 

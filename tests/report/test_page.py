@@ -180,5 +180,6 @@ def test_many_answers_are_cut_and_unending_ones_too(tmp_path: Path) -> None:
     many = trained("padding", "paper", "words", match=0.0, answers=50)
     text = Parsed(report(tmp_path, many).read_text(encoding="utf-8")).text
     assert "12 of 50 rows" in text
-    assert "0011 → 0000…" in text
-    assert "0012 →" not in text
+    assert "0011" in text
+    assert "0000…" in text
+    assert "0012" not in text

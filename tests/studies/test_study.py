@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from seqwright.core.errors import SeqwrightError
-from seqwright.studies.experiment import opened
 from seqwright.studies.measures import GradientReach
+from seqwright.studies.store import Store
 from seqwright.studies.table import SECONDS, ResultTable
 from tests.studies.small import small_study
 
@@ -144,13 +144,13 @@ if __name__ == "__main__":
 
 def test_a_folder_in_use_is_refused(tmp_path: Path):
     study = small_study()
-    with opened(tmp_path / "study", study.manifest()), pytest.raises(SeqwrightError, match="another study is running"):
+    with Store(tmp_path / "study", study.manifest()), pytest.raises(SeqwrightError, match="another study is running"):
         study.run(tmp_path / "study")
 
 
 def test_another_studys_folder_is_refused_and_says_what_differs(tmp_path: Path):
     folder = tmp_path / "study"
-    with opened(folder, small_study().manifest()):
+    with Store(folder, small_study().manifest()):
         pass
     with pytest.raises(SeqwrightError, match="its seeds is 2, not 3"):
         small_study(3).run(folder)

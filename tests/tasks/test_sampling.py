@@ -167,9 +167,9 @@ def test_symbols_reach_to_the_longest_row():
     [
         ({"lengths": (8, 4)}, "no lengths from 8 to 4; give the shorter one first"),
         ({"lengths": (0, 4)}, "no source of length 0"),
-        ({"task": UniqueCopy(symbols=6)}, "length 8; ask for 6 at most"),
+        ({"task": UniqueCopy(symbols=6)}, "length 8; give 6 at most"),
         ({"beyond": (20, 7)}, "length 7 is not beyond the training lengths, 6 to 8"),
-        ({"task": UniqueCopy(symbols=12)}, "length 16; ask for 12 at most"),
+        ({"task": UniqueCopy(symbols=12)}, "length 16; give 12 at most"),
     ],
 )
 def test_lengths_that_cannot_be_drawn_are_refused(edits: dict[str, object], told: str):

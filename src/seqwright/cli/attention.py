@@ -7,47 +7,41 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option
 
-from seqwright.cli.options import AsJson, Target, Which, numbers, positive
+from seqwright.cli.options import AsJson, Target, Which, numbers, page_file, positive, shorten
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
     from seqwright.runs.run import Run
     from seqwright.viewer import Pass
 
-SHORT = 60
-"""Characters of a pass's name that are printed."""
-
 
 def attention(
     target: Target,
-    text: Annotated[str | None, typer.Option(help="The text that the model reads.")] = None,
-    pair: Annotated[
-        str | None, typer.Option(help="A second text in the same row, as for BERT's sentence pairs.")
-    ] = None,
-    source: Annotated[str | None, typer.Option(help="The source of an encoder-decoder model.")] = None,
+    text: Annotated[str | None, Option(help="The text that the model reads.")] = None,
+    pair: Annotated[str | None, Option(help="A second text in the same row, as for BERT's sentence pairs.")] = None,
+    source: Annotated[str | None, Option(help="The source of an encoder-decoder model.")] = None,
     target_text: Annotated[
-        str | None, typer.Option("--target", help="The answer that the decoder is given. (default: a generated one)")
+        str | None, Option("--target", help="A decoder's answer. (default: a generated one)")
     ] = None,
     generate: Annotated[
-        bool, typer.Option("--generate", help="Generate a continuation, whose steps the page shows.")
+        bool, Option("--generate", help="Generate a continuation, whose steps the page shows.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(help="Tokens to generate at most.")] = None,
-    beam: Annotated[int | None, typer.Option(help="Generate by beam search of this width.")] = None,
-    compare: Annotated[str | None, typer.Option(help="Another model (or checkpoint) to compare with.")] = None,
-    compare_text: Annotated[str | None, typer.Option(help="Another text (or source) to compare with.")] = None,
+    limit: Annotated[int | None, Option(help="Tokens to generate at most.", callback=positive("--limit"))] = None,
+    beam: Annotated[
+        int | None, Option(help="Generate by beam search of this width.", callback=positive("--beam"))
+    ] = None,
+    compare: Annotated[str | None, Option(help="Another model (or checkpoint) to compare with.")] = None,
+    compare_text: Annotated[str | None, Option(help="Another text (or source) to compare with.")] = None,
     layers: Which = None,
     heads: Which = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The page.")] = Path("attention.html"),
+    out: Annotated[Path, Option("--out", "-o", help="The page.", callback=page_file)] = Path("attention.html"),
     as_json: AsJson = False,
 ) -> None:
     """Write a page that shows attention: one file without network, with every head, its weights and how they are computed."""
     generate = generate or limit is not None or beam is not None
     prompt = _prompt(text, source, pair, target_text, generate=generate)
-    positive(limit=limit, beam=beam)
-    if not out.parent.is_dir():
-        raise SeqwrightError("its folder does not exist", where=str(out), fix="name another file with -o")
     from rich.console import Console
 
     from seqwright.viewer import AttentionPage
@@ -144,8 +138,7 @@ def _print(page: Path, passes: list[Pass], *, as_json: bool) -> None:
     for one in passes:
         for record in one.records:
             size = f"{len(record.layers)} layers × {len(record.heads)} heads, {len(record.tokens)} × {len(record.columns)} tokens"
-            name = one.name or one.model
-            print(f"{name if len(name) <= SHORT else name[:SHORT] + '…'}: {record.kind}, {size}")
+            print(f"{shorten(one.name or one.model)}: {record.kind}, {size}")
         if one.note:
             print(one.note)
     print(f"page: {page} ({page.stat().st_size / 1e6:.2f} MB)")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
 from seqwright.cli.options import AsJson
 from seqwright.core.errors import SeqwrightError
@@ -22,16 +23,14 @@ INPUTS = ("call", "step", "loss", "generate", "examples")
 def doctor(
     target: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             help="A run's folder, a Hugging Face model's folder, or package.module:factory that returns (model, contract) or (model, contract, {call, step, loss, …})."
         ),
     ] = None,
     as_json: AsJson = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Write the report as a page, too, and its picture into charts beside it.")
-    ] = None,
-    thorough: Annotated[bool, typer.Option("--thorough", help="Take minutes rather than seconds.")] = False,
-    list_checks: Annotated[bool, typer.Option("--list", help="List all checks and exit.")] = False,
+    html: Annotated[Path | None, Option(help="Also write a page, and its picture into charts beside it.")] = None,
+    thorough: Annotated[bool, Option("--thorough", help="Take minutes rather than seconds.")] = False,
+    list_checks: Annotated[bool, Option("--list", help="List all checks and exit.")] = False,
 ) -> None:
     """Find out why a model fails, without training it: exit 0 where it is healthy, 1 where it is not, 2 where it cannot be examined."""
     if list_checks:

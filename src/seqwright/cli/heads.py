@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import typer
+from typer import Option
 
-from seqwright.cli.options import AsJson, Target, Which, numbers
+from seqwright.cli.options import AsJson, Html, Target, Which, numbers
+from seqwright.cli.tables import console, print_table
 from seqwright.core.errors import SeqwrightError, TooLongError, reason
 
 if TYPE_CHECKING:
@@ -24,26 +25,19 @@ MAX_TEXTS = 200
 
 def heads(
     target: Target,
-    treebank: Annotated[Path | None, typer.Option(help="Sentences with their grammar, in CoNLL-U.")] = None,
+    treebank: Annotated[Path | None, Option(help="Sentences with their grammar, in CoNLL-U.")] = None,
     coreference: Annotated[
-        Path | None, typer.Option(help="A sentence a line, a pronoun and its antecedent in square brackets.")
+        Path | None, Option(help="A sentence a line, a pronoun and its antecedent in brackets.")
     ] = None,
     text: Annotated[
-        Path | None,
-        typer.Option(help="Texts to measure patterns on, a text (or source) a line. (default: English sentences)"),
+        Path | None, Option(help="Texts for patterns, a text (or source) a line. (default: English)")
     ] = None,
     layers: Which = None,
-    some: Annotated[
-        str | None, typer.Option("--heads", help="Heads to measure, counted from 0. (default: all)")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Also write a page with charts, and the charts to the folder charts beside it.")
-    ] = None,
+    some: Annotated[str | None, Option("--heads", help="Heads to measure, counted from 0. (default: all)")] = None,
+    html: Html = None,
     as_json: AsJson = False,
 ) -> None:
     """Score every head by pattern (previous, next, same, first, induction, …), and find those that follow grammar and coreference."""
-    if html is not None and not html.parent.is_dir():
-        raise SeqwrightError("its folder does not exist", where=str(html), fix="name another file with --html")
     selection = {"layers": numbers("--layers", layers), "heads": numbers("--heads", some)}
     model = _HeadModel(target, selection)
     found = _found(model, text, treebank, coreference)
@@ -52,7 +46,9 @@ def heads(
     if as_json:
         print(msgspec.json.format(msgspec.json.encode({"model": found.model, "roles": found.roles, "relations": found.relations, "coreference": found.coreference}), indent=2).decode())  # fmt: skip
         return
-    _print(found)
+    out = console()
+    for title, table in found.tables():
+        print_table(out, table, title)
     if html is not None:
         print(f"\npage: {html}")
 
@@ -142,15 +138,3 @@ def _bar(label: str, items: Iterable[Any]) -> Iterator[Any]:
     from rich.progress import track
 
     yield from track(list(items), label, console=Console(stderr=True), transient=True)
-
-
-def _print(found: Heads) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    for title, table in found.tables():
-        printed = Table(*table.header, title=title, title_justify="left")
-        for row in table.rows:
-            printed.add_row(*map(str, row))
-        console.print(printed)

@@ -85,7 +85,7 @@ def main() -> None:
         if debug:
             raise
         text = f"{type(error).__name__}: {error}".replace("\n", " ")
-        sys.exit(_print(f"seqwright: a fault of ours: {text}; run again with --debug and tell us", 1))
+        sys.exit(_print(f"seqwright: a fault of ours: {text}; run again with --debug and report it", 1))
 
 
 def _options_first(arguments: Sequence[str]) -> list[str]:

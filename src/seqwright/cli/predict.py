@@ -7,11 +7,11 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
+from seqwright.cli.options import Device, RunFolder, positive
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.spec import Spec
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="The run's folder.")],
-    file: Annotated[
-        str, typer.Argument(help="A source (or prompt) a line, as in training; - for stdin; .gz too.")
-    ] = "-",
-    beam: Annotated[int | None, typer.Option(help="Beam search of this width, instead of greedy decoding.")] = None,
-    length_penalty: Annotated[float, typer.Option(help="With --beam: above 1 favours longer answers.")] = 1.0,
-    answers: Annotated[int, typer.Option(help="With --beam: print this many answers, best first, with scores.")] = 1,
+    run: RunFolder,
+    file: Annotated[str, Argument(help="A source (or prompt) a line, as in training; - for stdin; .gz too.")] = "-",
+    beam: Annotated[int | None, Option(help="Beam search of this width, instead of greedy decoding.")] = None,
+    length_penalty: Annotated[float, Option(help="With --beam: above 1 favours longer answers.")] = 1.0,
+    answers: Annotated[
+        int,
+        Option(help="With --beam: print this many answers, best first, with scores.", callback=positive("--answers")),
+    ] = 1,
     temperature: Annotated[
-        float | None, typer.Option(help="Sample; below 1 sharpens the distribution, above 1 flattens it.")
+        float | None, Option(help="Sample; below 1 sharpens the distribution, above flattens.")
     ] = None,
-    top_k: Annotated[int | None, typer.Option(help="Sample among this many most probable symbols.")] = None,
-    top_p: Annotated[
-        float | None, typer.Option(help="Sample among the fewest symbols with this probability together.")
-    ] = None,
+    top_k: Annotated[int | None, Option(help="Sample among this many most probable symbols.")] = None,
+    top_p: Annotated[float | None, Option(help="Sample among the fewest symbols of this probability together.")] = None,
     min_p: Annotated[
-        float | None, typer.Option(help="Sample among symbols with at least this fraction of the highest probability.")
+        float | None, Option(help="Sample among symbols of this fraction of the highest probability.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The seed of sampling.")] = 0,
+    seed: Annotated[int, Option(help="The seed of sampling.")] = 0,
     limit: Annotated[
-        int | None, typer.Option(help="The maximum number of symbols of an answer. (default: from training)")
+        int | None, Option(help="Symbols of an answer at most. (default: from training)", callback=positive("--limit"))
     ] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="A JSON object a line instead of tab-separated text.")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    jsonl: Annotated[bool, Option("--jsonl", help="A JSON object a line instead of tab-separated text.")] = False,
+    device: Device = "cpu",
 ) -> None:
     """Answer every line, in order: the line, a tab, its answer (and with --answers, a line each with its score)."""
-    decoding = _decoding(beam, length_penalty, answers, temperature, top_k, top_p, min_p, seed)
-    if limit is not None and limit < 1:
-        raise SeqwrightError(f"--limit {limit} is too few", fix="give 1 or more")
+    beams = {"width": beam, "length_penalty": length_penalty, "answers": answers}
+    decoding = _decoding(beams, {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p})
+    if not 0 <= seed < 2**63:
+        raise SeqwrightError(f"--seed {seed} is out of range", fix="give a number from 0 to 2**63 − 1")
     from seqwright.runs.run import load
     from seqwright.training.device import checked_device
 
@@ -77,33 +77,23 @@ def predict(
     print_unknown(loaded)
 
 
-def _decoding(
-    beam: int | None, length_penalty: float, answers: int, temperature: float | None, top_k: int | None,
-    top_p: float | None, min_p: float | None, seed: int,
-) -> Decoding:  # fmt: skip
+def _decoding(beam: dict[str, Any], sampling: dict[str, Any]) -> Decoding:
+    """Return the decoding that the options choose: beam search, sampling, or greedy."""
     from seqwright.decoding.beam import Beam
     from seqwright.decoding.greedy import Greedy
     from seqwright.decoding.sampling import Sampling
 
-    samples = any(value is not None for value in (temperature, top_k, top_p, min_p))
-    if beam is not None and samples:
-        raise SeqwrightError(
-            "--beam searches and --temperature, --top-k, --top-p, --min-p sample", fix="give one of the two"
-        )
-    if length_penalty != 1.0 and beam is None:
+    given: dict[str, Any] = {name: value for name, value in sampling.items() if value is not None}
+    if beam["width"] is not None:
+        if given:
+            options = "--temperature, --top-k, --top-p, --min-p"
+            raise SeqwrightError(f"--beam searches and {options} sample", fix="give one of the two")
+        return in_range(Beam(**beam))
+    if beam["length_penalty"] != 1.0:
         raise SeqwrightError("--length-penalty needs --beam", fix="give --beam 5")
-    if not 0 <= seed < 2**63:
-        raise SeqwrightError(f"--seed {seed} is out of range", fix="give a number from 0 to 2**63 − 1")
-    if answers < 1:
-        raise SeqwrightError(f"--answers {answers} is too few", fix="give 1 or more")
-    if answers != 1 and beam is None:
-        raise SeqwrightError("--answers needs --beam", fix=f"give --beam {max(answers, 5)}")
-    if beam is not None:
-        return in_range(Beam(width=beam, length_penalty=length_penalty, answers=answers))
-    if samples:
-        cut = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
-        return in_range(Sampling(temperature=1.0 if temperature is None else temperature, **cut))  # pyright: ignore[reportArgumentType]
-    return Greedy()
+    if beam["answers"] != 1:
+        raise SeqwrightError("--answers needs --beam", fix=f"give --beam {max(beam['answers'], 5)}")
+    return in_range(Sampling(**{"temperature": 1.0, **given})) if given else Greedy()
 
 
 def in_range(decoding: Spec) -> Any:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from seqwright.runs.training_run import TrainingRun
     from seqwright.studies.executor import WorkUnit
     from seqwright.studies.experiment import Experiment
@@ -22,32 +20,41 @@ TICK = 0.2
 """Seconds between two updates of a bar."""
 
 
+class _Bar:
+    """A progress bar on standard error that appears when the work takes longer than :data:`PATIENCE`, and leaves no line."""
+
+    def __init__(self, before: str, after: str, left: str, total: float | None, **fields: Any) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        times = TimeElapsedColumn(), TextColumn(left), TimeRemainingColumn()
+        columns = TextColumn(before), BarColumn(), TextColumn(after), *times
+        self.progress = Progress(*columns, console=self.console, transient=True)
+        self.task = self.progress.add_task("", total=total, **fields)
+        self.began = time.perf_counter()
+
+    def update(self, done: float, **fields: Any) -> None:
+        """Show the work done and the bar's other fields."""
+        self.progress.update(self.task, completed=done, **fields)
+        if not self.progress.live.is_started and time.perf_counter() - self.began > PATIENCE:
+            self.progress.start()
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self.progress.live.is_started:  # stopping a bar that never started would print an empty line
+            self.progress.stop()
+
+
 @contextmanager
-def watching(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
+def study_progress(what: str) -> Iterator[Callable[[float, float, int, int], None]]:
     """Yield a function of (steps done, steps in all, units done, units in all) that updates a progress bar."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%  {task.fields[units]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    began = time.perf_counter()
-    line = bar.add_task(what, total=None, units="")
-
-    def watch(done: float, total: float, units: int, all_units: int) -> None:
-        bar.update(line, completed=done, total=total, units=f"{units}/{all_units} work units")
-        if not bar.live.is_started and time.perf_counter() - began > PATIENCE:
-            bar.start()
-
-    with _stopped(bar):
-        yield watch
+    with _Bar(what, "{task.percentage:3.0f}%  {task.fields[units]}", "left", None, units="") as bar:
+        yield lambda done, total, units, all_units: bar.update(
+            done, total=total, units=f"{units}/{all_units} work units"
+        )
 
 
 def print_estimate(study: Experiment, workers: int | None) -> Callable[[Sequence[WorkUnit]], None]:
@@ -86,46 +93,20 @@ def training_progress(training: TrainingSpec, *, quiet: bool) -> Iterator[Callab
     if quiet:
         yield lambda run: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    bar = Progress(
-        TextColumn("step {task.completed:,}/{task.total:,}"),
-        BarColumn(),
-        TextColumn("epoch {task.fields[epoch]:.1f}  loss {task.fields[loss]:.3f}"),
-        TimeElapsedColumn(),
-        TextColumn("at most"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
+    shown, printed = time.perf_counter(), -1
+    steps, losses = (
+        "step {task.completed:,}/{task.total:,}",
+        "epoch {task.fields[epoch]:.1f}  loss {task.fields[loss]:.3f}",
     )
-    line = bar.add_task("", total=training.steps, epoch=0.0, loss=0.0)
-    began = shown = time.perf_counter()
-    printed = -1
+    with _Bar(steps, losses, "at most", training.steps, epoch=0.0, loss=0.0) as bar:
 
-    def watch(run: TrainingRun) -> None:
-        nonlocal shown, printed
-        now = time.perf_counter()
-        if run.evaluated != printed:
-            printed = run.evaluated
-            console.print(run.news)
-        if now - shown < TICK and run.trainer.step < training.steps:
-            return
-        shown = now
-        bar.update(line, completed=run.trainer.step, epoch=run.sampler.epochs, loss=run.loss)
-        if not bar.live.is_started and now - began > PATIENCE:
-            bar.start()
+        def watch(run: TrainingRun) -> None:
+            nonlocal shown, printed
+            if run.evaluated != printed:
+                printed = run.evaluated
+                bar.console.print(run.news)
+            if time.perf_counter() - shown >= TICK or run.trainer.step == training.steps:
+                shown = time.perf_counter()
+                bar.update(run.trainer.step, epoch=run.sampler.epochs, loss=run.loss)
 
-    with _stopped(bar):
         yield watch
-
-
-@contextmanager
-def _stopped(bar: Progress) -> Iterator[None]:
-    """Remove the bar afterwards; stopping a bar that never started would print an empty line."""
-    try:
-        yield
-    finally:
-        if bar.live.is_started:
-            bar.stop()

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from seqwright.cli.options import AsJson
 from seqwright.cli.study_command import command
+from seqwright.cli.tables import print_page
 
 QUESTIONS = "seqwright.studies.questions"
 """The package that holds the studies, one module each."""
@@ -81,9 +83,7 @@ def compare(
     first: Annotated[Path, typer.Argument(help="A study's folder.")],
     second: Annotated[Path, typer.Argument(help="Another one's.")],
     out: Annotated[Path | None, typer.Option(help="The folder of the page. (default: by their names)")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the comparison as one JSON object and nothing else.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two studies side by side: the cells of both, and what differs."""
     from seqwright.studies.compare import compare as compared
@@ -92,17 +92,9 @@ def compare(
     one, other = read_result(first), read_result(second)
     found = compared(one, other, (str(first), str(second)))
     folder = out or Path("seqwright-out") / f"compare-{first.resolve().name}-{second.resolve().name}"
-    report = page(found, one, other).write(folder / "report.html")
+    made = page(found, one, other)
+    report = made.write(folder / "report.html")
     if as_json:
         print(found.to_json(indent=2))
-        return
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
-    for each in found.effects:
-        worth = f"{each.worth.median:+.2f} [{each.worth.low:+.2f} {each.worth.high:+.2f}]"
-        console.print(f"  {each.without:.2f} → {each.with_it:.2f}  {worth}  {each.part}")
-    for where, only in (("first", found.only_first), ("second", found.only_second)):
-        if only:
-            console.print(f"  only in the {where}: {'; '.join(only)}")
-    console.print(f"\nreport: {report}")
+    else:
+        print_page(made, report)

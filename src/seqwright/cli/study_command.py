@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Option
 
-from seqwright.cli.options import AsJson, Device, Out, SplitSource, SplitTarget, Workers, positive
+from seqwright.cli.options import AsJson, Device, SplitSource, SplitTarget, positive
+from seqwright.cli.tables import print_page
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
-    from seqwright.data.corpus import Corpus
     from seqwright.studies.experiment import Experiment
-    from seqwright.studies.model_scale import ModelScale
-    from seqwright.studies.results import StudyResult
     from seqwright.studies.study import Study
     from seqwright.studies.task_source import TaskSource
 
@@ -26,31 +25,31 @@ def command(name: str, question: str) -> Any:
 
     def run(
         task: Annotated[
-            list[str] | None,
-            typer.Option(help="A task, as `study tasks` lists them, such as copy:symbols=4. May be repeated."),
+            list[str] | None, Option(help="A task, as `study tasks` lists them, such as copy:symbols=4. Repeatable.")
         ] = None,
-        pairs: Annotated[Path | None, typer.Option(help="A file of source<TAB>target lines, instead of tasks.")] = None,
+        pairs: Annotated[Path | None, Option(help="A file of source<TAB>target lines, instead of tasks.")] = None,
         split_source_on: SplitSource = "",
         split_target_on: SplitTarget = "",
         seeds: Annotated[
-            int | None, typer.Option(help="Models trained of each variant. (default: 10, quick 3; ladder: 8, a file 4)")
+            int | None,
+            Option(help="Of each variant. (default: 10, quick 3; ladder: 8, a file 4)", callback=positive("--seeds")),
         ] = None,
         quick: Annotated[
-            bool, typer.Option("--quick", help="Fewer variants, tasks and steps: 3 minutes on 2 cores.")
+            bool, Option("--quick", help="Fewer variants, tasks and steps: 3 minutes on 2 cores.")
         ] = False,
         set_: Annotated[
-            list[str] | None,
-            typer.Option("--set", help="path=value: an option of the study, or what all models share, as steps=3000."),
+            list[str] | None, Option("--set", help="path=value: the study's, or what all models share, as steps=3000.")
         ] = None,
-        out: Out = None,
+        out: Annotated[
+            Path | None, Option(help="The folder; a study started again there continues. (default: by its name)")
+        ] = None,
         as_json: AsJson = False,
         device: Device = "cpu",
-        workers: Workers = None,
-        ray: Annotated[
-            str | None, typer.Option(help="A Ray cluster's address to work on, or `local`; needs seqwright[ray].")
+        workers: Annotated[
+            int | None, Option(help="Processes. (default: one a core)", callback=positive("--workers"))
         ] = None,
+        ray: Annotated[str | None, Option(help="A Ray cluster's address, or `local`; needs seqwright[ray].")] = None,
     ) -> None:
-        positive(seeds=seeds, workers=workers)
         from seqwright.studies.experiment import Experiment
         from seqwright.training.device import checked_device
 
@@ -62,9 +61,10 @@ def command(name: str, question: str) -> Any:
         elif task:
             raise SeqwrightError("--task and --pairs exclude one another", fix="give one of the two")
         else:
-            rows = _read(pairs, split_source_on, split_target_on)
-            scale, usual = study.on_file(rows, quick=quick)
-            sources, seeds = [_file_task(rows, scale, edits)], seeds or usual
+            source, usual = _file(
+                study, pairs, quick, edits, split_source_on=split_source_on, split_target_on=split_target_on
+            )
+            sources, seeds = [source], seeds or usual
         experiment = Experiment(study.name, tuple(study.cells(sources)), seeds, device)
         names = [name, *(["quick"] if quick else []), *(one.name for one in sources[:3]), str(seeds)]
         folder = out or Path("seqwright-out") / "-".join(names)
@@ -103,21 +103,18 @@ def _tasks(study: Study, names: list[str], edits: list[str], *, split: bool) -> 
     return [DrawnTask(task, scale) for task in tasks]
 
 
-def _read(pairs: Path, split_source_on: str, split_target_on: str) -> Corpus:
-    from seqwright.data.files import read_pairs
-
-    rows = read_pairs(pairs, split_source_on=split_source_on, split_target_on=split_target_on)
-    print(rows.statistics().summary(), file=sys.stderr)
-    return rows
-
-
-def _file_task(rows: Corpus, scale: ModelScale, edits: list[str]) -> TaskSource:
+def _file(study: Study, pairs: Path, quick: bool, edits: list[str], **split: str) -> tuple[TaskSource, int]:
+    """Return the rows of a file as a task, and the number of seeds on it."""
     from seqwright.core.edits import edited
+    from seqwright.data.files import read_pairs
     from seqwright.studies.task_source import FileTask
 
+    rows = read_pairs(pairs, **split)
+    print(rows.statistics().summary(), file=sys.stderr)
+    scale, seeds = study.on_file(rows, quick=quick)
     scale = edited(scale, edits)
     print(scale.summary(), file=sys.stderr)
-    return FileTask(rows, scale)
+    return FileTask(rows, scale), seeds
 
 
 def _run(
@@ -125,68 +122,22 @@ def _run(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Train, write the results and the report, and print them."""
-    from seqwright.cli.progress import print_estimate, watching
+    from seqwright.cli.progress import print_estimate, study_progress
     from seqwright.core.files import write_atomically
-    from seqwright.studies.results import StudyResult
 
     executor = None
     if ray is not None:
         from seqwright.studies.cluster import Cluster
 
         executor = Cluster(ray, workers)
-    with watching(f"study {study.name}, {experiment.seeds} seeds") as progress:
+    with study_progress(f"study {study.name}, {experiment.seeds} seeds") as progress:
         announce = print_estimate(experiment, workers)
         table = experiment.run(folder, workers=workers, executor=executor, announce=announce, progress=progress)
-    result = StudyResult(
-        study=study.name,
-        seeds=experiment.seeds,
-        table=table,
-        effects=study.effects(table),
-        claims=study.claims(table),
-        notes=study.notes(sources),
-    )
-    text = result.to_json()
-    write_atomically(folder / "results.json", text)
-    report = study.page(result, "seqwright " + shlex.join(sys.argv[1:])).write(folder / "report.html")
+    result = study.result(table, experiment.seeds, sources)
+    write_atomically(folder / "results.json", result.to_json())
+    page = study.page(result, "seqwright " + shlex.join(sys.argv[1:]))
+    report = page.write(folder / "report.html")
     if as_json:
-        print(text)
+        print(result.to_json())
     else:
-        _print_findings(result, report)
-
-
-def _print_findings(result: StudyResult, report: Path) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from seqwright.studies.table import ALONE, BEYOND, EVAL_LOSS, EXACT_MATCH, PARAMETERS, TRAIN_LOSS
-
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    table = Table(title=f"{result.study}, {result.seeds} seeds: median over seeds [interval]", title_justify="left")
-    columns = {"train loss": (TRAIN_LOSS, 4), "eval loss": (EVAL_LOSS, 4), "exact match": (EXACT_MATCH, 2),
-               "alone": (ALONE, 2), "beyond": (BEYOND, 2)}  # fmt: skip
-    rows = result.table.rows
-    columns = {name: column for name, column in columns.items() if any(row.has(column[0]) for row in rows)}
-    for heading in ("base", "variant", "task"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("params", *columns):
-        table.add_column(heading, justify="right")
-    table.add_column("signatures (seeds)")
-    for row, before in zip(rows, [None, *rows], strict=False):
-        if before and row.base != before.base:
-            table.add_section()
-        cells = []
-        for measure, digits in columns.values():
-            value = row.interval(measure) if row.has(measure) else None
-            cells.append(f"{value.median:.{digits}f} [{value.low:.{digits}f} {value.high:.{digits}f}]" if value else "")
-        table.add_row(row.base, row.variant, row.task, f"{row.number(PARAMETERS):.0f}", *cells, row.signatures)
-    console.print(table)
-    for each in result.effects:
-        worth = f"{each.worth.median:+.2f} [{each.worth.low:+.2f} {each.worth.high:+.2f}]"
-        console.print(
-            f"  [bold]{each.verdict:10}[/bold] {each.task}: {each.part} ({each.measure}, {each.base}) {worth}"
-        )
-    for claim in result.claims:
-        console.print(f"  [bold]{claim.verdict:26}[/bold] {claim.claim}: {claim.measured}")
-    for note in result.every_note():
-        console.print(f"  note: {note}", soft_wrap=True)
-    console.print(f"\nreport: {report}", soft_wrap=True)
+        print_page(page, report, result.every_note(), without="Answers")

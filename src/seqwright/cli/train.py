@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer import Argument, Option
 
+from seqwright.cli.options import AsJson, SplitSource, SplitTarget, shorten
 from seqwright.core.errors import SeqwrightError
 
 if TYPE_CHECKING:
@@ -22,63 +24,46 @@ if TYPE_CHECKING:
 
 def train(
     data: Annotated[
-        str | None,
-        typer.Argument(help="Pairs (TSV, CSV, JSONL) or, with --text, running text; .gz of any; - for stdin."),
+        str | None, Argument(help="Pairs (TSV, CSV, JSONL) or, with --text, running text; .gz of any; - for stdin.")
     ] = None,
     dev: Annotated[
-        Path | None,
-        typer.Option(help="Rows that decide which weights are kept. (default: a tenth of DATA is held out)"),
+        Path | None, Option(help="Rows that choose the weights. (default: a tenth of DATA, held out)")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run's folder. (default: seqwright-out/NAME)")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Continue the run in this folder, exactly where it stopped.")
-    ] = None,
+    out: Annotated[Path | None, Option(help="The run's folder. (default: seqwright-out/NAME)")] = None,
+    resume: Annotated[Path | None, Option(help="Continue the run in this folder, exactly where it stopped.")] = None,
     moved_data: Annotated[
-        Path | None, typer.Option("--data", help="With --resume: the training file, where it was moved.")
+        Path | None, Option("--data", help="With --resume: the training file, if it was moved.")
     ] = None,
-    text: Annotated[
-        bool, typer.Option("--text", help="DATA is running text: train a model that continues it.")
-    ] = False,
+    text: Annotated[bool, Option("--text", help="DATA is running text: train a model that continues it.")] = False,
     goal: Annotated[
-        str | None,
-        typer.Option(help="The goal of training, its name or JSON. (default: Transduction; with --text Continuation)"),
+        str | None, Option(help="The goal of training, its name or JSON. (default: Transduction; --text: Continuation)")
     ] = None,
     model: Annotated[
-        str | None,
-        typer.Option(help="A file with a model's JSON (as model.json), a family's name, or with --text nanogpt-gpu."),
+        str | None, Option(help="A file with a model's JSON (as model.json), a family's name, or --text's nanogpt-gpu.")
     ] = None,
     edits: Annotated[
-        list[str] | None, typer.Option("--set", help="path=value: change any setting that is printed. Repeatable.")
+        list[str] | None, Option("--set", help="path=value: change any setting that is printed. Repeatable.")
     ] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="The longest time to train.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Decides parameters, order, dropout, and the rows held out. (default: 0)")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda. (default: cpu)")] = None,
-    split_source_on: Annotated[
-        str, typer.Option(help="The separator of the source's symbols. (default: characters)")
-    ] = "",
-    split_target_on: Annotated[
-        str, typer.Option(help="The separator of the target's symbols. (default: characters)")
-    ] = "",
+    max_minutes: Annotated[float | None, Option(help="The longest time to train.")] = None,
+    seed: Annotated[int | None, Option(help="Of parameters, order, dropout and rows held out. (default: 0)")] = None,
+    device: Annotated[str | None, Option(help="cpu or cuda. (default: cpu)")] = None,
+    split_source_on: SplitSource = "",
+    split_target_on: SplitTarget = "",
     source_tokens: Annotated[
-        str | None, typer.Option(help="characters, graphemes, bytes, bpe:SIZE or unigram:SIZE, for the sources.")
+        str | None, Option(help="characters, graphemes, bytes, bpe:SIZE or unigram:SIZE, for the sources.")
     ] = None,
-    target_tokens: Annotated[str | None, typer.Option(help="The same for the targets, or for running text.")] = None,
+    target_tokens: Annotated[str | None, Option(help="The same for the targets, or for running text.")] = None,
     normalise: Annotated[
-        str | None, typer.Option(help="as-is, nfc, nfd, or jamo (Hangul decomposed). (default: as-is)")
+        str | None, Option(help="as-is, nfc, nfd, or jamo (Hangul decomposed). (default: as-is)")
     ] = None,
     source_column: Annotated[
-        str | None,
-        typer.Option(help="The source's column: its number in a TSV, its name in a CSV (on stdin, names mean CSV)."),
+        str | None, Option(help="The source's column: a TSV's number, or a CSV's name (on stdin, names mean CSV).")
     ] = None,
-    target_column: Annotated[str | None, typer.Option(help="The target's column.")] = None,
-    features_column: Annotated[int | None, typer.Option(help="A TSV's column of features such as V;PST.")] = None,
-    source_key: Annotated[str | None, typer.Option(help="The source's key in JSONL.")] = None,
-    target_key: Annotated[str | None, typer.Option(help="The target's key in JSONL.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as one JSON object and nothing else.")
-    ] = False,
+    target_column: Annotated[str | None, Option(help="The target's column.")] = None,
+    features_column: Annotated[int | None, Option(help="A TSV's column of features such as V;PST.")] = None,
+    source_key: Annotated[str | None, Option(help="The source's key in JSONL.")] = None,
+    target_key: Annotated[str | None, Option(help="The target's key in JSONL.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model on your own sequences; a run that was stopped or killed continues with --resume."""
     if max_minutes is not None and not max_minutes > 0:  # not a number is refused, too
@@ -141,7 +126,7 @@ def _resume(
 
 
 def _print_differences(manifest: Manifest) -> None:
-    """Say what keeps the next steps from being the same to the last bit."""
+    """Print what keeps the next steps from being the same to the last bit."""
     import torch
 
     from seqwright.core.imports import changed_modules
@@ -196,14 +181,9 @@ def _print_plan(plan: Plan, folder: RunFolder) -> None:
         console.print(line, markup=False)
     table = Table(title="settings (--set path=value changes any)", title_justify="left", box=None, show_header=False)
     for path, value in plan.settings().items():
-        table.add_row(path, _short(value))
+        table.add_row(path, shorten(str(value)))
     console.print(table)
     console.print(f"run: {folder.path}", markup=False)
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _print_result(result: Result, folder: RunFolder) -> None:

@@ -10,6 +10,7 @@ from seqwright.core.probe import SILENT, Probe, within
 from seqwright.core.spec import Count, Spec, vary
 from seqwright.core.tokens import Tokens
 from seqwright.nn.embedding import Embedding, Head
+from seqwright.nn.mixer import Mixer
 from seqwright.nn.padding import MaskedPadding, Padding
 from seqwright.nn.stack import StackSpec, StackState
 
@@ -109,3 +110,9 @@ class TransformerSpec(Spec, ModelSpec):
     def flops_per_token(self, length: int) -> int:
         stacks = [stack for stack in (self.encoder, self.decoder) if stack]
         return sum(stack.flops(self.width, length) for stack in stacks) + 2 * self.width * (self.head.size or 1)
+
+
+def encoder_decoder(width: int, embedding: Embedding, stack: StackSpec, cross: Mixer, head: Head) -> TransformerSpec:
+    """Return a transformer with the same stack on both sides, and a cross-attention in the decoder's blocks."""
+    decoder = vary(stack, {"blocks.cross": cross})
+    return TransformerSpec(width=width, embedding=embedding, encoder=stack, decoder=decoder, head=head)

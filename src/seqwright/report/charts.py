@@ -13,7 +13,8 @@ from typing import Any
 
 import altair as alt
 
-from seqwright.report.formatting import Interval
+from seqwright.report import formatting
+from seqwright.report.formatting import Estimate
 from seqwright.report.page import INK, PAPER, Chart
 
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -28,7 +29,7 @@ _SHORT = "datum.value != 0 && abs(datum.value) < 0.001 ? format(datum.value, '.0
 
 @dataclass(frozen=True)
 class Square:
-    """One cell of a matrix: a value between 0 and 1 for its colour (``None``: no colour), and two lines of text."""
+    """One cell of a matrix: a value between 0 and 1 for its colour (``None``: no colour), and up to two lines of text."""
 
     row: str
     column: str
@@ -36,13 +37,18 @@ class Square:
     text: str
     below: str = ""
 
+    @classmethod
+    def of(cls, row: str, column: str, rate: Estimate) -> Square:
+        """Return the cell of a rate, its interval in small."""
+        return cls(row, column, rate.median, formatting.rate(rate.median), formatting.ends(rate))
+
 
 @dataclass(frozen=True)
 class Curve:
     """A median with its interval over training steps."""
 
     steps: Sequence[int]
-    values: Sequence[Interval]
+    values: Sequence[Estimate]
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Dot:
 
     row: str
     series: str
-    value: Interval
+    value: Estimate
 
 
 @dataclass(frozen=True)
@@ -71,23 +77,40 @@ class Panel:
 
 
 def matrix(
-    name: str, description: str, squares: Sequence[Square], rows: Sequence[str], columns: Sequence[str]
+    name: str,
+    description: str,
+    squares: Sequence[Square],
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    *,
+    titles: tuple[str | None, str | None] = (None, None),
+    width: int = 140,
 ) -> Chart:
-    """Draw a heat map of rates with their texts; with many rows the cells are low and have one line of text."""
-    low = len(rows) > MANY
-    data = alt.Data(
-        values=[
-            {"row": s.row, "column": s.column, "value": s.value, "text": s.text, "below": s.below,
-             "ink": INK if s.value is None else "#000000" if s.value > 0.45 else "#fffffe"}
-            for s in squares
-        ]
-    )  # fmt: skip
-    base = alt.Chart(data).encode(
-        x=alt.X("column:N", sort=None, title=None, scale=alt.Scale(domain=list(columns), paddingInner=0.04))
-        .axis(orient="top", labelAngle=0, ticks=False, domain=False, labelPadding=8, labelLimit=135, labelFontSize=14),
-        y=alt.Y("row:N", sort=None, title=None, scale=alt.Scale(domain=list(rows), paddingInner=0.06))
-        .axis(ticks=False, domain=False, labelPadding=12, labelFontWeight="bold", labelFontSize=14),
-    )  # fmt: skip
+    """Draw a heat map of numbers from 0 to 1 with their texts.
+
+    Args:
+        name: the chart's.
+        description: for screen readers.
+        squares: the cells; without a second line of text, or with many rows, all are low and have one line.
+        rows, columns: the names in order; without them, as the squares come.
+        titles: of the rows and of the columns.
+        width: of a cell, in pixels.
+    """
+    rows = rows or list(dict.fromkeys(square.row for square in squares))
+    columns = columns or list(dict.fromkeys(square.column for square in squares))
+    low = len(rows) > MANY or not any(square.below for square in squares)
+    data = [
+        {"row": s.row, "column": s.column, "value": s.value, "text": s.text, "below": s.below,
+         "ink": INK if s.value is None else "#000000" if s.value > 0.45 else "#fffffe"}
+        for s in squares
+    ]  # fmt: skip
+    looks: dict[str, Any] = {"ticks": False, "domain": False, "labelFontSize": 14}
+    x = alt.X("column:N", sort=None, title=titles[1], scale=alt.Scale(domain=list(columns), paddingInner=0.04))
+    y = alt.Y("row:N", sort=None, title=titles[0], scale=alt.Scale(domain=list(rows), paddingInner=0.06))
+    base = alt.Chart(alt.Data(values=data)).encode(
+        x=x.axis(orient="top", labelAngle=0, labelPadding=8, labelLimit=135, **looks),
+        y=y.axis(labelPadding=12, labelFontWeight="bold", **looks),
+    )
     colour = alt.Color("value:Q", legend=None).scale(scheme="cividis", domain=[0, 1])
     filled = base.transform_filter("isValid(datum.value)").mark_rect(cornerRadius=4).encode(color=colour)
     ink = alt.Color("ink:N", scale=None)
@@ -96,7 +119,8 @@ def matrix(
     texts = [upper.encode(text="text:N", color=ink), *([] if low else [lower])]
     blank = base.transform_filter("!isValid(datum.value)").mark_text(fontSize=14, opacity=0.6)
     chart = alt.layer(filled, *texts, blank.encode(text="text:N", color=ink)).resolve_scale(color="independent")
-    return draw(name, description, chart.properties(width=alt.Step(140), height=alt.Step(30 if low else 68)))
+    height = min(30, width) if low else 68
+    return draw(name, description, chart.properties(width=alt.Step(width), height=alt.Step(height)))
 
 
 def curve(

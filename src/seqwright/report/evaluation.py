@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
-
 from seqwright.report import charts
 from seqwright.report.formatting import count, number, rate
 from seqwright.report.page import Cards, Chart, Figure, Heading, Page, Part, Prose, Section, Table, Text
@@ -18,6 +16,7 @@ MEASURED = {
     "wer": ("WER", "word error rate: 1 − exact match"),
     "per": ("PER", "symbol error rate: edits to the nearest target, for each gold symbol"),
     "loss": ("loss", "mean nats a token, given the true tokens before it, END counted"),
+    "bits": ("bits", "the loss in bits"),
     "perplexity": ("perplexity", "exp(loss)"),
     "token_accuracy": ("token accuracy", "tokens that are the most probable, given the true tokens before them"),
     "bleu": ("BLEU", "0 to 100, by sacrebleu"),
@@ -50,7 +49,7 @@ def evaluation_page(measures: Mapping[str, Any], *, title: str, facts: Sequence[
         facts: names and values, such as the run and the file.
     """
     sections = (
-        Section("Measures", tuple(_headline(measures))),
+        Section("Measures", (measures_table(measures), INTERVALS)),
         Section("By source length", tuple(_by_length(measures))),
         Section("Confused symbols", tuple(_confusion(measures["confusion"]))),
         Section("The worst answers", tuple(_worst(measures["worst"]))),
@@ -72,7 +71,8 @@ def _with_interval(value: float, interval: Sequence[float] | None, between: str)
     return rate(value) + ("" if interval is None else f"{between}{rate(interval[0])} to {rate(interval[1])}")
 
 
-def _headline(measures: Mapping[str, Any]) -> Iterator[Part]:
+def measures_table(measures: Mapping[str, Any]) -> Table:
+    """Return every measure that there is, with its interval and its meaning."""
     rows = []
     for name, (label, meaning) in MEASURED.items():
         value, interval = measures.get(name), measures["intervals"].get(name)
@@ -82,11 +82,13 @@ def _headline(measures: Mapping[str, Any]) -> Iterator[Part]:
         ends = "–" if interval is None else f"{_exact(interval[0])} to {_exact(interval[1])}"
         counted = f"{meaning} ({signature})" if signature else meaning
         rows.append((Text(label, "strong"), _exact(value), ends, counted))
-    yield Table(("measure", "value", "95 % interval", "meaning"), tuple(rows), frozenset({1, 2}))
-    yield Prose(
-        "Intervals: percentile bootstrap, sources being redrawn. Where all answers are equally good they have no width, "
-        "and for a single source there is none."
-    )
+    return Table(("measure", "value", "95 % interval", "meaning"), tuple(rows), frozenset({1, 2}))
+
+
+INTERVALS = Prose(
+    "Intervals: percentile bootstrap, sources being redrawn. Where all answers are equally good they have no width, "
+    "and for a single source there is none."
+)
 
 
 def _exact(value: float) -> str:
@@ -104,13 +106,19 @@ def _by_length(measures: Mapping[str, Any]) -> Iterator[Part]:
         marks.append(charts.Dot(_range(part), "exact match", Around(part["exact_match"], *ends)))
     overall = measures["exact_match"]
     panel = charts.Panel("exact match", marks, (0.0, 1.0), overall)
-    says = "Exact match by source length: " + "; ".join(
+    description = "Exact match by source length: " + "; ".join(
         f"{_range(part)}: {_with_interval(part['exact_match'], part['interval'], ', ')}" for part in bins
     )
     yield Figure(
-        (charts.dots("by-length", says, [panel], [mark.row for mark in marks]),),
+        (charts.dots("by-length", description, [panel], [mark.row for mark in marks]),),
         f"Symbols of the source, and how many sources have them. Line: 95 % interval; dashed: all lengths, {rate(overall)}.",
     )
+
+
+def length_table(bins: Sequence[Mapping[str, Any]]) -> Table:
+    """Return exact match by ranges of source lengths."""
+    rows = tuple((_range(part), _with_interval(part["exact_match"], part["interval"], ", ")) for part in bins)
+    return Table(("source length (sources)", "exact match"), rows, frozenset({1}))
 
 
 def _range(part: Mapping[str, Any]) -> str:
@@ -154,38 +162,18 @@ def confusion_map(confusion: Sequence[Mapping[str, Any]]) -> Chart:
         confusion: ``gold``, ``predicted`` and ``count``, most frequent first.
     """
     most = confusion[0]["count"]
-    rows, columns = dict[str, None](), dict[str, None]()  # in the order in which they come
+    rows, columns = set[str](), set[str]()
     squares = []
     for one in confusion:
         gold, predicted = visible(one["gold"]), visible(one["predicted"])
-        if len(rows | {gold: None}) <= MAPPED and len(columns | {predicted: None}) <= MAPPED:
-            rows[gold] = columns[predicted] = None
-            ink = "#000000" if one["count"] > 0.45 * most else "#fffffe"
-            squares.append({"gold": gold, "predicted": predicted, "count": one["count"], "ink": ink})
-    looks = {
-        "labelFontSize": 15,
-        "labelAngle": 0,
-        "ticks": False,
-        "domain": False,
-        "labelPadding": 8,
-        "titleFontSize": 13,
-    }
-    base = alt.Chart(alt.Data(values=squares)).encode(
-        x=alt.X("predicted:N", title="predicted", sort=None)
-        .scale(domain=list(columns), padding=0.05)
-        .axis(orient="top", **looks),
-        y=alt.Y("gold:N", title="gold", sort=None).scale(domain=list(rows), padding=0.05).axis(**looks),
+        if len(rows | {gold}) <= MAPPED and len(columns | {predicted}) <= MAPPED:
+            rows.add(gold)
+            columns.add(predicted)
+            squares.append(charts.Square(gold, predicted, one["count"] / most, f"{one['count']:,}"))
+    description = "Heat map of confusions: " + "; ".join(
+        f"{square.column} for {square.row} {square.text} times" for square in squares[:20]
     )
-    colour = alt.Color("count:Q", legend=None).scale(scheme="cividis", domain=[0, most])
-    filled = base.mark_rect(cornerRadius=3).encode(color=colour)
-    counts = base.mark_text(fontSize=13).encode(
-        text=alt.Text("count:Q", format=",d"), color=alt.Color("ink:N", scale=None)
-    )
-    layers = alt.layer(filled, counts).resolve_scale(color="independent")
-    says = "Heat map of confusions: " + "; ".join(
-        f"{square['predicted']} for {square['gold']} {square['count']:,} times" for square in squares[:20]
-    )
-    return charts.draw("confusion", says, layers.properties(width=alt.Step(52), height=alt.Step(34)))
+    return charts.matrix("confusion", description, squares, titles=("gold", "predicted"), width=52)
 
 
 def _worst(worst: Sequence[Mapping[str, Any]]) -> Iterator[Part]:

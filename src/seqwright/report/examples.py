@@ -1,19 +1,9 @@
-"""Cards of examples: answers of a model, and differences of specs."""
+"""Cards with the differences of specs."""
 
 from __future__ import annotations
 
 from seqwright.core.spec import Spec, diff
 from seqwright.report.page import Card, Text
-
-
-def answer(source: str, predicted: str, *, right: bool, target: str, note: str = "") -> tuple[Text, ...]:
-    """Return one answer as a line: ``0101 → 0011 ✗ (target 0101)``."""
-    line = [Text(f"{source} → {predicted or '(nothing)'}"), Text("✓", "good") if right else Text("✗", "bad")]
-    if not right:
-        line.append(Text(f"(target {target})"))
-    if note:
-        line.append(Text(note, "quiet"))
-    return tuple(line)
 
 
 def edits(title: str, before: Spec, after: Spec) -> Card:

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
-class Interval(Protocol):
+class Estimate(Protocol):
     """A median with an interval."""
 
     @property
@@ -56,11 +56,16 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def spread(values: Interval, form: Callable[[float], str] = number, between: str = " ") -> str:
+def spread(values: Estimate, form: Callable[[float], str] = number, between: str = " ") -> str:
     """Format a median with its interval, or the median alone where nothing varies."""
     if values.low == values.high == values.median:
         return form(values.median)
     return f"{form(values.median)}{between}[{form(values.low)}, {form(values.high)}]"
+
+
+def ends(values: Estimate) -> str:
+    """Format the ends of an interval of rates."""
+    return f"{rate(values.low)} to {rate(values.high)}"
 
 
 def listing(items: Iterable[str]) -> str:

@@ -30,7 +30,7 @@ MAX_MARKS = 80
 SHORT = "datum.value != 0 && abs(datum.value) < 0.001 ? format(datum.value, '~e') : format(datum.value, '~g')"
 """The format of values: 0.01, but 1.5e-5."""
 
-Look = Literal["faint", "solid", "dashed"]
+LineStyle = Literal["faint", "solid", "dashed"]
 """The style of a line: pale behind another one, solid blue, or dashed orange with marks."""
 
 
@@ -41,7 +41,7 @@ class ChartLine:
     name: str
     steps: Int[np.ndarray, "n"]
     values: Float[np.ndarray, "n"]
-    look: Look = "solid"
+    look: LineStyle = "solid"
 
     def finite(self) -> ChartLine:
         """Return the line without values that are not finite."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -56,7 +56,6 @@ class Chart:
 class Prose:
     """A paragraph."""
 
-    kind: ClassVar[str] = "prose"
     text: str
 
 
@@ -64,7 +63,6 @@ class Prose:
 class Heading:
     """A heading inside a section."""
 
-    kind: ClassVar[str] = "heading"
     text: str
 
 
@@ -76,7 +74,6 @@ class Table:
         numeric: the columns set as numbers; line breaks inside a cell are kept.
     """
 
-    kind: ClassVar[str] = "table"
     header: tuple[str, ...]
     rows: tuple[tuple[str | Text, ...], ...]
     numeric: frozenset[int] = frozenset()
@@ -86,7 +83,6 @@ class Table:
 class Figure:
     """Charts with a common caption; ``small`` ones are set side by side."""
 
-    kind: ClassVar[str] = "figure"
     charts: tuple[Chart, ...]
     caption: str
     small: bool = False
@@ -96,7 +92,6 @@ class Figure:
 class Terms:
     """Names, each with an explanation."""
 
-    kind: ClassVar[str] = "terms"
     terms: tuple[tuple[str, str], ...]
 
 
@@ -113,7 +108,6 @@ class Card:
 class Cards:
     """Cards set side by side."""
 
-    kind: ClassVar[str] = "cards"
     cards: tuple[Card, ...]
 
 
@@ -162,6 +156,7 @@ class Page:
         environment = Environment(
             loader=here, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
+        environment.filters["kind"] = lambda part: type(part).__name__.lower()
         environment.filters["styled"] = lambda text: text if isinstance(text, Text) else Text(text)
         return environment.get_template("page.html.j2").render(page=self)
 

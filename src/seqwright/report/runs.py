@@ -45,19 +45,15 @@ def curves_page(
     steps = [line for line in lines if "loss" in line]
     evaluations = [line for line in lines if "dev_loss" in line]
     best = best_evaluation(evaluations, best_step)
+    described = tuple((Text(name, "strong"), text) for name, text in data)
     sections = (
         Section("Curves", tuple(_curves(steps, evaluations, best))),
-        Section("Evaluations", tuple(_evaluations(evaluations, best))),
-        Section("Data", (Table(("", "description"), tuple((Text(name, "strong"), text) for name, text in data)),)),
-        Section("Settings", (Table(("setting", "value"), tuple(_settings(settings))),)),
+        Section("Evaluations", tuple(_evaluations(evaluations, best) if evaluations else ())),
+        Section("Data", (Table(("", "description"), described),) if data else ()),
+        Section("Settings", (Table(("setting", "value"), tuple(_settings(settings))),) if settings else ()),
     )
-    wanted = (True, bool(evaluations), bool(data), bool(settings))
-    return Page(
-        title,
-        (*_lead(steps, evaluations, best), *notes),
-        (*_facts(steps), *facts),
-        tuple(section for section, shown in zip(sections, wanted, strict=True) if shown),
-    )
+    lead, shown = (*_lead(steps, evaluations, best), *notes), tuple(section for section in sections if section.parts)
+    return Page(title, lead, (*_facts(steps), *facts), shown)
 
 
 def best_evaluation(evaluations: Sequence[Mapping[str, Any]], step: int | None = None) -> Mapping[str, Any] | None:
@@ -145,7 +141,7 @@ def _curves(
         return
     mark = None if best is None else int(best["step"])
     names = listing(strip.title for strip in shown)
-    says = f"Lines over steps: {names}" + ("." if mark is None else f"; the weights of step {mark:,} are kept.")
+    description = f"Lines over steps: {names}" + ("." if mark is None else f"; the weights of step {mark:,} are kept.")
     caption = ["Solid: training loss, dropout on"]
     if window > 1:
         caption[0] += f", the mean of {window:,} steps; faint: every step"
@@ -153,7 +149,7 @@ def _curves(
         caption.append("Dashed: dev rows, dropout off")
     if mark is not None:
         caption.append(f"The dashed upright line: step {mark:,}, whose weights are kept")
-    yield Figure((strips("curves", says, shown, mark),), ". ".join(caption) + ".")
+    yield Figure((strips("curves", description, shown, mark),), ". ".join(caption) + ".")
 
 
 def _evaluations(evaluations: Sequence[Mapping[str, Any]], best: Mapping[str, Any] | None) -> Iterator[Part]:

@@ -10,7 +10,7 @@ from typing import Any
 import altair as alt
 
 from seqwright.report.charts import draw
-from seqwright.report.formatting import Interval
+from seqwright.report.formatting import Estimate
 from seqwright.report.page import INK, Chart
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#000000")
@@ -26,7 +26,7 @@ class Series:
 
     name: str
     x: Sequence[float]
-    values: Sequence[Interval]
+    values: Sequence[Estimate]
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,5 @@ def _curve(curve: LossCurve, index: int) -> Values:
 
 
 def _given(cell: TrainedCell, seed: int, pair: Pair, answer: Answer) -> GeneratedAnswer:
-    return GeneratedAnswer(
-        base=cell.base, variant=cell.variant, task=cell.task, seed=seed, source=spell(pair.source),
-        target=spell(pair.target), predicted=spell(answer.symbols), right=answer.correct, stopped=answer.stopped,
-    )  # fmt: skip
+    source, target, predicted = spell(pair.source), spell(pair.target), spell(answer.symbols)
+    return GeneratedAnswer(*cell.cell_key, seed, source, target, predicted, answer.correct, answer.stopped)

@@ -11,7 +11,7 @@ from seqwright.core.spec import Spec, diff
 from seqwright.report import examples
 from seqwright.report.charts import Dot, Panel, dots
 from seqwright.report.formatting import count, rate, signed, spread
-from seqwright.report.page import Card, Cards, Figure, Page, Part, Prose, Section, Table, Text
+from seqwright.report.page import Card, Cards, Figure, Page, Part, Section, Table, Text
 from seqwright.studies.effect import Effect
 from seqwright.studies.results import StudyResult
 from seqwright.studies.table import WHOLE, CellView
@@ -71,48 +71,42 @@ def _labelled(result: StudyResult) -> dict[str, CellView]:
 def page(comparison: Comparison, first: StudyResult, second: StudyResult) -> Page:
     """Return the comparison as a page."""
     ours, theirs = _labelled(first), _labelled(second)
-    names = (comparison.first, comparison.second)
     shared = [each.part for each in comparison.effects]
-    facts = (("first", names[0]), ("second", names[1]), ("seqwright", __version__))
+    facts = (("first", comparison.first), ("second", comparison.second), ("seqwright", __version__))
     sections = [
-        Section("Side by side", tuple(_side_by_side(comparison, ours, theirs))),
+        Section("Side by side", tuple(_side_by_side(comparison.effects, ours, theirs))),
         Section("What differs in the models", (Cards(tuple(_differences(shared, ours, theirs))),)),
     ]
+    only = {"first": comparison.only_first, "second": comparison.only_second}
     lead = (
-        f"{count(len(shared), 'cell')} in common; {len(comparison.only_first)} only in the first, "
-        f"{len(comparison.only_second)} only in the second.",
+        f"{count(len(shared), 'cell')} in common.",
+        *(f"Only in the {study}: {'; '.join(cells)}." for study, cells in only.items() if cells),
     )
     return Page("Two studies side by side", lead, facts, tuple(s for s in sections if s.parts))
 
 
-def _side_by_side(comparison: Comparison, ours: dict[str, CellView], theirs: dict[str, CellView]) -> Iterator[Part]:
-    shown = [Dot(each.part, which, rows[each.part].exact_match) for each in comparison.effects
-             for which, rows in (("first", ours), ("second", theirs))]  # fmt: skip
-    if shown:
-        chart = dots(
-            "side-by-side",
-            "Exact match of both studies",
-            [Panel("exact match", shown, (0, 1))],
-            [e.part for e in comparison.effects],
-        )
-        yield Figure((chart,), "Exact match in both studies: medians over seeds and their intervals.")
-        yield Table(
-            ("cell", "first", "second", "second − first", "verdict"),
-            tuple(
-                (
-                    Text(each.part, "strong"),
-                    spread(ours[each.part].exact_match, rate),
-                    spread(theirs[each.part].exact_match, rate),
-                    spread(each.worth, signed),
-                    each.verdict,
-                )
-                for each in comparison.effects
-            ),
-            numeric=frozenset({1, 2, 3}),
-        )
-    for where, only in (("first", comparison.only_first), ("second", comparison.only_second)):
-        if only:
-            yield Prose(f"Only in the {where}: {'; '.join(only)}.")
+def _side_by_side(effects: list[Effect], ours: dict[str, CellView], theirs: dict[str, CellView]) -> Iterator[Part]:
+    if not effects:
+        return
+    cells = [each.part for each in effects]
+    shown = [Dot(cell, study, rows[cell].exact_match)
+             for cell in cells for study, rows in (("first", ours), ("second", theirs))]  # fmt: skip
+    chart = dots("side-by-side", "Exact match of both studies", [Panel("exact match", shown, (0, 1))], cells)
+    yield Figure((chart,), "Exact match in both studies: medians over seeds and their intervals.")
+    yield Table(
+        ("cell", "first", "second", "second − first", "verdict"),
+        tuple(
+            (
+                Text(each.part, "strong"),
+                spread(ours[each.part].exact_match, rate),
+                spread(theirs[each.part].exact_match, rate),
+                spread(each.worth, signed),
+                each.verdict,
+            )
+            for each in effects
+        ),
+        numeric=frozenset({1, 2, 3}),
+    )
 
 
 def _differences(shared: list[str], ours: dict[str, CellView], theirs: dict[str, CellView]) -> Iterator[Card]:

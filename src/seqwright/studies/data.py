@@ -36,7 +36,7 @@ class TaskData:
         train: all training rows, copies included.
         exams: the test rows; the paper tests on its training rows, everything else on rows held out of training.
         coder: between symbols and numbers.
-        notes: what a reader has to know about these rows.
+        notes: remarks on these rows for the reader.
     """
 
     name: str
@@ -51,7 +51,6 @@ class TaskData:
 
     @property
     def max_length(self) -> int:
-        """See :class:`StudyData`."""
         return max_length([*self.train, *self.pairs(beyond=False), *self.pairs(beyond=True)])
 
     @property

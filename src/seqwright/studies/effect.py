@@ -1,16 +1,4 @@
-"""The effect of a part: the difference between the same seeds with it and without it, and a verdict.
-
-========== =========================================================================================================
-verdict    when
-========== =========================================================================================================
-unlearnt   with the part, too, less than :data:`LITTLE` of the rows are answered: there is nothing to lose
-needed     the effect's interval lies above 0, and without the part less than half as much is answered
-helps      the interval lies above 0
-harmful    the interval lies below 0
-idle       the interval lies within ±:data:`MARGIN`
-unclear    none of these: there are too few seeds, or they differ too much
-========== =========================================================================================================
-"""
+"""The effect of a part: the difference between the same seeds with it and without it, and a verdict."""
 
 from __future__ import annotations
 
@@ -28,6 +16,16 @@ MARGIN = 0.05
 
 UNLEARNT, NEEDED, HELPS, HARMFUL, IDLE, UNCLEAR = "unlearnt", "needed", "helps", "harmful", "idle", "unclear"
 
+VERDICTS = {
+    UNLEARNT: f"with the part, too, less than {LITTLE:.0%} of the rows are answered: there is nothing to lose",
+    NEEDED: "the effect's interval lies above 0, and without the part less than half as much is answered",
+    HELPS: "the interval lies above 0",
+    HARMFUL: "the interval lies below 0",
+    IDLE: f"the interval lies within ±{MARGIN:g}",
+    UNCLEAR: "none of these: there are too few seeds, or they differ too much",
+}
+"""The verdicts, each with its condition."""
+
 
 class Effect(Spec, tag=False):
     """The effect of a part on a task.
@@ -39,7 +37,7 @@ class Effect(Spec, tag=False):
         having, lacking: the variants with and without the part.
         with_it, without: the medians of the two.
         worth: the difference, seed by seed: its median and interval.
-        verdict: a word of the table above.
+        verdict: one of :data:`VERDICTS`.
     """
 
     part: str
@@ -75,7 +73,7 @@ class Effect(Spec, tag=False):
 
 
 def verdict(with_it: float, without: float, worth: MedianInterval) -> str:
-    """Return the word for a difference; see the table above.
+    """Return which of :data:`VERDICTS` a difference gets.
 
     >>> verdict(1.0, 0.2, MedianInterval(median=0.8, low=0.7, high=0.9))
     'needed'

@@ -72,12 +72,7 @@ class LocalExecutor:
         """Do the units, longest first, and yield each with its results as it ends.
 
         A worker that dies takes at most its own unit with it: a fresh worker does that unit again. When this process dies, the
-        workers notice and end themselves.
-
-        Args:
-            units: the work to do.
-            device: where to train.
-            tick: called several times a second with the amount of work done in the unfinished units.
+        workers notice and end themselves. ``tick`` is called several times a second.
 
         Raises:
             SeqwrightError: a unit lost its process :data:`TRIES` times.

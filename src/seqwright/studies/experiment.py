@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +50,7 @@ class Experiment:
         return workers or (1 if self.device != "cpu" else os.cpu_count() or 1)
 
     def manifest(self) -> dict[str, object]:
-        """Return what tells this study from any other: a folder belongs to exactly one."""
+        """Return what identifies this study: a folder belongs to exactly one."""
         return {
             "study": self.name,
             "seeds": self.seeds,
@@ -86,7 +85,7 @@ class Experiment:
             for cell in self.cells:
                 cell.spec.checked().build()  # pyright: ignore[reportAttributeAccessIssue]  # every family is a Spec too
         units = self.units()
-        with opened(out, self.manifest()) as store:
+        with Store(out, self.manifest()) as store:
             results = {unit.key: store.load(unit.key) for unit in units}
             todo = [unit for unit in units if results[unit.key] is None]
             total = sum(unit.work for unit in units)
@@ -109,13 +108,3 @@ class Experiment:
 def _written(cell: Cell) -> str:
     settings = [cell.spec.to_json(), cell.training.to_json(), cell.batching.to_json()]  # pyright: ignore[reportAttributeAccessIssue]  # every batching is a Spec too
     return "\n".join([cell.key, *settings, repr(cell.data), repr(cell.padding), *map(repr, cell.measures)])
-
-
-@contextmanager
-def opened(out: Path, manifest: dict[str, object]) -> Iterator[Store]:
-    """Open a study's folder under its lock."""
-    store = Store(out, manifest)
-    try:
-        yield store
-    finally:
-        store.close()

@@ -1,19 +1,20 @@
-"""The size of the models, the training and the data of a study; the only one of its files that builds a whole transformer."""
+"""The size of the models, the training and the data of a study."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from seqwright.core.model import ModelSpec
 from seqwright.core.spec import Above, Count, Rate, Spec, vary
 from seqwright.data.batch import Pair
 from seqwright.data.vocabulary import Vocabulary
-from seqwright.models.transformer import TransformerSpec
+from seqwright.models.transformer import encoder_decoder
 from seqwright.nn.attention import AttentionSpec, CrossAttentionSpec
 from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import SymbolHead, TokenEmbedding
 from seqwright.nn.feedforward import FeedForwardSpec
-from seqwright.nn.mask import CausalMask, NoMask
+from seqwright.nn.mask import CausalMask
 from seqwright.nn.position_embedding import SinusoidalPosition
 from seqwright.nn.stack import StackSpec
 from seqwright.training.objective import CrossEntropy
@@ -82,29 +83,21 @@ class ModelScale(Spec):
         )
 
     def summary(self) -> str:
-        """Say in a line how large the models are and how to change it."""
+        """Describe in a line the size of the models, and how to change it."""
         layers, heads = (f"{n} {noun}{'s' * (n > 1)}" for n, noun in ((self.layers, "layer"), (self.heads, "head")))
         return (
             f"models: width {self.width}, {layers} a side, {heads}; {self.steps} steps of up to {self.batch} rows"
             " (change them with --set, such as --set width=16)"
         )
 
-    def spec(self, vocabulary: Vocabulary) -> TransformerSpec:
+    def spec(self, vocabulary: Vocabulary) -> ModelSpec:
         """Return the whole model, which parts are taken from and added to: the paper's last rung, a size larger."""
-        block = BlockSpec(
-            feedforward=FeedForwardSpec(inner=2 * self.width),
-            mixer=AttentionSpec(heads=self.heads, mask=CausalMask()),
-            cross=CrossAttentionSpec(heads=self.heads),
-            dropout=self.dropout,
-        )
-        decoder = StackSpec(blocks=block, layers=self.layers, position=SinusoidalPosition())
-        return TransformerSpec(
-            width=self.width,
-            embedding=TokenEmbedding(vocabulary=vocabulary.size, deviation=self.width**-0.5),
-            encoder=vary(decoder, {"blocks.mixer.mask": NoMask(), "blocks.cross": None}),
-            decoder=decoder,
-            head=SymbolHead(outputs=vocabulary.outputs),
-        )
+        mixer, feedforward = AttentionSpec(heads=self.heads), FeedForwardSpec(inner=2 * self.width)
+        block = BlockSpec(feedforward=feedforward, mixer=mixer, dropout=self.dropout)
+        stack = StackSpec(blocks=block, layers=self.layers, position=SinusoidalPosition())
+        embedding = TokenEmbedding(vocabulary=vocabulary.size, deviation=self.width**-0.5)
+        cross, head = CrossAttentionSpec(heads=self.heads), SymbolHead(outputs=vocabulary.outputs)
+        return vary(encoder_decoder(self.width, embedding, stack, cross, head), {DECODER_MASK: CausalMask()})
 
     def training(self, vocabulary: Vocabulary) -> TrainingSpec:
         """Return how every model is trained."""

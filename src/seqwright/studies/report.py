@@ -10,7 +10,7 @@ from seqwright.report.page import Cards, Figure, Heading, Look, Page, Part, Pros
 from seqwright.report.series import Graph, Series, graphs
 from seqwright.studies import effect, report_parts
 from seqwright.studies.effect import Effect
-from seqwright.studies.results import Claim, StudyResult
+from seqwright.studies.results import NO_PAPER, Claim, StudyResult
 from seqwright.studies.table import BEYOND, EXACT_MATCH, CellView, ResultTable, unique
 
 BADGES: dict[str, Look] = {
@@ -22,6 +22,9 @@ BADGES: dict[str, Look] = {
     effect.UNLEARNT: "mixed",
     "holds": "good",
     "breaks": "bad",
+    "reproduced": "good",
+    "refuted": "bad",
+    "reproduced, other cause": "mixed",
 }
 
 CURVES_SHOWN = 48
@@ -31,7 +34,7 @@ CLAIMS_IN_LEAD = 4
 """The number of claims up to which the lead has each; of more, it has only how many hold."""
 
 LINES = 8
-"""The number of lines in a panel that can be told apart."""
+"""The number of lines in a panel that can be distinguished."""
 
 
 def page(question: str, result: StudyResult, command: str, own: tuple[Section, ...]) -> Page:
@@ -45,16 +48,16 @@ def page(question: str, result: StudyResult, command: str, own: tuple[Section, .
     """
     rows = result.table.rows
     sections = [
-        Section("What came of it", tuple(outcome(result.table))),
-        Section("What each is worth", tuple(effects(result.effects))),
+        Section("Exact match", tuple(outcome(result.table))),
+        Section("Effects", tuple(effects(result.effects))),
         *own,
         Section("By length", tuple(by_length(rows))),
-        Section("In one line each", tuple(claims(result.claims))),
+        Section("Claims", tuple(claims(result.claims))),
         Section("Loss curves", tuple(curves(result.table))),
-        Section("Example answers", tuple(answers(result.table))),
-        Section("What each variant changes", tuple(specs(rows))),
+        Section("Answers", tuple(answers(result.table))),
+        Section("Specs", tuple(specs(rows))),
         Section("All numbers", tuple(report_parts.everything(rows))),
-        Section("How it was measured", tuple(method(result))),
+        Section("Method", tuple(method(result))),
     ]
     facts = report_parts.facts(result, command)
     return Page(question, tuple(lead(result)), facts, tuple(section for section in sections if section.parts))
@@ -99,17 +102,9 @@ def outcome(table: ResultTable) -> Iterator[Part]:
         "interval where there is room. Colour: from 0 (dark) to 1 (bright)."
     )
     for base in bases:
-        members = table.where(base=base)
-        squares = [
-            charts.Square(
-                row.variant, row.task, match.median, rate(match.median), f"{rate(match.low)} to {rate(match.high)}"
-            )
-            for row, match in ((row, row.exact_match) for row in members)
-        ]
-        variants, tasks = (unique(names) for names in ((s.row for s in squares), (s.column for s in squares)))
-        says = f"Heat map of variants of {base} by tasks: exact match"
-        chart = charts.matrix(f"outcome-{slug(base)}", says, squares, variants, tasks)
-        yield Figure((chart,), base if len(bases) > 1 else "")
+        squares = [charts.Square.of(row.variant, row.task, row.exact_match) for row in table.where(base=base)]
+        description = f"Heat map of variants of {base} by tasks: exact match"
+        yield Figure((charts.matrix(f"outcome-{slug(base)}", description, squares),), base if len(bases) > 1 else "")
 
 
 def effects(found: Sequence[Effect]) -> Iterator[Part]:
@@ -122,7 +117,7 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
     )
     yield Figure(tuple(_effect_charts(found)), "")
     yield Table(
-        ("task", "what", "of", "having it", "lacking it", "worth", "verdict"),
+        ("task", "part", "of", "with it", "without it", "difference", "verdict"),
         tuple(
             (
                 Text(each.task, "strong"),
@@ -137,7 +132,7 @@ def effects(found: Sequence[Effect]) -> Iterator[Part]:
         ),
         numeric=frozenset({5}),
     )
-    yield Prose(_sentence(effect.__doc__ or ""))
+    yield Prose("; ".join(f"{word}: {condition}" for word, condition in effect.VERDICTS.items()).capitalize() + ".")
 
 
 def _effect_charts(found: Sequence[Effect]) -> Iterator[charts.Chart]:
@@ -155,25 +150,15 @@ def _effect_charts(found: Sequence[Effect]) -> Iterator[charts.Chart]:
 
 def _effect_chart(title: str, shown: Sequence[Effect], rows: Sequence[str]) -> charts.Chart:
     dots = [charts.Dot(row, _series(each, shown), each.worth) for row, each in zip(rows, shown, strict=True)]
-    says = f"{title}: " + "; ".join(f"{dot.row} {spread(dot.value, signed)}" for dot in dots)
+    description = f"{title}: " + "; ".join(f"{dot.row} {spread(dot.value, signed)}" for dot in dots)
     panel = charts.Panel(title, dots, (-1, 1), compare=0)
-    return charts.dots(f"effects-{slug(title)}", says, (panel,), unique(rows))
+    return charts.dots(f"effects-{slug(title)}", description, (panel,), unique(rows))
 
 
 def _series(each: Effect, among: Sequence[Effect]) -> str:
     """Return what distinguishes this effect from others of the same part: the family, the measure, or both."""
     bases = {other.base for other in among}
     return each.measure if len(bases) == 1 else f"{each.measure}, {each.base}"
-
-
-def _sentence(table: str) -> str:
-    """Return a docstring's table of verdicts as prose."""
-    lines = [line.split(maxsplit=1) for line in table.splitlines() if line[:1].isalpha() and "  " in line[:12]]
-    prose = "; ".join(f"{word}: {meaning}" for word, meaning in lines if word != "verdict")
-    margins = {":data:`LITTLE`": f"{effect.LITTLE:.0%}", ":data:`MARGIN`": f"{effect.MARGIN:g}"}
-    for name, value in margins.items():
-        prose = prose.replace(name, value)
-    return f"{prose[:1].upper()}{prose[1:]}."
 
 
 def by_length(rows: Sequence[CellView]) -> Iterator[Part]:
@@ -209,15 +194,19 @@ def _length_panel(title: str, members: Sequence[CellView]) -> Graph:
 
 
 def claims(found: Sequence[Claim]) -> Iterator[Part]:
-    """Yield a table of claims with measurements and verdicts."""
-    if found:
-        yield Table(
-            ("what", "measured", "verdict", "evidence"),
-            tuple(
-                (claim.claim, claim.measured, Text(claim.verdict, BADGES.get(claim.verdict, "neutral")), claim.evidence)
-                for claim in found
-            ),
-        )
+    """Yield a table of claims with measurements and verdicts, and with the paper's numbers where there are any."""
+    if not found:
+        return
+    columns = {
+        "claim": [claim.claim for claim in found],
+        "paper": [claim.paper for claim in found],
+        "measured": [claim.measured for claim in found],
+        "verdict": [Text(claim.verdict, BADGES.get(claim.verdict, "neutral")) for claim in found],
+        "evidence": [claim.evidence for claim in found],
+    }
+    if all(claim.paper == NO_PAPER for claim in found):
+        del columns["paper"]
+    yield Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
 def curves(table: ResultTable) -> Iterator[Part]:
@@ -246,9 +235,8 @@ def answers(table: ResultTable) -> Iterator[Part]:
     for task in table.tasks:
         members = table.where(task=task)
         worst = min(members, key=lambda row: row.exact_match.median)
-        yield Heading(task)
-        shown = [members[0]] if worst is members[0] else [members[0], worst]
-        yield Cards(tuple(report_parts.answer_card(f"{row.base} · {row.variant}", row) for row in shown))
+        shown = list(dict.fromkeys([members[0], worst]))
+        yield from report_parts.answers(task, {_called(row, beside=shown[0]): row for row in shown})
 
 
 def specs(rows: Sequence[CellView]) -> Iterator[Part]:
@@ -271,6 +259,6 @@ def method(result: StudyResult) -> Iterator[Part]:
     yield from report_parts.method("held-out rows")
     yield Prose(
         "Seeds are paired: seed n of one variant begins from the same random numbers and trains on the same rows in the same order "
-        "as seed n of another. 99 % known: the step at which 99 in 100 next tokens of the held-out rows are right under teacher "
+        "as seed n of another. 99 % correct: the step at which 99 in 100 next tokens of the held-out rows are right under teacher "
         "forcing."
     )

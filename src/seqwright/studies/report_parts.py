@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from seqwright import __version__
 from seqwright.evaluation.signature import SIGNATURES, name
-from seqwright.report import charts, examples
+from seqwright.report import charts
 from seqwright.report.formatting import rate, spread
-from seqwright.report.page import Card, Chart, Part, Prose, Table, Terms, Text, slug
+from seqwright.report.page import Chart, Heading, Part, Prose, Table, Terms, Text, slug
 from seqwright.studies.results import StudyResult
 from seqwright.studies.table import ALONE, ANSWERED, EXACT_MATCH, LEARNT_AT, PARAMETERS, CellView, GeneratedAnswer
 
 ANSWERS_SHOWN = 12
 
 ANSWERS = (
-    "Answers of a typical seed: the one in the middle when seeds are ordered by exact match. In grey: how "
-    "many of all seeds answer the sequence. An answer that ends in … was cut at the length limit."
+    "Answers of a typical seed: the one in the middle when seeds are ordered by exact match. Beside each answer: how "
+    "many of all seeds answer the source correctly. An answer that ends in … was cut at the length limit."
 )
 
 CURVES = "Training loss, dropout on, over steps; log axis. Line: median over seeds; band: its interval, cut at the axis' ends. Dashed: the first variant of the same family."
@@ -36,18 +36,22 @@ def facts(result: StudyResult, command: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def answer_card(title: str, row: CellView) -> Card:
-    """Return the first answers of a cell's typical seed."""
-    cut = len(row.answers) > ANSWERS_SHOWN
-    note = f"{ANSWERS_SHOWN} of {len(row.answers):,} rows" if cut else ""
-    return Card(title, tuple(_line(row, answer) for answer in row.answers[:ANSWERS_SHOWN]), note)
+def answers(title: str, rows: Mapping[str, CellView]) -> Iterator[Part]:
+    """Yield a table of the first sources of some cells on the same task, and of each cell's answers, by its name."""
+    first = next(iter(rows.values())).answers
+    yield Heading(title if len(first) <= ANSWERS_SHOWN else f"{title}: {ANSWERS_SHOWN} of {len(first):,} rows")
+    sources, targets = ([getattr(answer, side) for answer in first] for side in ("source", "target"))
+    answered = ([_answer(row, answer) for answer in row.answers[:ANSWERS_SHOWN]] for row in rows.values())
+    yield Table(("source", "target", *rows), tuple(zip(sources, targets, *answered, strict=False)))
 
 
-def _line(row: CellView, answer: GeneratedAnswer) -> tuple[Text, ...]:
+def _answer(row: CellView, answer: GeneratedAnswer) -> Text:
+    """Return an answer, and how many seeds are right on its source, of all."""
     predicted = answer.predicted if answer.stopped else f"{answer.predicted}…"
     group = f"{answer.source}→{answer.target}"
-    note = f"{round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
-    return examples.answer(answer.source, predicted, right=answer.right, target=answer.target, note=note)
+    seeds = f" {round(row.number(ANSWERED, group) * row.seeds)}/{row.seeds}" if row.has(ANSWERED, group) else ""
+    mark, look = ("✓", "good") if answer.right else ("✗", "bad")
+    return Text(f"{predicted or '(nothing)'} {mark}{seeds}", look)
 
 
 def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:
@@ -57,10 +61,10 @@ def curve_ends(rows: Sequence[CellView]) -> tuple[float, float]:
 
 def loss_curve(title: str, row: CellView, ends: tuple[float, float], beside: CellView | None = None) -> Chart:
     """Draw the training loss over steps, with that of another cell beside it."""
-    says = f"Training loss of {row.base}, {row.variant}, on {row.task}: ends at {spread(row.train_loss)}"
+    description = f"Training loss of {row.base}, {row.variant}, on {row.task}: ends at {spread(row.train_loss)}"
     other = charts.Curve(*beside.curve) if beside not in (None, row) else None
     file = f"loss-{slug(row.base)}-{slug(row.variant)}-{slug(row.task)}"
-    return charts.curve(file, says, title, charts.Curve(*row.curve), ends, other)
+    return charts.curve(file, description, title, charts.Curve(*row.curve), ends, other)
 
 
 def everything(rows: Sequence[CellView], base: str = "base") -> Iterator[Part]:
@@ -71,7 +75,7 @@ def everything(rows: Sequence[CellView], base: str = "base") -> Iterator[Part]:
     )
     header = (
         base, "variant", "task", "parameters", "train loss", "eval loss", "exact match", "alone", "best seed", "beyond",
-        "99 % known at step", "signatures",
+        "99 % correct at step", "signatures",
     )  # fmt: skip
     yield Table(header, tuple(_numbers(row) for row in rows), numeric=frozenset(range(3, 11)))
 
@@ -94,7 +98,7 @@ def _numbers(row: CellView) -> tuple[str | Text, ...]:
 
 
 def learnt_at(row: CellView) -> str:
-    """Return the median step at which next tokens were known, and how many seeds got there, as a table shows it."""
+    """Return the median step at which 99 % of the next tokens are correct, and how many seeds got there, as a table shows it."""
     steps = row.by_seed(LEARNT_AT)
     reached = sorted(step for step in steps if step < float("inf"))
     if not reached:

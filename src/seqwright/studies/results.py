@@ -6,15 +6,18 @@ from seqwright.core.spec import Spec
 from seqwright.studies.effect import Effect
 from seqwright.studies.table import ResultTable, unique
 
+NO_PAPER = "–"
+"""The number of a paper that gives none."""
+
 
 class Claim(Spec, tag=False):
-    """A sentence checked against the measurements; ``paper`` is the number that the paper gives for it, if it does."""
+    """A sentence checked against the measurements; ``paper`` is the number that a paper gives for it."""
 
     claim: str
     measured: str
     verdict: str
     evidence: str
-    paper: str = "–"
+    paper: str = NO_PAPER
 
 
 class StudyResult(Spec, tag=False):

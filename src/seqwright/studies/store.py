@@ -27,11 +27,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             foreign = sorted(p.name for p in folder.iterdir() if not p.name.startswith("."))
             if foreign and MANIFEST not in foreign:
-                raise SeqwrightError(
-                    f"the folder holds something else ({foreign[0]})",
-                    where=str(folder),
-                    fix="name a new folder with --out",
-                )
+                raise _foreign(folder, f"the folder holds something else ({foreign[0]})")
             self.lock = FileLock(folder / ".lock")
             self.lock.acquire(timeout=0)
         except Timeout as error:
@@ -40,9 +36,7 @@ class Store:
             ) from error
         except OSError as error:
             raise SeqwrightError(
-                f"cannot be written to: {reason(error)}",
-                where=str(folder),
-                fix="name another folder with --out",
+                f"cannot be written to: {reason(error)}", where=str(folder), fix="name another folder with --out"
             ) from error
         self._claim()
 
@@ -50,24 +44,17 @@ class Store:
         path = self.folder / MANIFEST
         mine = msgspec.json.format(msgspec.json.encode(self.manifest), indent=2)
         if not path.exists():
-            (self.folder / "cells").mkdir(exist_ok=True)
             write_atomically(path, mine)
             return
         try:
             theirs = msgspec.json.decode(path.read_bytes(), type=dict)
         except msgspec.DecodeError as error:
-            raise SeqwrightError(
-                f"this is no study's manifest: {error}", where=str(path), fix="name a new folder with --out"
-            ) from error
+            raise _foreign(path, f"this is no study's manifest: {error}") from error
         wanted = msgspec.json.decode(mine)
         if theirs != wanted:
             differing = sorted(key for key in wanted | theirs if theirs.get(key) != wanted.get(key))
             differences = ", ".join(_difference(key, theirs.get(key), wanted.get(key)) for key in differing)
-            raise SeqwrightError(
-                f"the folder holds another study: {differences}",
-                where=str(self.folder),
-                fix="start it as it was started, or name a new folder with --out",
-            )
+            raise _foreign(self.folder, f"the folder holds another study: {differences}")
 
     def load(self, unit: str) -> ResultTable | None:
         """Return the results of a finished work unit, or ``None``; a damaged file counts as unfinished and is done again."""
@@ -84,9 +71,15 @@ class Store:
     def _path(self, unit: str) -> Path:
         return self.folder / "cells" / f"{unit}.json"
 
-    def close(self) -> None:
-        """Release the folder's lock."""
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
         self.lock.release()
+
+
+def _foreign(where: Path, what: str) -> SeqwrightError:
+    return SeqwrightError(what, where=str(where), fix="name a new folder with --out")
 
 
 def _difference(key: str, theirs: object, mine: object) -> str:

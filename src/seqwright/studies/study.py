@@ -65,7 +65,7 @@ class Study(Place):
         """Return the cells to train."""
 
     def notes(self, sources: Sequence[TaskSource]) -> list[str]:
-        """Return what a reader has to know that no number shows, such as lengths that a task does not have."""
+        """Return notes on what no number shows, such as lengths that a task does not have."""
         return []
 
     def effects(self, table: ResultTable) -> list[Effect]:
@@ -79,6 +79,11 @@ class Study(Place):
     def sections(self, table: ResultTable) -> Iterator[Section]:
         """Yield figures and tables of the study's own, beside those of every report."""
         yield from ()
+
+    def result(self, table: ResultTable, seeds: int, sources: Sequence[TaskSource]) -> StudyResult:
+        """Return all results, with what is concluded from the table."""
+        effects, claims, notes = self.effects(table), self.claims(table), self.notes(sources)
+        return StudyResult(study=self.name, seeds=seeds, table=table, effects=effects, claims=claims, notes=notes)
 
     def page(self, result: StudyResult, command: str) -> Page:
         """Return the report; ``command`` is the command line that makes the study again."""

@@ -36,32 +36,38 @@ PARAMETERS, PADDING, SECONDS = "parameters", "padding share", "seconds"
 """The size of a model, the share of an epoch's tokens that is padding, and the training time of one seed."""
 
 
-class Measurement(Spec, tag=False):
-    """One number: a record of the long table.
-
-    Attributes:
-        base, variant, task: the cell.
-        seed: the trained model; ``None`` where the number belongs to the whole cell.
-        measure: what was measured, such as :data:`EXACT_MATCH`.
-        group: an exam, a step, a distance; empty where there is nothing to tell apart.
-        value: ``None`` stands for infinity: a loss that diverged, a step that was never reached.
-    """
+class OfCell(Spec, tag=False):
+    """A record of a cell, which its family of variants, its variant and its task identify."""
 
     base: str
     variant: str
     task: str
+
+    @property
+    def cell_key(self) -> tuple[str, str, str]:
+        """The cell."""
+        return self.base, self.variant, self.task
+
+
+class Measurement(OfCell):
+    """One number: a record of the long table.
+
+    Attributes:
+        seed: the trained model; ``None`` where the number belongs to the whole cell.
+        measure: what was measured, such as :data:`EXACT_MATCH`.
+        group: an exam, a step, a distance; empty where there is only one.
+        value: ``None`` stands for infinity: a loss that diverged, a step that was never reached.
+    """
+
     seed: int | None
     measure: str
     group: str
     value: float | None
 
 
-class GeneratedAnswer(Spec, tag=False):
+class GeneratedAnswer(OfCell):
     """A generated answer to one test row; one that did not stop by itself was cut at the maximum length."""
 
-    base: str
-    variant: str
-    task: str
     seed: int
     source: str
     target: str
@@ -70,24 +76,18 @@ class GeneratedAnswer(Spec, tag=False):
     stopped: bool
 
 
-class TrainedCell(Spec, tag=False):
+class TrainedCell(OfCell):
     """The model of a cell, and notes on its data."""
 
-    base: str
-    variant: str
-    task: str
     spec: ModelSpec
     notes: list[str]
 
     def records(self, seed: int | None, values: Mapping[tuple[str, str], float | None]) -> list[Measurement]:
         """Return values by measure and group as records of this cell; what is not finite becomes ``None``."""
         return [
-            Measurement(
-                base=self.base, variant=self.variant, task=self.task, seed=seed, measure=measure, group=group,
-                value=value if value is not None and isfinite(value) else None,
-            )
-            for (measure, group), value in values.items()
-        ]  # fmt: skip
+            Measurement(*self.cell_key, seed, *named, value if value is not None and isfinite(value) else None)
+            for named, value in values.items()
+        ]
 
 
 class ResultTable(Spec, tag=False, dict=True):
@@ -103,9 +103,9 @@ class ResultTable(Spec, tag=False, dict=True):
         cells, records = {}, {}
         for table in tables:
             for cell in table.cells:
-                cells.setdefault(_key(cell), cell)
+                cells.setdefault(cell.cell_key, cell)
             for record in table.measurements:
-                records.setdefault((*_key(record), record.seed, record.measure, record.group), record)
+                records.setdefault((*record.cell_key, record.seed, record.measure, record.group), record)
         every = [answer for table in tables for answer in table.answers]
         whole = cls(cells=list(cells.values()), measurements=list(records.values()), answers=every)
         typical, shares = [], []
@@ -122,12 +122,12 @@ class ResultTable(Spec, tag=False, dict=True):
     @cached_property
     def rows(self) -> list[CellView]:
         """A view of each cell, in order."""
-        views = {_key(cell): CellView(cell) for cell in self.cells}
+        views = {cell.cell_key: CellView(cell) for cell in self.cells}
         for record in self.measurements:
-            groups = views[_key(record)].values.setdefault(record.measure, {})
+            groups = views[record.cell_key].values.setdefault(record.measure, {})
             groups.setdefault(record.group, {})[record.seed] = inf if record.value is None else record.value
         for answer in self.answers:
-            views[_key(answer)].answers.append(answer)
+            views[answer.cell_key].answers.append(answer)
         return list(views.values())
 
     def where(self, **fields: str) -> list[CellView]:
@@ -139,7 +139,7 @@ class ResultTable(Spec, tag=False, dict=True):
         return next(iter(self.where(variant=variant, task=task)), None)
 
     def cell(self, task: str, variant: str, **base: str) -> CellView:
-        """Return a variant on a task; ``base`` tells variants of one name apart."""
+        """Return a variant on a task; ``base`` distinguishes variants of one name."""
         return self.where(variant=variant, task=task, **base)[0]
 
     @property
@@ -157,7 +157,7 @@ class CellView:
     """The measurements of one cell, by measure, group and seed."""
 
     def __init__(self, cell: TrainedCell) -> None:
-        self.base, self.variant, self.task = _key(cell)
+        self.base, self.variant, self.task = cell.cell_key
         self.cell = cell
         self.spec: Spec = cell.spec  # pyright: ignore[reportAttributeAccessIssue]  # every family is a Spec too
         self.answers: list[GeneratedAnswer] = []
@@ -238,10 +238,6 @@ class CellView:
         """The seed in the middle of the order of exact match: the one whose answers are shown."""
         ordered = sorted(self.pairs(EXACT_MATCH).items(), key=lambda pair: (pair[1], pair[0] or 0))
         return ordered[(len(ordered) - 1) // 2][0]
-
-
-def _key(of: TrainedCell | Measurement | GeneratedAnswer) -> tuple[str, str, str]:
-    return of.base, of.variant, of.task
 
 
 def unique(items: Iterable[str]) -> list[str]:

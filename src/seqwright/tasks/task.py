@@ -11,7 +11,7 @@ import numpy as np
 
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.place import Place
-from seqwright.tasks.alphabets import some
+from seqwright.tasks.alphabets import letters, some
 
 
 class Task(Place):
@@ -94,14 +94,30 @@ class Task(Place):
             SeqwrightError: it does not.
         """
         if length < self.shortest:
-            raise SeqwrightError(
-                f"{self.name} has no source of length {length}", fix=f"its lengths begin at {self.shortest}"
-            )
-        if self.longest is not None and length > self.longest:
-            raise SeqwrightError(
-                f"{self.name} has no source of length {length}",
-                fix=f"ask for {self.longest} at most, or give it more symbols",
-            )
+            fix = f"its lengths begin at {self.shortest}"
+        elif self.longest is not None and length > self.longest:
+            fix = f"give {self.longest} at most, or more symbols"
+        else:
+            return
+        raise SeqwrightError(f"{self.name} has no source of length {length}", fix=fix)
+
+
+class LetterTask(Task):
+    """A task on words of the first ``symbols`` letters.
+
+    Attributes:
+        marks: symbols that only sources have.
+    """
+
+    __slots__ = ()
+    symbols: int
+    marks: ClassVar[tuple[str, ...]] = ()
+
+    def source_symbols(self, longest: int) -> tuple[str, ...]:
+        return (*letters(self.symbols), *self.marks)
+
+    def target_symbols(self, longest: int) -> tuple[str, ...]:
+        return letters(self.symbols)
 
 
 def task_name(kind: type[Task]) -> str:

@@ -53,11 +53,11 @@ def _control_chart(rung: str, rows: Sequence[CellView]) -> Chart:
     loss = rows[0].train_loss.median
     losses = [charts.Dot(row.variant, "training loss", row.train_loss) for row in rows]
     panels = (charts.Panel("exact match", matches, (0, 1)), charts.Panel("final training loss", losses, compare=loss))
-    says = f"Controls on {rung}: " + "; ".join(
+    description = f"Controls on {rung}: " + "; ".join(
         f"{row.variant} exact match {rate(row.exact_match.median)}, loss {number(row.train_loss.median)}"
         for row in rows
     )
-    return charts.dots(f"controls-{slug(rung)}", says, panels, [row.variant for row in rows])
+    return charts.dots(f"controls-{slug(rung)}", description, panels, [row.variant for row in rows])
 
 
 def _consequence(row: CellView, base: CellView) -> str:

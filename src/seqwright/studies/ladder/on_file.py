@@ -68,16 +68,12 @@ def needs(table: ResultTable) -> list[Claim]:
     verdicts = []
     for part, variant, measure in PARTS:
         whole, without = found["paper"].interval(measure), found[variant].interval(measure)
-        verdict = "no difference seen"
-        if whole.low > without.high:
-            verdict = "needed"
-        elif whole.high < without.low:
-            verdict = "harmful"
+        lower = "harmful" if whole.high < without.low else "no difference seen"
         verdicts.append(
             Claim(
                 claim=f"This data needs {part}",
                 measured=f"{whole.median:.2f} with, {without.median:.2f} without",
-                verdict=verdict,
+                verdict="needed" if whole.low > without.high else lower,
                 evidence=(
                     f"Exact match on held-out rows: [{whole.low:.2f}, {whole.high:.2f}] with it,"
                     f" [{without.low:.2f}, {without.high:.2f}] without."

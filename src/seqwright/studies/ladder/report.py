@@ -1,6 +1,6 @@
 """The ladder's report in sentences, tables and charts.
 
-Every sentence that states a finding is made from the numbers, so the page says the same as its tables, whatever the
+Every sentence that states a finding is made from the numbers, so the page agrees with its tables, whatever the
 seeds and the data.
 """
 
@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from seqwright.report import charts, examples
 from seqwright.report.formatting import listing, rate
-from seqwright.report.page import Cards, Figure, Heading, Look, Page, Part, Prose, Section, Table, Terms, Text
+from seqwright.report.page import Cards, Figure, Heading, Page, Part, Prose, Section, Terms
 from seqwright.studies import report as every_report
 from seqwright.studies import report_parts
 from seqwright.studies.ladder.controls import controls
@@ -19,22 +19,7 @@ from seqwright.studies.ladder.rows import distinct_controls, is_own, label, lear
 from seqwright.studies.ladder.rungs import RUNGS
 from seqwright.studies.ladder.summary import lead
 from seqwright.studies.results import StudyResult
-from seqwright.studies.table import CellView, unique
-
-ADDS = {
-    "plain": "encoder and decoder of width 1 on the scalars themselves; squared error; no START, no END",
-    "token": "an embedding, an un-embedding, START and END; cross-entropy",
-    "masked": "the causal mask: a target position attends to itself and to what is before it",
-    "positions": "sinusoidal positions, added to the embeddings, with dropout on the sum",
-    "padding": "sequences of unequal length in one batch; PAD is masked in all three attentions and not in the loss",
-}
-BADGES: dict[str, Look] = {
-    "reproduced": "good",
-    "refuted": "bad",
-    "reproduced, other cause": "mixed",
-    "needed": "good",
-    "harmful": "bad",
-}
+from seqwright.studies.table import CellView, ResultTable, unique
 
 
 def page(result: StudyResult, command: str) -> Page:
@@ -42,15 +27,15 @@ def page(result: StudyResult, command: str) -> Page:
     rows = result.table.rows
     own = is_own(rows)
     sections = [
-        Section("Who answers what", tuple(matrix_part(rows))),
-        Section("Which parts this data needs" if own else "What the paper says", tuple(claims_part(result))),
+        Section("Exact match", tuple(matrix_part(rows))),
+        Section("Which parts this data needs" if own else "The paper's claims", tuple(claims_part(result))),
         Section("Controls", tuple(controls(rows))),
         Section("Loss curves", tuple(every_report.curves(result.table))),
-        Section("Example answers", tuple(every_report.answers(result.table))),
-        Section("What each rung changes", tuple(specs(rows))),
+        Section("Answers", tuple(answers(result.table))),
+        Section("Specs", tuple(specs(rows))),
         Section("All numbers", tuple(report_parts.everything(rows, "rung"))),
         Section(
-            "How it was measured",
+            "Method",
             tuple(report_parts.method("held-out rows" if own else "distinct sequences of the training set")),
         ),
     ]
@@ -69,14 +54,11 @@ def matrix_part(rows: Sequence[CellView]) -> Iterator[Part]:
     own = is_own(rows)
     papers = [row for row in rows if row.variant == "paper"]
     tasks = unique(row.task for row in papers)
-    squares = [charts.Square(row.base, row.task, row.exact_match.median, *_texts(row, own)) for row in papers]
-    seen = {(row.base, row.task) for row in papers}
     blank = {rung: "n/a" if rung == "plain" and own else "–" for rung in RUNGS}
-    squares += [
-        charts.Square(rung, task, None, blank[rung]) for rung in RUNGS for task in tasks if (rung, task) not in seen
-    ]
+    squares = {(rung, task): charts.Square(rung, task, None, blank[rung]) for rung in RUNGS for task in tasks}
+    squares |= {(row.base, row.task): _square(row, own) for row in papers}
     tested = "held-out rows" if own else "the sequences it was trained on"
-    says = "Heat map of rungs by tasks: " + "; ".join(f"{label(row)} {learnt_of(row)} seeds" for row in papers)
+    description = "Heat map of rungs by tasks: " + "; ".join(f"{label(row)} {learnt_of(row)} seeds" for row in papers)
     yield Prose(f"Each model generates its answers to {tested}, symbol by symbol; a chosen symbol stays chosen.")
     large = (
         "median exact match; small: its interval"
@@ -84,19 +66,22 @@ def matrix_part(rows: Sequence[CellView]) -> Iterator[Part]:
         else "seeds that answer everything, of all seeds; small: median exact match"
     )
     yield Figure(
-        (charts.matrix("who-answers-what", says, squares, RUNGS, tasks),),
+        (charts.matrix("exact-match", description, list(squares.values()), tuple(RUNGS), tasks),),
         f"Large: {large}. Colour: median exact match, from 0 (dark) to 1 (bright). "
         f"{'n/a: not applicable' if own else 'A dash: not part of the study'}.",
     )
-    added = ADDS | {"plain": "not applicable: symbols are not scalars"} if own else ADDS
-    yield Terms(tuple((rung, added[rung]) for rung in RUNGS))
+    yield Terms(tuple((RUNGS | {"plain": "not applicable: symbols are not scalars"} if own else RUNGS).items()))
 
 
-def _texts(row: CellView, own: bool) -> tuple[str, str]:
-    """Return a square's two lines: on one's own data hardly a seed answers every held-out row, so there it is the rate."""
-    if own:
-        return rate(row.exact_match.median), f"{rate(row.exact_match.low)} to {rate(row.exact_match.high)}"
-    return learnt_of(row, "/"), f"median {rate(row.exact_match.median)}"
+def _square(row: CellView, own: bool) -> charts.Square:
+    """Return a square with the seeds that answer all; of one's own rows hardly a seed does, so there it has the rate."""
+    median = row.exact_match.median
+    below = f"median {rate(median)}"
+    return (
+        charts.Square.of(row.base, row.task, row.exact_match)
+        if own
+        else charts.Square(row.base, row.task, median, learnt_of(row, "/"), below)
+    )
 
 
 def claims_part(result: StudyResult) -> Iterator[Part]:
@@ -110,16 +95,15 @@ def claims_part(result: StudyResult) -> Iterator[Part]:
             "Losses are training losses, dropout on, as the paper reports them. Ours: the median over seeds and, in "
             "brackets, its interval."
         )
-    columns = {
-        "claim" if is_own(result.table.rows) else "what the paper says": [claim.claim for claim in result.claims],
-        "its number": [claim.paper for claim in result.claims],
-        "ours": [claim.measured for claim in result.claims],
-        "verdict": [Text(claim.verdict, BADGES.get(claim.verdict, "neutral")) for claim in result.claims],
-        "evidence": [claim.evidence for claim in result.claims],
-    }
-    if is_own(result.table.rows):
-        del columns["its number"]
-    yield Table(tuple(columns), tuple(zip(*columns.values(), strict=True)))
+    yield from every_report.claims(result.claims)
+
+
+def answers(table: ResultTable) -> Iterator[Part]:
+    """Yield for each rung and task the answers of all its variants."""
+    yield Prose(report_parts.ANSWERS)
+    for rung, task in dict.fromkeys((row.base, row.task) for row in table.rows):
+        members = {row.variant: row for row in table.where(base=rung, task=task)}
+        yield from report_parts.answers(f"{rung} on {task}", members)
 
 
 def specs(rows: Sequence[CellView]) -> Iterator[Part]:

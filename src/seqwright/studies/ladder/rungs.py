@@ -2,17 +2,7 @@
 
 Five rungs, each the one below and one part more, with the paper's settings throughout: width 8, one head, one layer a
 side, feed-forward 8, pre-norm, dropout 0.1, Adam at 0.01, all rows in every batch. Beside them are controls: a rung
-with one thing changed, which tell whether the part a rung adds is the part that made the difference.
-
-========== ============================================================================================
-rung       what it adds
-========== ============================================================================================
-plain      encoder and decoder of width 1 on the scalars themselves, squared error
-token      an embedding, an un-embedding, START and END, cross-entropy
-masked     the causal mask
-positions  sinusoidal positions, with dropout on the sum
-padding    sequences of unequal length in one batch: padding that is masked and does not count in the loss
-========== ============================================================================================
+with one thing changed, which show whether the part a rung adds is the part that made the difference.
 """
 
 from __future__ import annotations
@@ -21,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from seqwright.core.model import ModelSpec
 from seqwright.core.spec import vary
 from seqwright.data.batching import FullBatch
 from seqwright.data.scalars import Scalars
 from seqwright.data.vocabulary import Vocabulary
-from seqwright.models.transformer import TransformerSpec
+from seqwright.models.transformer import encoder_decoder
 from seqwright.nn.attention import CrossAttentionSpec
 from seqwright.nn.block import BlockSpec
 from seqwright.nn.embedding import (
@@ -52,27 +43,21 @@ from seqwright.training.objective import CrossEntropy, MeanSquaredError
 from seqwright.training.schedule import RateDrop
 from seqwright.training.trainer import TrainingSpec
 
-RUNGS = ("plain", "token", "masked", "positions", "padding")
+RUNGS = {
+    "plain": "encoder and decoder of width 1 on the scalars themselves; squared error; no START, no END",
+    "token": "an embedding, an un-embedding, START and END; cross-entropy",
+    "masked": "the causal mask: a target position attends to itself and to what is before it",
+    "positions": "sinusoidal positions, added to the embeddings, with dropout on the sum",
+    "padding": "sequences of unequal length in one batch; PAD is masked in all three attentions and not in the loss",
+}
+"""The rungs, each with what it adds to the one before."""
+
 BITS = Vocabulary(("0", "1"))
 
-_PLAIN_STACK = StackSpec(blocks=BlockSpec(feedforward=FeedForwardSpec(inner=8)))
-
-PLAIN = TransformerSpec(
-    width=1,
-    embedding=ScalarEmbedding(),
-    encoder=_PLAIN_STACK,
-    decoder=vary(_PLAIN_STACK, {"blocks.cross": CrossAttentionSpec()}),
-    head=VectorHead(),
-)
-TOKEN = vary(
-    PLAIN,
-    {
-        "width": 8,
-        # no rung before the last one pads, so its vocabulary has no PAD
-        "embedding": TokenEmbedding(vocabulary=BITS.outputs),
-        "head": SymbolHead(outputs=BITS.outputs),
-    },
-)
+LAYER = StackSpec(blocks=BlockSpec(feedforward=FeedForwardSpec(inner=8)))
+PLAIN = encoder_decoder(1, ScalarEmbedding(), LAYER, CrossAttentionSpec(), VectorHead())
+WITHOUT_PAD = TokenEmbedding(vocabulary=BITS.outputs)  # no rung before the last one pads
+TOKEN = vary(PLAIN, {"width": 8, "embedding": WITHOUT_PAD, "head": SymbolHead(outputs=BITS.outputs)})
 MASKED = vary(TOKEN, {DECODER_MASK: CausalMask()})
 POSITIONS = vary(MASKED, {**both_sides("position", SinusoidalPosition()), **both_sides("embedding_dropout", 0.1)})
 PADDING = vary(POSITIONS, {"embedding": TokenEmbedding(vocabulary=BITS.size)})
@@ -105,7 +90,7 @@ def padding_controls(vocabulary: Vocabulary) -> dict[str, dict[str, Any]]:
     }
 
 
-def _paper(rung: str, spec: TransformerSpec, task: PairSet, steps: int, drop: int | None) -> Cell:
+def _paper(rung: str, spec: ModelSpec, task: PairSet, steps: int, drop: int | None) -> Cell:
     coder = Scalars() if rung == "plain" else BITS
     objective = MeanSquaredError() if rung == "plain" else CrossEntropy(ignore=BITS.pad)
     training = TrainingSpec(steps=steps, objective=objective)

@@ -1,1 +1,1 @@
-"""The questions that studies ask, one a file; each says which cells to train and what to read off them."""
+"""The studies, one question a file: the cells to train, and the conclusions from their results."""

@@ -17,7 +17,7 @@ from seqwright.studies.model_scale import ModelScale
 from seqwright.studies.questions.positions import position_edits
 from seqwright.studies.results import Claim
 from seqwright.studies.study import Study, cell
-from seqwright.studies.table import BEYOND, EXACT_MATCH, CellView, ResultTable, unique
+from seqwright.studies.table import BEYOND, EXACT_MATCH, CellView, ResultTable
 from seqwright.studies.task_source import TaskSource
 from seqwright.tasks.algorithmic import Copy, Reverse, Task
 
@@ -104,9 +104,8 @@ def _breaking(task: str, rows: Sequence[CellView]) -> charts.Chart:
         ends = f"{_length(breaks.low, longest)} to {_length(breaks.high, longest)}"
         value, text = min(1.0, breaks.median / longest), _length(breaks.median, longest)
         squares.append(charts.Square(row.variant, f"{task}, {row.base}", value, text, ends))
-    says = f"Where {task} breaks: " + "; ".join(f"{square.row} {square.column}: {square.text}" for square in squares)
-    variants, columns = unique(square.row for square in squares), unique(square.column for square in squares)
-    return charts.matrix(f"breaks-{task}", says, squares, variants, columns)
+    breaks = "; ".join(f"{square.row} {square.column}: {square.text}" for square in squares)
+    return charts.matrix(f"breaks-{task}", f"Where {task} breaks: {breaks}", squares)
 
 
 def further(longest: int) -> tuple[int, ...]:

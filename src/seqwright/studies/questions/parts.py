@@ -146,6 +146,6 @@ class PartStudy(Spec, Study):
         return effects
 
 
-def removable(part: Part, whole: Spec) -> bool:
+def removable(part: Part, whole: Any) -> bool:
     """Return whether the model has a part: taking out what is not there changes nothing."""
     return bool(diff(whole, vary(whole, part.without)))

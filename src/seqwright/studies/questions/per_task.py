@@ -19,7 +19,7 @@ from seqwright.studies.ladder.rungs import BITS, paper_cells
 from seqwright.studies.model_scale import ModelScale
 from seqwright.studies.results import Claim
 from seqwright.studies.study import Study, cell
-from seqwright.studies.table import EXACT_MATCH, CellView, ResultTable, unique
+from seqwright.studies.table import EXACT_MATCH, CellView, ResultTable
 from seqwright.studies.task_source import TaskSource
 from seqwright.tasks.algorithmic import (
     AssociativeRecall,
@@ -142,17 +142,12 @@ class PerTaskStudy(Spec, Study):
     def sections(self, table: ResultTable) -> Iterator[Section]:
         """Yield each task in the mixture beside the same task alone."""
         squares = [
-            charts.Square(
-                row.task, column, match.median, rate(match.median), f"{rate(match.low)} to {rate(match.high)}"
-            )
+            charts.Square.of(row.task, column, match)
             for row, mixed in paired(table)
             for column, match in ((MIXED, mixed.interval(EXACT_MATCH, row.task)), (ALONE, row.exact_match))
         ]
-        says = "Exact match of each task in the mixture and alone"
-        tasks = unique(square.row for square in squares)
-        figure = Figure(
-            (charts.matrix("per-task", says, squares, tasks, (MIXED, ALONE)),), f"{says}: medians over seeds."
-        )
+        title = "Exact match of each task in the mixture and alone"
+        figure = Figure((charts.matrix("per-task", title, squares),), f"{title}: medians over seeds.")
         yield Section("Task by task", (figure,))
 
 

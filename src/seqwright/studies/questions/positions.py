@@ -87,5 +87,5 @@ class PositionStudy(Spec, Study):
             )
             for row in table.rows
         )
-        header = ("task", "kind", "99 % known at step", "held-out loss", "exact match", "beyond")
+        header = ("task", "kind", "99 % correct at step", "held-out loss", "exact match", "beyond")
         yield Section("How soon, and how far", (Table(header, lines, numeric=frozenset({2, 3, 4, 5})),))

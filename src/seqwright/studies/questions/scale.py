@@ -113,18 +113,15 @@ def fitted(rows: Sequence[CellView], seed: int = 0) -> tuple[tuple[float, float,
 
 
 def _claim(task: str, rows: Sequence[CellView]) -> Claim:
+    claim = f"Loss on {task} is a power of the number of parameters"
     if sum(isfinite(row.eval_loss.median) for row in rows) < 3:
-        return Claim(
-            claim=f"Loss on {task} is a power of the number of parameters",
-            measured="–",
-            verdict="unclear",
-            evidence="fewer than three sizes ended with a finite loss",
-        )
+        few = "fewer than three sizes ended with a finite loss"
+        return Claim(claim=claim, measured="–", verdict="unclear", evidence=few)
     (_, exponent, explained), interval = fitted(rows)
     low, high = interval or (exponent, exponent)
     holds = low > 0 and explained > 0.8
     return Claim(
-        claim=f"Loss on {task} is a power of the number of parameters",
+        claim=claim,
         measured=f"exponent −{exponent:.2f} [−{high:.2f}, −{low:.2f}]".replace("−-", "+"),
         verdict="holds" if holds else "breaks" if high < 0 or explained < 0.5 else "unclear",
         evidence=f"a line through {len(rows)} sizes on log axes explains {explained:.0%} of the variance of log loss",

@@ -25,7 +25,7 @@ class VocabularyStudy(Spec, Study):
     """A study of exact match over the number of symbols, the width being fixed."""
 
     name = "vocabulary"
-    question = "How many symbols can a fixed width tell apart?"
+    question = "How many symbols can a fixed width distinguish?"
     tasks: tuple[Task, ...] = (Copy(), Reverse(), BucketSort(), AssociativeRecall())
     scale: ModelScale = ModelScale(train=8000)
     sizes: tuple[int, ...] = (2, 8, 32, 128, 512)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb, perm
+from typing import ClassVar
 
 import numpy as np
 
 from seqwright.core.spec import Spec
 from seqwright.tasks.alphabets import Several, Symbols, distinct, letters, some
-from seqwright.tasks.task import Task
+from seqwright.tasks.task import LetterTask
 
 HIDDEN = "?"
 """The symbol in place of a hidden one."""
@@ -18,7 +19,7 @@ FILLER = "."
 """A symbol that is not copied."""
 
 
-class Copy(Spec, Task):
+class Copy(Spec, LetterTask):
     """The source again: N symbols, which may repeat.
 
     Needs positions: with repeats, content alone does not determine the next symbol. The version with and without
@@ -30,14 +31,11 @@ class Copy(Spec, Task):
 
     symbols: Symbols = 8
 
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(source)
 
 
-class UniqueCopy(Spec, Task):
+class UniqueCopy(Spec, LetterTask):
     """The source again: N symbols, none of them twice, so N is at most the number of symbols.
 
     Needs width rather than positions: it is enough to find the symbol after the last predicted one, but all symbols must
@@ -53,9 +51,6 @@ class UniqueCopy(Spec, Task):
     def longest(self) -> int:
         return self.symbols
 
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(source)
 
@@ -66,7 +61,7 @@ class UniqueCopy(Spec, Task):
         return perm(self.symbols, length)
 
 
-class Reverse(Spec, Task):
+class Reverse(Spec, LetterTask):
     """The source backwards: N symbols, which may repeat.
 
     Needs cross-attention that counts from the end, and shows the capacity of a fixed state (Delétang et al. 2022, arXiv
@@ -78,14 +73,11 @@ class Reverse(Spec, Task):
 
     symbols: Symbols = 8
 
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(source[::-1])
 
 
-class MissingDuplicate(Spec, Task):
+class MissingDuplicate(Spec, LetterTask):
     """A word of N symbols, written twice with one symbol of the 2N hidden; the target is that symbol.
 
     Separates kinds of position: the target is N positions away, for every N (Delétang et al. 2022, arXiv 2207.02098).
@@ -95,12 +87,7 @@ class MissingDuplicate(Spec, Task):
     """
 
     symbols: Several = 8
-
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return (*letters(self.symbols), HIDDEN)
-
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
+    marks: ClassVar[tuple[str, ...]] = (HIDDEN,)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         hidden = source.index(HIDDEN)
@@ -115,7 +102,7 @@ class MissingDuplicate(Spec, Task):
         return 2 * length * self.symbols**length
 
 
-class SelectiveCopy(Spec, Task):
+class SelectiveCopy(Spec, LetterTask):
     """N positions, half of them (rounded up) with letters and the others with filler; the target is without the filler.
 
     Needs selection by content rather than by position alone: the position of a letter in the target depends on the amount
@@ -126,12 +113,7 @@ class SelectiveCopy(Spec, Task):
     """
 
     symbols: Symbols = 8
-
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return (*letters(self.symbols), FILLER)
-
-    def target_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
+    marks: ClassVar[tuple[str, ...]] = (FILLER,)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return tuple(symbol for symbol in source if symbol != FILLER)

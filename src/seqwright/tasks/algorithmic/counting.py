@@ -11,7 +11,7 @@ import numpy as np
 
 from seqwright.core.spec import Spec
 from seqwright.tasks.alphabets import Several, Symbols, letters, numerals, some
-from seqwright.tasks.task import Task
+from seqwright.tasks.task import LetterTask, Task
 
 MOVES = ("0", "+", "-")
 
@@ -59,7 +59,7 @@ class CycleNavigation(Spec, Task):
         return (str((source.count("+") - source.count("-")) % self.size),)
 
 
-class Majority(Spec, Task):
+class Majority(Spec, LetterTask):
     """N symbols, one of them more frequent than any other; the target is that one.
 
     The positive control: counting needs no positions, so removing them must cost nothing. It is "mode" in Zhou et al.
@@ -75,9 +75,6 @@ class Majority(Spec, Task):
     def shortest(self) -> int:
         return 3  # without a tie, one or two symbols are all the same
 
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (Counter(source).most_common(1)[0][0],)
 
@@ -92,7 +89,7 @@ class Majority(Spec, Task):
         return _untied(self.symbols, length)
 
 
-class Histogram(Spec, Task):
+class Histogram(Spec, LetterTask):
     """N symbols; the target is the number of occurrences of each symbol, in the alphabet's order.
 
     A positive control, too, with a longer target: as many numbers as there are symbols (after Weiss et al. 2021, arXiv
@@ -104,9 +101,6 @@ class Histogram(Spec, Task):
 
     symbols: Symbols = 4
 
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def target_symbols(self, longest: int) -> tuple[str, ...]:
         return numerals(longest + 1)
 
@@ -115,7 +109,7 @@ class Histogram(Spec, Task):
         return tuple(str(times[letter]) for letter in letters(self.symbols))
 
 
-class BucketSort(Spec, Task):
+class BucketSort(Spec, LetterTask):
     """N symbols, sorted; repeats stay.
 
     Separates counting from order: the source's order is irrelevant, and the next symbol depends on those predicted so far
@@ -126,9 +120,6 @@ class BucketSort(Spec, Task):
     """
 
     symbols: Symbols = 8
-
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         times = Counter(source)

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqwright.core.spec import Count, Spec
 from seqwright.tasks.alphabets import Several, capitals, distinct, letters, some
-from seqwright.tasks.task import Task
+from seqwright.tasks.task import LetterTask, Task
 
 YES, NO = "1", "0"
 
@@ -82,7 +82,7 @@ class AssociativeRecall(Spec, Task):
         return perm(self.symbols, length) * self.symbols**length * perm(length, self.queries)
 
 
-class Induction(Spec, Task):
+class Induction(Spec, LetterTask):
     """N symbols, of which the last occurred exactly once before; the target is the symbol after that occurrence.
 
     Separates depth 1 from 2: one head attends to the preceding symbol, a second finds the position after the last symbol (Olsson et al.
@@ -98,9 +98,6 @@ class Induction(Spec, Task):
     def shortest(self) -> int:
         return 3
 
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
-
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         return (source[source.index(source[-1]) + 1],)
 
@@ -115,7 +112,7 @@ class Induction(Spec, Task):
         return self.symbols * (length - 2) * (self.symbols - 1) ** (length - 2)
 
 
-class Hops(Spec, Task):
+class Hops(Spec, LetterTask):
     """N nodes in random order, each followed by its successor, and a start; the target is the node some hops on.
 
     The nodes form one cycle, longer than twice the hops, so that no shorter path exists in either direction. N is at most
@@ -138,9 +135,6 @@ class Hops(Spec, Task):
     @property
     def longest(self) -> int:
         return self.symbols
-
-    def source_symbols(self, longest: int) -> tuple[str, ...]:
-        return letters(self.symbols)
 
     def answer(self, source: Sequence[str]) -> tuple[str, ...]:
         *pairs, node = source
