@@ -20,10 +20,11 @@ from seqwright.nn.recurrence import GRUCell, RecurrentState
 
 
 class GRUAttention(Spec, ModelSpec):
-    """A GRU encoder and decoder with additive attention; source and target share an embedding."""
+    """A GRU encoder and decoder with additive attention; each side has an embedding."""
 
     width: Count = 64
     dropout: Rate = 0.2
+    source_symbols: Count = 5
     symbols: Count = 5
     outputs: Count = 4
 
@@ -37,10 +38,10 @@ class GRUAttention(Spec, ModelSpec):
         return AttendingGRU(self)
 
     def vocabulary_size(self, side: Side) -> int:
-        return self.symbols
+        return self.source_symbols if side == "source" else self.symbols
 
     def with_vocabulary(self, source: int, target: int, outputs: int) -> "GRUAttention":
-        return vary(self, {"symbols": max(source, target), "outputs": outputs})
+        return vary(self, {"source_symbols": source, "symbols": target, "outputs": outputs})
 
 
 class AttendingGRU(SequenceModel):
@@ -49,14 +50,15 @@ class AttendingGRU(SequenceModel):
     def __init__(self, spec: GRUAttention) -> None:
         super().__init__(spec)
         width = spec.width
-        self.embedding, self.dropout = nn.Embedding(spec.symbols, width), Dropout(spec.dropout)
+        self.embedding, self.source_embedding = (nn.Embedding(n, width) for n in (spec.symbols, spec.source_symbols))
+        self.dropout = Dropout(spec.dropout)
         self.onward, self.backward = GRUCell(width, width), GRUCell(width, width)
         self.bridge, self.cell = nn.Linear(width, width), GRUCell(3 * width, width)
         self.query, self.key = nn.Linear(width, width), nn.Linear(2 * width, width, bias=False)
         self.score, self.head = nn.Linear(width, 1, bias=False), nn.Linear(width, spec.outputs)
 
     def start(self, source: Tokens, probe: Probe = SILENT) -> RecurrentState:
-        x, length = self.dropout(self.embedding(source.ids)), source.ids.shape[1]
+        x, length = self.dropout(self.source_embedding(source.ids)), source.ids.shape[1]
         onward = RecurrentState.zeros(x).read(self.onward, x, source.real)
         backward = RecurrentState.zeros(x).read(self.backward, x.flip(1), source.real.flip(1))
         encoded = self.dropout(torch.cat([onward.after(length), backward.after(length).flip(1)], -1))  # [b s 2d]

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
+
 import msgspec
 import pytest
 
+import seqwright
 from examples.extend.band_mask import BandMask
 from seqwright.core.errors import SeqwrightError
 from seqwright.core.model import build
-from seqwright.core.spec import diff, vary
+from seqwright.core.place import Place, kinds, rooms_of
+from seqwright.core.spec import Spec, diff, vary
 from seqwright.models.transformer import TransformerSpec
 from seqwright.nn.mask import CausalMask, NoMask
 from seqwright.studies.ladder.rungs import MASKED, PADDING, TOKEN
@@ -81,3 +87,21 @@ def test_members_of_a_tuple_have_numbers_in_their_paths():
     assert diff(spec, other) == {"encoder.blocks.1.feedforward.inner": (8, 5)}
     with pytest.raises(SeqwrightError, match="tuple has no part '2'"):
         vary(spec, {"encoder.blocks.2.feedforward.inner": 5})
+
+
+def _places(above: type[Place] = Place) -> Iterator[type[Place]]:
+    for place in above.__subclasses__():
+        if place.__module__.startswith("seqwright.") and not issubclass(place, Spec):
+            yield from (place, *_places(place))
+
+
+def test_every_kind_of_a_place_is_found_by_name_before_anybody_has_imported_it():
+    for module in walk_packages(seqwright.__path__, "seqwright."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    found = list(_places())
+    assert len(found) > 30
+    for place in found:
+        for kind in kinds(place).values():
+            if kind.__module__.startswith("seqwright."):
+                assert kind.__module__.rpartition(".")[0] in rooms_of(place), (place, kind)

@@ -18,7 +18,7 @@ from seqwright.doctor.check import check_groups
 from seqwright.doctor.remedies import curing
 from seqwright.nn.recurrence import RecurrentState
 
-MODEL = GRUAttention(width=16, dropout=0, symbols=12, outputs=11)
+MODEL = GRUAttention(width=16, dropout=0, source_symbols=12, symbols=12, outputs=11)
 
 
 def loss(model: AttendingGRU, examples: dict[str, Tensor]) -> Tensor:

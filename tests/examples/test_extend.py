@@ -173,7 +173,9 @@ def test_a_stopped_run_with_lion_goes_on_to_the_same_bytes(pairs: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("spec", "optimiser"), [(GRUAttention(width=8, dropout=0, symbols=6, outputs=5), Lion())], ids=["gru-lion"]
+    ("spec", "optimiser"),
+    [(GRUAttention(width=8, dropout=0, source_symbols=6, symbols=6, outputs=5), Lion())],
+    ids=["gru-lion"],
 )
 def test_models_trained_as_one_are_those_trained_alone(spec: GRUAttention, optimiser: Lion):
     vocabulary = sw.Vocabulary(("a", "b", "c"))
@@ -202,7 +204,7 @@ def test_the_family_trains_and_resumes_to_the_same_bytes_in_another_process(gru:
     seqwright(*example("gru_attention"), "train", pairs, *options)
     manifest = json.loads((run / "run.json").read_text())
     assert manifest["recipe"]["model"] | {"width": 0} == {
-        "type": "GRUAttention", "width": 0, "dropout": 0.2, "symbols": 11, "outputs": 10,
+        "type": "GRUAttention", "width": 0, "dropout": 0.2, "source_symbols": 7, "symbols": 7, "outputs": 6,
     }  # fmt: skip
     assert [each["name"] for each in manifest["imports"]] == ["gru_attention.py"]
     seqwright("train", "--resume", run, "--max-minutes", "1", *example("gru_attention"))
@@ -234,7 +236,7 @@ def test_the_familys_page_holds_its_alignment(gru: Path, tmp_path: Path):
     weights = weights_of(page, "cross")
     assert weights.shape == (5, 6)  # four symbols and END, from four symbols between START and END
     assert np.allclose(weights.sum(-1), 1, atol=6 / 255)
-    model = sw.build(GRUAttention(symbols=6, outputs=5)).eval()
+    model = sw.build(GRUAttention(source_symbols=6, symbols=6, outputs=5)).eval()
     source, target = sw.Tokens.of([[3, 0, 1, 2, 4]]), sw.Tokens.of([[3, 0]])
     first = Edit("decoder.blocks.0.cross.weights", lambda x: torch.eye(5)[:1].expand_as(x))
     before, after = (model(target, source, probe=probe)[0].logits for probe in (sw.Record(), first))

@@ -121,7 +121,9 @@ def _incremental(spec: ModelSpec) -> bool:
 
 
 TRANSFORMERS = _transformers()
-FAMILIES = {"gru-attention": GRUAttention(width=8, dropout=0.1, symbols=VOCABULARY, outputs=VOCABULARY)}
+FAMILIES = {
+    "gru-attention": GRUAttention(width=8, dropout=0.1, source_symbols=9, symbols=VOCABULARY, outputs=VOCABULARY)
+}
 SPECS: dict[str, ModelSpec] = {**TRANSFORMERS, **FAMILIES}
 INCREMENTAL = {name: spec for name, spec in SPECS.items() if _incremental(spec)}
 PADDABLE = {name: spec for name, spec in SPECS.items() if spec.masks_padding}

@@ -20,7 +20,8 @@ class Place(ABC):  # noqa: B024  # each place below it has methods of its own
     field of the place's type accepts every such class that has been imported, and JSON names it under ``"type"``.
 
     Attributes:
-        rooms: packages whose modules hold this package's own kinds; they are imported when a kind is looked up by name.
+        rooms: packages whose modules hold this package's own kinds, where these are not in the place's own package. They are
+            imported when a kind is looked up by name.
 
     >>> from seqwright.core.spec import Spec
     >>> class Shape(Place):
@@ -36,9 +37,15 @@ class Place(ABC):  # noqa: B024  # each place below it has methods of its own
     rooms: ClassVar[tuple[str, ...]] = ()
 
 
+def rooms_of(place: type[Place]) -> tuple[str, ...]:
+    """Return the packages in which kinds of a place are looked for; none where the place is a user's own."""
+    own, package = __name__.partition(".")[0], place.__module__.rpartition(".")[0]
+    return place.rooms or ((package,) if package.partition(".")[0] == own else ())
+
+
 def kinds(place: type[Place]) -> dict[str, type[Any]]:
     """Return every concrete class that takes a place, by its name, in alphabetical order."""
-    for room in place.rooms:
+    for room in rooms_of(place):
         package = import_module(room)
         for module in iter_modules(package.__path__):
             import_module(f"{room}.{module.name}")

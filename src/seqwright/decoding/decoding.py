@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
 
 from seqwright.core.model import Model
 from seqwright.core.place import Place
@@ -14,7 +13,6 @@ class Decoding(Place):
     """A way of choosing the sequences that a model generates."""
 
     __slots__ = ()
-    rooms: ClassVar[tuple[str, ...]] = ("seqwright.decoding",)
 
     @abstractmethod
     def decode(self, model: Model, request: GenerationRequest) -> list[list[Hypothesis]]:

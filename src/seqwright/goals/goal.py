@@ -64,7 +64,6 @@ class Goal(Place):
     """
 
     __slots__ = ()
-    rooms: ClassVar[tuple[str, ...]] = ("seqwright.goals",)
     reads_text: ClassVar[bool] = False
     prompt_side: ClassVar[Side] = "target"
     has_targets: ClassVar[bool] = False
