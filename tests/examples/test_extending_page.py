@@ -14,7 +14,7 @@ from seqwright.core.model import ModelSpec
 from seqwright.core.place import kind_called
 from seqwright.doctor import assert_healthy
 from tests.cli.test_own_data import tell
-from tests.examples.test_extend import EXAMPLES, FEW_GRU, ROOT
+from tests.examples.test_extend import EXAMPLES, FEW_GRU, ROOT, TINY
 from tests.runs.small import write_pairs
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
@@ -66,3 +66,13 @@ def test_the_pages_family_trains_answers_and_is_healthy(family: Path):
 def test_the_pages_family_is_healthy(family: Path):
     import_module_of_parts(str(family))
     assert_healthy(sw.build(kind_called(ModelSpec, "Elman")()))
+
+
+def test_the_pages_study_compares_the_pages_family(family: Path, tmp_path: Path):
+    (code,) = (code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "class FamilyStudy(" in code)
+    study = tmp_path / "compared.py"
+    study.write_text(code.replace('name = "families"', 'name = "compared"').replace("FamilyStudy", "ComparedFamilies"))
+    options = ["--task", "reverse:symbols=3", "--set", 'families=[{"type":"Elman","width":8}]', *TINY, "--seeds", "2"]
+    told = tell("--import", family, "--import", study, "study", "compared", *options, "--workers", "1", "--out", tmp_path / "out", "--json")  # fmt: skip
+    assert told.code == 0, told.err
+    assert [each["part"] for each in json.loads(told.out)["effects"]] == ["Elman"]

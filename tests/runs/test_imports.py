@@ -45,6 +45,20 @@ def test_a_run_with_parts_of_its_own_says_so_and_asks_for_them(tmp_path: Path):
     parts.write_text(parts.read_text() + "\n")
     done = seqwright("train", "--resume", tmp_path / "run", "--import", parts)  # anywhere on the line
     assert "half_parts.py has changed since the run began" in done.stderr
+    parts.write_text(parts.read_text() + "\n")
+    answered = seqwright("predict", tmp_path / "run", tmp_path / "q.txt", "--import", parts)
+    assert "half_parts.py has changed since the run was trained: its answers may differ" in answered.stderr
+    assert answered.stdout.startswith("ab\t")
+
+
+def test_an_error_in_an_imported_file_names_its_line(tmp_path: Path):
+    data, parts = write_pairs(tmp_path / "pairs.tsv"), tmp_path / "broken_parts.py"
+    parts.write_text(PARTS.format(name="BrokenRate").replace("return 0.5", "return self.half"))
+    options = ["--out", tmp_path / "run", *FEW, *sets("training.schedule=BrokenRate")]
+    told = tell("train", data, *options, "--import", parts)
+    assert told.code == 2
+    assert f"{parts}:11: AttributeError" in told.err
+    assert "mend the imported file" in told.err
 
 
 def test_imports_that_are_not_used_are_not_asked_for(tmp_path: Path):

@@ -89,9 +89,9 @@ def attention_function(target: str) -> Any:
         SeqwrightError: The name is neither.
     """
     if (Path(target) / "run.json").exists():
-        from seqwright.runs.run import load
+        from seqwright.cli.loading import load_run
 
-        run = load(target)
+        run = load_run(target)
         return lambda prompt, **options: _of_run(run, prompt, **options)
     from seqwright.huggingface.loading import load_model, load_tokenizer
 

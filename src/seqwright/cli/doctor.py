@@ -95,10 +95,10 @@ def _examine(target: str, model: nn.Module, contract: Any, inputs: dict[str, Any
 def _load(target: str) -> tuple[nn.Module, Any, dict[str, Any]]:
     path = Path(target)
     if path.is_dir() and (path / "run.json").exists():
+        from seqwright.cli.loading import load_run
         from seqwright.doctor.training_run import contract_of, inputs_of
-        from seqwright.runs.run import load
 
-        run = load(path)
+        run = load_run(path)
         return run.model, contract_of(run), inputs_of(run)
     if path.is_dir() and (path / "config.json").exists():
         from seqwright.huggingface.loading import load_model

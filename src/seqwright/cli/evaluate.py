@@ -28,11 +28,10 @@ def evaluate(
     """Measure exact match, WER, PER, loss and more, each with a 95 % interval; list the worst rows and confused symbols."""
     if set(also or []) - {"bleu", "chrf"}:
         raise SeqwrightError(f"--also {', '.join(also or [])} is not known", fix="give bleu or chrf")
+    from seqwright.cli.loading import load_run
     from seqwright.decoding.beam import Beam
-    from seqwright.runs.run import load
-    from seqwright.training.device import checked_device
 
-    loaded = load(run, device=checked_device(device))
+    loaded = load_run(run, device)
     if html is not None and not loaded.goal.has_targets:
         raise SeqwrightError("there are no answers for a page to show", fix="leave --html out")
     decoding = None if beam is None else in_range(Beam(width=beam))

@@ -60,9 +60,9 @@ class _HeadModel:
         self.too_long = 0
         self.name, self.is_run = Path(target).name or target, (Path(target) / "run.json").exists()
         if self.is_run:
-            from seqwright.runs.run import load
+            from seqwright.cli.loading import load_run
 
-            run = load(target)
+            run = load_run(target)
             self.attend: Callable[[Any], Pass] = lambda text: run.attention(text, **selection)
             return
         from seqwright.huggingface import attention

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -85,7 +88,21 @@ def main() -> None:
         if debug:
             raise
         text = f"{type(error).__name__}: {error}".replace("\n", " ")
+        own = _line_of_imported(error)
+        if own is not None:
+            sys.exit(_print(f"seqwright: {own}: {text}; mend the imported file (--debug shows the traceback)", 2))
         sys.exit(_print(f"seqwright: a fault of ours: {text}; run again with --debug and report it", 1))
+
+
+def _line_of_imported(error: Exception) -> str | None:
+    """Return the last line of a file given by ``--import`` that an error came through; ``None`` if it came through none."""
+    given = [name for before, name in pairwise(sys.argv) if before == "--import"]
+    files = {
+        str(Path(name).resolve()) if name.endswith(".py") else getattr(sys.modules.get(name), "__file__", None)
+        for name in given
+    }
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"{lines[-1].filename}:{lines[-1].lineno}" if lines else None
 
 
 def _options_first(arguments: Sequence[str]) -> list[str]:

@@ -49,10 +49,9 @@ def predict(
     decoding = _decoding(beams, {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p})
     if not 0 <= seed < 2**63:
         raise SeqwrightError(f"--seed {seed} is out of range", fix="give a number from 0 to 2**63 − 1")
-    from seqwright.runs.run import load
-    from seqwright.training.device import checked_device
+    from seqwright.cli.loading import load_run
 
-    loaded = load(run, device=checked_device(device))
+    loaded = load_run(run, device)
     pending: deque[str] = deque()  # prompts that were read and are not answered yet
 
     def prompts() -> Iterator[tuple[str, ...] | None]:

@@ -142,6 +142,16 @@ class Vocabulary:
         """True if both sides share one table."""
         return self.source_symbols is None
 
+    @property
+    def summary(self) -> str:
+        """The tables in words."""
+        if self.source_symbols is not None:
+            return (
+                f"{len(self.source_symbols):,} source and {len(self.symbols):,} target symbols, a table for each side"
+            )
+        never = f"; {len(self.source_only):,} are on no target and never predicted" if self.source_only else ""
+        return f"{len(self.symbols):,} symbols, one table{never}"
+
     @cached_property
     def target(self) -> SymbolTable:
         return SymbolTable(self.symbols)

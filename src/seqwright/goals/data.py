@@ -74,6 +74,7 @@ class PreparedData:
         self.summary = [f"train: {split.train.statistics().summary()}", f"dev: {split.dev.statistics().summary()}"]
         if split.held_out:
             self.summary[1] += " (held out)"
+        self.summary += [f"vocabulary: {self.vocabulary.summary}"]
         hint = split.train.hint()
         self.summary += [f"hint: {hint}"] if hint else []
         self.summary += [f"note: {note}" for note in goal.notes(split, self.vocabulary)]

@@ -124,7 +124,7 @@ def _family(name: str, recipe: Recipe) -> ModelSpec:
         known = [*recipe.goal.named_recipes, *(each for each, kind in families.items() if _default(kind) is not None)]
         raise SeqwrightError(
             "there is no such file, and no model of that name",
-            fix=f"give a file with a model's JSON{''.join(f', or {each}' for each in known)}",
+            fix=f"give a file with a model's JSON{''.join(f', or {each}' for each in known)}; a family of your own needs --import",
         )
     make = _default(families[name])
     if make is None:
