@@ -52,7 +52,7 @@ def evaluate(
 def _print(measured: Spec) -> None:
     import msgspec
 
-    from seqwright.report.evaluation import length_table, measures_table
+    from seqwright.report.evaluation_tables import length_table, measures_table
 
     out, found = console(), msgspec.to_builtins(measured)
     counts = [f"{found[name]:,} {name}" for name in ("rows", "sources", "tokens") if name in found]

@@ -14,7 +14,6 @@ from seqwright.core.spec import Spec
 from seqwright.doctor.contract import Contract
 from seqwright.doctor.finding import Finding, Verdict
 from seqwright.report.formatting import count, listing
-from seqwright.report.heat import heat
 from seqwright.report.page import (
     Card,
     Cards,
@@ -179,6 +178,8 @@ class Report(Spec, tag=False):
 
     def _charts(self) -> Iterator[Chart]:
         """Draw the dependency matrix, forbidden changes marked, where it was measured."""
+        from seqwright.report.heat import heat  # its charting library takes time to import, and only pages need it
+
         if self.dependency:
             allowed = self.contract.allowed(len(self.dependency)).tolist()
             least = 1e-6 * max(map(max, self.dependency))

@@ -7,22 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqwright.report import charts
+from seqwright.report.evaluation_tables import length_range, measures_table, with_interval
 from seqwright.report.formatting import count, number, rate
 from seqwright.report.page import Cards, Chart, Figure, Heading, Page, Part, Prose, Section, Table, Text
 from seqwright.report.symbols import side_by_side, visible
-
-MEASURED = {
-    "exact_match": ("exact match", "sources answered with a target and nothing else, of all sources"),
-    "wer": ("WER", "word error rate: 1 − exact match"),
-    "per": ("PER", "symbol error rate: edits to the nearest target, for each gold symbol"),
-    "loss": ("loss", "mean nats a token, given the true tokens before it, END counted"),
-    "bits": ("bits", "the loss in bits"),
-    "perplexity": ("perplexity", "exp(loss)"),
-    "token_accuracy": ("token accuracy", "tokens that are the most probable, given the true tokens before them"),
-    "bleu": ("BLEU", "0 to 100, by sacrebleu"),
-    "chrf": ("chrF", "0 to 100, by sacrebleu"),
-}
-"""Rows of the first table: field, name and meaning."""
 
 CONFUSED = 15
 """The maximum number of rows of the table of confusions."""
@@ -63,37 +51,14 @@ def _lead(measures: Mapping[str, Any]) -> Iterator[str]:
     among = f" in {count(measures['rows'], 'row')}" if measures["rows"] != sources else ""
     yield (
         f"{right:,} of {count(sources, 'source')}{among} {'is' if right == 1 else 'are'} "
-        f"answered exactly: {_with_interval(exact_match, measures['intervals'].get('exact_match'), ', 95 % interval ')}."
+        f"answered exactly: {with_interval(exact_match, measures['intervals'].get('exact_match'), ', 95 % interval ')}."
     )
-
-
-def _with_interval(value: float, interval: Sequence[float] | None, between: str) -> str:
-    return rate(value) + ("" if interval is None else f"{between}{rate(interval[0])} to {rate(interval[1])}")
-
-
-def measures_table(measures: Mapping[str, Any]) -> Table:
-    """Return every measure that there is, with its interval and its meaning."""
-    rows = []
-    for name, (label, meaning) in MEASURED.items():
-        value, interval = measures.get(name), measures["intervals"].get(name)
-        if value is None:
-            continue
-        signature = measures.get("signatures", {}).get(name)
-        ends = "–" if interval is None else f"{_exact(interval[0])} to {_exact(interval[1])}"
-        counted = f"{meaning} ({signature})" if signature else meaning
-        rows.append((Text(label, "strong"), _exact(value), ends, counted))
-    return Table(("measure", "value", "95 % interval", "meaning"), tuple(rows), frozenset({1, 2}))
 
 
 INTERVALS = Prose(
     "Intervals: percentile bootstrap, sources being redrawn. Where all answers are equally good they have no width, "
     "and for a single source there is none."
 )
-
-
-def _exact(value: float) -> str:
-    """Format a value with the four digits that a comparison of two runs needs."""
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}" if abs(value) < 1e6 else number(value)
 
 
 def _by_length(measures: Mapping[str, Any]) -> Iterator[Part]:
@@ -103,28 +68,16 @@ def _by_length(measures: Mapping[str, Any]) -> Iterator[Part]:
     marks = []
     for part in bins:
         ends = part["interval"] or (part["exact_match"],) * 2
-        marks.append(charts.Dot(_range(part), "exact match", Around(part["exact_match"], *ends)))
+        marks.append(charts.Dot(length_range(part), "exact match", Around(part["exact_match"], *ends)))
     overall = measures["exact_match"]
     panel = charts.Panel("exact match", marks, (0.0, 1.0), overall)
     description = "Exact match by source length: " + "; ".join(
-        f"{_range(part)}: {_with_interval(part['exact_match'], part['interval'], ', ')}" for part in bins
+        f"{length_range(part)}: {with_interval(part['exact_match'], part['interval'], ', ')}" for part in bins
     )
     yield Figure(
         (charts.dots("by-length", description, [panel], [mark.row for mark in marks]),),
         f"Symbols of the source, and how many sources have them. Line: 95 % interval; dashed: all lengths, {rate(overall)}.",
     )
-
-
-def length_table(bins: Sequence[Mapping[str, Any]]) -> Table:
-    """Return exact match by ranges of source lengths."""
-    rows = tuple((_range(part), _with_interval(part["exact_match"], part["interval"], ", ")) for part in bins)
-    return Table(("source length (sources)", "exact match"), rows, frozenset({1}))
-
-
-def _range(part: Mapping[str, Any]) -> str:
-    short, long = part["shortest"], part["longest"]
-    lengths = count(short, "symbol") if short == long else f"{short:,}–{long:,} symbols"
-    return f"{lengths} ({part['sources']:,})"
 
 
 def _confusion(confusion: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
