@@ -52,7 +52,7 @@ def test_a_run_with_parts_of_its_own_says_so_and_asks_for_them(tmp_path: Path):
 
 
 def test_an_error_in_an_imported_file_names_its_line(tmp_path: Path):
-    data, parts = write_pairs(tmp_path / "pairs.tsv"), tmp_path / "broken_parts.py"
+    data, parts = write_pairs(tmp_path / "pairs.tsv"), tmp_path / "wrong_rate.py"
     parts.write_text(PARTS.format(name="BrokenRate").replace("return 0.5", "return self.half"))
     options = ["--out", tmp_path / "run", *FEW, *sets("training.schedule=BrokenRate")]
     told = tell("train", data, *options, "--import", parts)
