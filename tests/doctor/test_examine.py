@@ -425,6 +425,20 @@ def test_sources_may_have_more_or_fewer_ids_than_targets(size: int):
         examine(model, found.contract, examples={"source": [[size]], "target": [[1]]})
 
 
+@pytest.mark.parametrize(
+    ("source", "part"),
+    [
+        (SourceIds(vocabulary=9, pad=9), "source.pad=9 is outside a vocabulary of 9"),
+        (SourceIds(vocabulary=9), "only one side has an id for padding"),
+        ({"vocabulary": 9}, "is not SourceIds"),
+        (SourceIds(vocabulary=2, pad=0), "fewer than two ordinary ids"),
+    ],
+)
+def test_ids_of_sources_are_checked(source: SourceIds, part: str):
+    with pytest.raises(SeqwrightError, match=part):
+        Contract(kind="encoder-decoder", vocabulary=9, pad=0, source=source)
+
+
 def test_a_remedy_for_a_native_model_is_an_edit_that_mends_it():
     whole = sw.ladder.PADDING
     for edits, check in (

@@ -39,7 +39,7 @@ class State(Protocol):
 
     @property
     def length(self) -> int:
-        """How many tokens of each row have been read, padding included."""
+        """The number of tokens read in each row, padding included."""
         ...
 
     def select(self, rows: Tensor) -> State:
@@ -57,7 +57,7 @@ class Model(Protocol):
 
     @property
     def incremental(self) -> bool:
-        """Whether tokens given in pieces get the same logits as all at once (a causal decoder)."""
+        """True if tokens given in pieces get the same logits as all at once (a causal decoder)."""
         ...
 
     def start(self, source: Tokens | None, probe: Probe = SILENT) -> Any:
@@ -129,11 +129,11 @@ class ModelSpec(Place):
     @property
     @abstractmethod
     def reads_source(self) -> bool:
-        """Whether it maps a source to a target; otherwise it continues one sequence."""
+        """True if it maps a source to a target; otherwise it continues one sequence."""
 
     @property
     def masks_padding(self) -> bool:
-        """Whether a row's logits are independent of padding around it."""
+        """True if a row's logits are independent of padding around it."""
         return True
 
     @abstractmethod

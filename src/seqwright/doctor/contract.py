@@ -80,12 +80,24 @@ class Contract(Spec):
             if least == 0 and given >= self.vocabulary:
                 outside = f"{name}={given} is outside a vocabulary of {self.vocabulary}"
                 raise SeqwrightError(outside, fix=f"ids are 0 to {self.vocabulary - 1}")
+        self._check_source()
         for side in get_args(Side):
             if len(self.ordinary_ids(side)) < 2:
                 raise SeqwrightError(
                     f"a vocabulary of {self.vocabulary_of(side)} has fewer than two ordinary ids",
                     fix="give a larger vocabulary: with one ordinary id no two inputs differ",
                 )
+
+    def _check_source(self) -> None:
+        if self.source is None:
+            return
+        if not isinstance(self.source, SourceIds):
+            raise SeqwrightError(f"source={self.source!r} is not SourceIds", fix="give SourceIds(vocabulary=…, pad=…)")
+        pad, size = self.source.pad, self.source.vocabulary
+        if (pad is None) != (self.pad is None):
+            raise SeqwrightError("only one side has an id for padding", fix="give pad for both sides, or for neither")
+        if pad is not None and not 0 <= pad < size:
+            raise SeqwrightError(f"source.pad={pad} is outside a vocabulary of {size}", fix=f"ids are 0 to {size - 1}")
 
     @property
     def reads_source(self) -> bool:

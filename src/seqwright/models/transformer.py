@@ -30,7 +30,7 @@ class Transformer(SequenceModel):
 
     @property
     def incremental(self) -> bool:
-        """Whether a token's logits are independent of the tokens after it."""
+        """True if a token's logits are independent of the tokens after it."""
         return self.spec.decoder.causal
 
     def start(self, source: Tokens | None, probe: Probe = SILENT) -> StackState:

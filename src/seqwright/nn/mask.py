@@ -39,7 +39,7 @@ class Mask(Place):
     @property
     @abstractmethod
     def causal(self) -> bool:
-        """Whether no query ever attends to a later key."""
+        """True if no query ever attends to a later key."""
 
     @abstractmethod
     def allows(self, query_at: Int[Tensor, ...], key_at: Int[Tensor, ...]) -> Bool[Tensor, ...]:

@@ -54,13 +54,13 @@ class Mixer(Place):
     @property
     @abstractmethod
     def causal(self) -> bool:
-        """Whether a token's output is independent of the tokens after it."""
+        """True if a token's output is independent of the tokens after it."""
 
     heads: int = 0
     """The number of attention heads, on which positions may depend; 0 for mixers without any."""
 
     reads_source: bool = False
-    """Whether it reads the source although it is not a block's ``cross``."""
+    """True if it reads the source although it is not a block's ``cross``."""
 
     @abstractmethod
     def build(self, width: int, dropout: float) -> SequenceMixer:

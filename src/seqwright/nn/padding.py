@@ -19,7 +19,7 @@ class Padding(Place):
     @property
     @abstractmethod
     def masked(self) -> bool:
-        """Whether a row's logits are independent of the padding around it."""
+        """True if a row's logits are independent of the padding around it."""
 
     @abstractmethod
     def read(self, tokens: Tokens, past: int = 0) -> Tokens:

@@ -146,7 +146,7 @@ class StackSpec(Spec):
 
     @property
     def causal(self) -> bool:
-        """Whether a token's vector is independent of the tokens after it."""
+        """True if a token's vector is independent of the tokens after it."""
         return all(block.mixer.causal and (block.cross is None or block.cross.causal) for block in self.each())
 
     def build(self, width: int) -> Stack:

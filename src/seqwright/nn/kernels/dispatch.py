@@ -22,7 +22,7 @@ from seqwright.nn.kernels import batch_innermost
 
 
 def rows_innermost(x: Tensor) -> bool:
-    """Whether the batch is the innermost dimension in memory."""
+    """Return whether the batch is the innermost dimension in memory."""
     return x.stride(0) == 1 and x.shape[0] > 1
 
 

@@ -15,7 +15,7 @@ from torch._C import _functorch  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def mapped() -> bool:
-    """Whether a transform of ``torch.func``, such as ``vmap`` over members, is under way."""
+    """Return whether a transform of ``torch.func``, such as ``vmap`` over members, is under way."""
     return _functorch.peek_interpreter_stack() is not None
 
 

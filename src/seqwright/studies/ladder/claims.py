@@ -41,12 +41,12 @@ class Seeds(NamedTuple):
 
     @property
     def most(self) -> bool:
-        """Whether it is more than half of the seeds."""
+        """True if it is more than half of the seeds."""
         return 2 * self.number > self.of
 
     @property
     def few(self) -> bool:
-        """Whether it is at most one seed in ten: a claim that something is impossible allows for no more."""
+        """True if it is at most one seed in ten: a claim that something is impossible allows for no more."""
         return 10 * self.number <= self.of
 
 
